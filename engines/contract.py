@@ -1,0 +1,107 @@
+"""What an engine is to the gateway: it says what it can do and turns code into a process to start.
+
+An engine knows no user, task number, envelope or dialect. Its methods are plain functions that
+the runner calls in a worker thread; starting, recording and ending the process is the shim's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Capabilities", "Engine", "EngineError", "Health", "Launch", "Limits", "RunSpec"]
+
+
+class EngineError(Exception):
+    """The engine cannot do what was asked; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may use. 0 means without limit, except for the grace, where it means none.
+
+    ``seconds`` of running time on the monotonic clock; ``grace_seconds`` between the polite and
+    the certain signal; ``output_bytes`` of recorded output; ``drain_seconds`` for which a pipe that
+    a grandchild holds is read after the main process ended; ``processes``, ``memory_bytes``,
+    ``open_files`` and ``file_bytes`` (the largest single file) as resource limits for each process.
+    """
+
+    seconds: float = 0.0
+    grace_seconds: float = 5.0
+    output_bytes: int = 0
+    drain_seconds: float = 2.0
+    processes: int = 0
+    memory_bytes: int = 0
+    open_files: int = 0
+    file_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run as an engine sees it.
+
+    ``directory`` is the run directory, where the engine may write files of its own before the
+    start; ``work`` is the fresh working directory below it. ``environment`` is complete and
+    already reduced to what a run may see. ``parameters`` are the client's free settings.
+    """
+
+    run_id: str
+    language: str
+    code: str
+    directory: Path
+    work: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """The process to start: its arguments (the first is the program), environment and directory.
+
+    It gets /dev/null as stdin, two pipes as stdout and stderr and no other descriptor.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: Path
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do: the languages it takes, in its own words, all lower case."""
+
+    languages: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether an engine can work on this machine, and a sentence about what it found or misses."""
+
+    available: bool
+    detail: str
+
+
+class Engine(Protocol):
+    """One way to run code. Constructed once at start with its table of settings."""
+
+    name: str
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the engine can do; the same at every call."""
+        ...
+
+    def probe(self) -> Health:
+        """Looks whether the engine can work here; may take a second, starts nothing lasting."""
+        ...
+
+    def prepare(self, spec: RunSpec) -> Launch:
+        """Writes what the run needs into its directory and says which process to start.
+
+        Raises EngineError if the code or the parameters cannot be run.
+        """
+        ...

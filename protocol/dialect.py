@@ -1,0 +1,181 @@
+"""The seam between the core and a job API: a route table, a way to say errors, and optionally
+the conversation that it holds over a websocket.
+
+A dialect never awaits, calls a service or sees a store. It turns bytes into commands and results
+into bytes; who may ask and what happens is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from protocol.commands import Command
+from protocol.errors import GatewayError
+from protocol.events import Event
+from protocol.http import Reply, Request
+from protocol.logs import Cursor
+from protocol.tasks import TaskRef
+
+__all__ = [
+    "Ask",
+    "Authenticate",
+    "Close",
+    "Dialect",
+    "Follow",
+    "Frame",
+    "Route",
+    "Send",
+    "Session",
+    "Step",
+    "Unfollow",
+    "Watch",
+]
+
+R = TypeVar("R")
+Frame = str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[R]):
+    """One row of a dialect's table.
+
+    ``template`` is a path below the mount with ``{name}`` for one segment each. ``parse`` raises
+    GatewayError for what it cannot understand. ``open`` marks a route that needs no credential.
+    ``streams`` marks one whose body is not read into memory.
+    """
+
+    method: str
+    template: str
+    parse: Callable[[Request], Command[R]]
+    render: Callable[[R, Request], Reply]
+    open: bool = False
+    streams: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The session wants a command carried out; the result comes back under ``key``."""
+
+    key: int
+    command: Command[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """The session was given a ticket or a bearer token: from now on it speaks for its holder."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The session has a message for its client."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The session ends: RFC 6455 close code and reason."""
+
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a subscription is told besides the end."""
+
+    lines: bool = True
+    state: bool = False
+    progress: bool = False
+    queue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The session subscribes to a task; events come back under ``key`` until Ended.
+
+    A task that its client may not see, or that is not there, is answered through ``failed`` under
+    the same key. Following under a key that is in use replaces the earlier subscription.
+
+    ``resume`` asks for delivery to one socket at a time: the subscription begins when no other
+    socket of the user has such a one for the task, goes on after what that one was told (and not
+    at ``cursor``), and leaves its own place behind for the next.
+    """
+
+    key: int
+    task: TaskRef
+    cursor: Cursor = Cursor()
+    watch: Watch = Watch()
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollow:
+    """The session gives up the subscription under ``key``; unknown keys are ignored."""
+
+    key: int
+
+
+Step = Ask | Authenticate | Send | Close | Follow | Unfollow
+
+
+class Session(Protocol):
+    """One websocket's conversation without the socket. Every method returns what to do, in order.
+
+    The transport calls ``received`` for each message, ``answered`` or ``failed`` exactly once for
+    each Ask and ``failed`` at most once for each Follow, and ``told`` for each event. Time comes
+    in as an argument (ms since the epoch).
+    """
+
+    def opened(self, user: str, now_ms: int) -> Sequence[Step]:
+        """The socket is open; ``user`` is empty if nobody is logged in yet."""
+        ...
+
+    def received(self, frame: Frame, now_ms: int) -> Sequence[Step]:
+        """The client sent a message: text as ``str``, binary as ``bytes``."""
+        ...
+
+    def answered(self, key: int, result: object, now_ms: int) -> Sequence[Step]:
+        """The command asked under ``key`` was carried out."""
+        ...
+
+    def failed(self, key: int, error: GatewayError, now_ms: int) -> Sequence[Step]:
+        """The command or subscription under ``key`` was refused."""
+        ...
+
+    def told(self, key: int, event: Event, now_ms: int) -> Sequence[Step]:
+        """Something happened to the task followed under ``key``."""
+        ...
+
+
+class Dialect(Protocol):
+    """A job API: constructed once at start with the mount prefix that its routes stand below."""
+
+    name: str
+
+    @property
+    def routes(self) -> Sequence[Route[Any]]:
+        """The table, in the order in which rows are tried."""
+        ...
+
+    @property
+    def sockets(self) -> Sequence[str]:
+        """Path templates below the mount at which a websocket may be opened; empty for none."""
+        ...
+
+    @property
+    def cookie(self) -> str:
+        """Name of the cookie in which this dialect's clients carry their ticket; empty for none."""
+        ...
+
+    def session(self) -> Session:
+        """A fresh conversation for one websocket."""
+        ...
+
+    def refuse(self, error: GatewayError, request: Request) -> Reply:
+        """The error in the dialect's own shape; total over every kind."""
+        ...

@@ -1,0 +1,50 @@
+"""What a subscriber may be told about a task that it follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.logs import LogPage
+from protocol.tasks import Task
+
+__all__ = ["Ended", "Event", "LinesAppended", "ProgressChanged", "QueueMoved", "StateChanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinesAppended:
+    """Further lines, in order, each exactly once."""
+
+    task: Task
+    page: LogPage
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The task is in another state, which is not final."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressChanged:
+    """More of the task is done."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMoved:
+    """The task waits with ``ahead`` others before it."""
+
+    task: Task
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The task is final and every line was told; the last event of every subscription."""
+
+    task: Task
+
+
+Event = LinesAppended | StateChanged | ProgressChanged | QueueMoved | Ended

@@ -1,0 +1,188 @@
+"""Tasks: what a client asked for, how far it is and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+__all__ = [
+    "TRANSITIONS",
+    "ById",
+    "ByName",
+    "ByNumber",
+    "FileInput",
+    "Outcome",
+    "Progress",
+    "Reason",
+    "Stage",
+    "Task",
+    "TaskId",
+    "TaskRef",
+    "TaskState",
+]
+
+TaskId = NewType("TaskId", str)
+"""A task's UUID, canonical 36-character lower-case text, ordered by time (version 7)."""
+
+
+class TaskState(StrEnum):
+    """How far a task is. The order of TRANSITIONS is the only way through."""
+
+    ACCEPTED = "accepted"
+    QUEUED = "queued"
+    HELD = "held"
+    STARTING = "starting"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    RETRYING = "retrying"
+    KILLING = "killing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    KILLED = "killed"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows: a final state never changes."""
+        return not TRANSITIONS[self]
+
+
+_S = TaskState
+_ENDINGS = frozenset({_S.SUCCEEDED, _S.FAILED, _S.KILLED, _S.TIMED_OUT, _S.LOST})
+
+TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
+    _S.ACCEPTED: _ENDINGS | {_S.QUEUED, _S.HELD, _S.STARTING, _S.RUNNING, _S.KILLING},
+    _S.QUEUED: _ENDINGS | {_S.HELD, _S.STARTING, _S.RUNNING, _S.KILLING},
+    _S.HELD: _ENDINGS | {_S.QUEUED, _S.KILLING},
+    _S.STARTING: _ENDINGS | {_S.RUNNING, _S.RETRYING, _S.KILLING},
+    _S.RUNNING: _ENDINGS | {_S.SUSPENDED, _S.RETRYING, _S.KILLING},
+    _S.SUSPENDED: _ENDINGS | {_S.RUNNING, _S.KILLING},
+    _S.RETRYING: _ENDINGS | {_S.QUEUED, _S.STARTING, _S.KILLING},
+    _S.KILLING: frozenset({_S.KILLED, _S.LOST}),
+    **{state: frozenset() for state in _ENDINGS},
+}
+"""From each state, the states that may follow. A kill that was acknowledged ends as killed."""
+
+
+class Reason(StrEnum):
+    """Why a task ended as it did, for programs."""
+
+    EXITED = "exited"
+    SIGNALLED = "signalled"
+    START_FAILED = "start_failed"
+    KILLED = "killed"
+    KILLED_BEFORE_START = "killed_before_start"
+    TIME_LIMIT = "time_limit"
+    OUT_OF_MEMORY = "out_of_memory"
+    SHIM_DIED = "shim_died"
+    NODE_RESTARTED = "node_restarted"
+    ENGINE_ERROR = "engine_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended, as its parent saw it.
+
+    ``exit_code`` is None unless the main process exited by itself; ``signal`` is None unless a
+    signal ended it. ``message`` is one sentence for a person. ``verified`` says whether it is
+    proved that no process of the run is left.
+    """
+
+    reason: Reason
+    exit_code: int | None
+    signal: int | None
+    message: str
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One job or stage of a task, counted in units of work."""
+
+    id: str
+    total: int
+    succeeded: int
+    failed: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much is done: ``fraction`` in [0, 1], or None while that is not known."""
+
+    fraction: float | None = None
+    stages: tuple[Stage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileInput:
+    """A stored data object that is placed in the working directory before the start.
+
+    ``object_id`` is the object's UUID. An ``executable`` one gets mode 0755, others are read-only.
+    ``alias`` is a second name for it, empty if none. ``variable`` names the environment variable
+    that lists the relative paths of all inputs that share it, one a line; empty if none.
+    """
+
+    object_id: str
+    executable: bool = False
+    alias: str = ""
+    variable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ByNumber:
+    """Refers to a task by its number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ById:
+    """Refers to a task by its UUID."""
+
+    id: TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """Refers to a task by the name that its owner gave it."""
+
+    owner: str
+    name: str
+
+
+TaskRef = ByNumber | ById | ByName
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the gateway knows of a task at one moment.
+
+    Times are milliseconds since the epoch, 0 for "not yet". ``number`` counts submissions and
+    grows for ever. ``client`` holds the words that the dialect wants back with the task: kept and
+    returned unread. ``version`` grows with every change of state or progress. ``last_line`` is the
+    number of the last complete line in the log. ``log_complete`` says that the log has ended and
+    that all of it can be read.
+    """
+
+    id: TaskId
+    number: int
+    owner: str
+    engine: str
+    language: str
+    state: TaskState
+    created_ms: int
+    name: str = ""
+    dialect: str = ""
+    client: Mapping[str, object] = field(default_factory=dict)
+    started_ms: int = 0
+    finished_ms: int = 0
+    expires_ms: int = 0
+    progress: Progress = Progress()
+    outcome: Outcome | None = None
+    last_line: int = 0
+    log_complete: bool = False
+    version: int = 0
