@@ -1,5 +1,4 @@
-"""The seam between the core and a job API: a route table, a way to say errors, and optionally
-the conversation that it holds over a websocket.
+"""The seam between the core and a job API: routes, errors and a websocket conversation.
 
 A dialect never awaits, calls a service or sees a store. It turns bytes into commands and results
 into bytes; who may ask and what happens is decided elsewhere.
