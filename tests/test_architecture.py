@@ -1,0 +1,183 @@
+"""The never-rules of the architecture, held against the source itself."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("gateway", "engines", "protocol")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+TASK_OWNERS = frozenset({"TaskGroup", "group", "tg", "tasks", "_group", "_tasks"})
+
+
+def named(path: Path) -> str:
+    """The path as a reader of the repository writes it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def calls(path: Path) -> Iterator[tuple[ast.Call, str]]:
+    """Every call in a file with the dotted text of what is called."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Call):
+            yield node, ast.unparse(node.func)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The names of all modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    """Holds the import contracts of pyproject.toml against the tree below ``root``."""
+    tool = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [str(tool), "--no-cache"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={"PYTHONPATH": str(root), "PATH": "/usr/bin:/bin"},
+    )
+
+
+def test_the_import_contracts_hold() -> None:
+    """Every floor imports only what stands below it."""
+    result = lint_imports(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("protocol/tasks.py", "import asyncio"),
+        ("engines/contract.py", "import protocol.tasks"),
+        ("gateway/clock.py", "import gateway.dispatch"),
+        ("gateway/dispatch.py", "import redis"),
+    ],
+)
+def test_a_wrong_import_breaks_a_contract(tmp_path: Path, file: str, line: str) -> None:
+    """The contracts can fail: one import in the wrong direction is found."""
+    for package in PACKAGES:
+        shutil.copytree(
+            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    victim = tmp_path / file
+    victim.write_text(f"{victim.read_text()}\n{line}\n")
+    result = lint_imports(tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "BROKEN" in result.stdout
+
+
+def test_the_protocol_has_no_coroutines() -> None:
+    """Nothing in the language waits."""
+    for path in (path for path in SOURCES if path.is_relative_to(ROOT / "protocol")):
+        found = [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith)
+        ]
+        assert not found, f"{named(path)}:{found[0].lineno}"
+
+
+def test_the_shim_needs_the_standard_library_only() -> None:
+    """The process that outlives everything loads no package but its own floor's light modules."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules)\n"
+        "import engines.shim, engines.zygote\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(ROOT)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    ).stdout.split()
+    tops = {name.partition(".")[0] for name in loaded}
+    assert tops - {"engines"} <= sys.stdlib_module_names
+    assert not tops & {"asyncio", "dataclasses", "inspect", "logging", "typing"}
+
+
+def test_keys_are_made_in_one_module() -> None:
+    """No text of a Redis key stands outside the module of keys and the scripts' comments."""
+    prefix = re.compile(r"""["']f?nx:""")
+    for path in SOURCES:
+        if named(path) != "gateway/stores/keys.py":
+            assert not prefix.search(path.read_text()), named(path)
+
+
+def test_every_task_has_an_owner() -> None:
+    """Tasks are made in a task group only, never by the loop or on their own."""
+    for path in SOURCES:
+        for node, text in calls(path):
+            if text.endswith((".create_task", "ensure_future")) or text == "create_task":
+                owner = text.rpartition(".")[0].rpartition(".")[2]
+                assert owner in TASK_OWNERS, f"{named(path)}:{node.lineno}: {text}"
+
+
+def test_no_drawers() -> None:
+    """No module is named after having no subject."""
+    drawers = {"utils", "util", "helpers", "helper", "common", "misc", "base"}
+    assert not [named(path) for path in SOURCES + TESTS if path.stem in drawers]
+
+
+def test_files_are_small() -> None:
+    """No source file passes five hundred lines."""
+    long = {named(path): len(path.read_text().splitlines()) for path in SOURCES}
+    assert not {name: size for name, size in long.items() if size > 500}
+
+
+def test_nothing_is_mocked() -> None:
+    """No test imitates our own code or Redis."""
+    forbidden = {"unittest.mock", "mock", "fakeredis", "pytest_mock"}
+    for path in TESTS:
+        assert not forbidden & set(imports(path)), named(path)
+
+
+def test_tests_do_not_sleep() -> None:
+    """Tests wait for conditions; only the one that waits for them may sleep."""
+    exempt = {"tests/support/waiting.py"}
+    for path in TESTS:
+        if named(path) in exempt or path.is_relative_to(ROOT / "tests" / "children"):
+            continue
+        if path.is_relative_to(ROOT / "tests" / "benchmarks"):
+            continue
+        for node, text in calls(path):
+            assert text not in {"time.sleep", "asyncio.sleep", "sleep"}, (
+                f"{named(path)}:{node.lineno}"
+            )
+
+
+def test_broad_excepts_stand_at_the_boundaries() -> None:
+    """Only the HTTP handler, the websocket loop and the supervisor of one run catch everything."""
+    boundaries = {
+        "gateway/transport/http.py",
+        "gateway/transport/websocket.py",
+        "gateway/runner/supervise.py",
+    }
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ExceptHandler):
+                caught = ast.unparse(node.type) if node.type else "BaseException"
+                broad = caught in {"Exception", "BaseException"}
+                assert not broad or named(path) in boundaries, f"{named(path)}:{node.lineno}"
+
+
+def test_nothing_is_left_open() -> None:
+    """No note to do it later stands in the source."""
+    marks = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
+    for path in SOURCES:
+        assert not marks.search(path.read_text()), named(path)
