@@ -1,0 +1,388 @@
+"""Every setting: its type, its bounds, and where it may come from.
+
+The shipped ``config.toml`` holds the defaults and is the only place that does. A file and then the
+environment go over it. A key that is unknown, mistyped, out of bounds or contradictory is refused
+with one line that names the key and its source: a misspelt setting never means a default.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+__all__ = [
+    "Auth",
+    "Config",
+    "ConfigError",
+    "DialectSettings",
+    "EngineSettings",
+    "Limits",
+    "Log",
+    "Redis",
+    "Retention",
+    "Runner",
+    "Server",
+    "load",
+    "loopback",
+]
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 50)]
+SizeOrNone = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=315_576_000.0)]
+SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=315_576_000.0)]
+WholeSeconds = Annotated[int, msgspec.Meta(ge=1, le=315_576_000)]
+Weight = Annotated[float, msgspec.Meta(gt=0, le=1_000_000.0)]
+
+_PREFIX = "NARTHEX_"
+_NOT_SETTINGS = frozenset(
+    {"CONFIG", "DATA_DIR", "HOME", "PASSWORD", "SERVER", "TOKEN", "URL", "USER"}
+)
+"""Variables with our prefix that speak to the commands, not to the configuration."""
+_NOT_SETTINGS_PREFIXES = ("RUN_", "TASK_", "TEST_", "CLIENT_")
+_NAMED_SECTIONS = ("engines", "dialects")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is one line naming key and source."""
+
+
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to listen, who may ask from where, how long a connection may take."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    port: Port
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)]
+    acknowledge_trusted_users: bool
+    allowed_hosts: tuple[str, ...]
+    allowed_origins: tuple[str, ...]
+    header_seconds: Seconds
+    keep_alive_seconds: Seconds
+    shutdown_seconds: Seconds
+
+
+class Redis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which Redis to use and how patient to be with it."""
+
+    url: str
+    server: str
+    memory_bytes: Annotated[int, msgspec.Meta(ge=16 << 20, le=1 << 50)]
+    timeout_seconds: Seconds
+    connections: Count
+
+
+class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long proofs of identity live and how often one may guess."""
+
+    token_seconds: WholeSeconds
+    max_token_seconds: WholeSeconds
+    login_attempts: Count
+    login_window_seconds: Seconds
+    login_seconds: Seconds
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds of everything that a client controls."""
+
+    body_bytes: Size
+    upload_bytes: Size
+    message_bytes: Size
+    code_bytes: Size
+    parameters_bytes: Size
+    environment_bytes: Size
+    inputs: Count
+    page_lines: Count
+    page_bytes: Size
+    list_tasks: Count
+    wait_seconds: Seconds
+    waits_per_user: Count
+    queued_per_user: Count
+    queued_total: Count
+    sockets: Count
+    sockets_per_user: Count
+    subscriptions: Count
+    messages_per_second: Count
+    message_burst: Count
+    inbox_messages: Count
+    send_seconds: Seconds
+    ping_seconds: Seconds
+    pong_seconds: Seconds
+
+
+class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the gateway itself says, and in which form."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["text", "json"]
+
+
+class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many tasks run at once and what each may use."""
+
+    running_total: Count
+    running_per_user: Count
+    weights: dict[str, Weight]
+    seconds: SecondsOrNone
+    grace_seconds: SecondsOrNone
+    drain_seconds: SecondsOrNone
+    output_bytes: SizeOrNone
+    processes: SizeOrNone
+    memory_bytes: SizeOrNone
+    open_files: SizeOrNone
+    file_bytes: SizeOrNone
+    environment: tuple[str, ...]
+    mirror_seconds: Seconds
+    mirror_bytes: Size
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long things are kept."""
+
+    task_seconds: WholeSeconds
+    tombstone_seconds: WholeSeconds
+    hot_bytes: Size
+    hot_seconds: Seconds
+    object_seconds: WholeSeconds
+
+
+class EngineSettings(msgspec.Struct, frozen=True):
+    """One engine: whether it is offered, and its own table of settings."""
+
+    enabled: bool
+    settings: dict[str, object]
+
+
+class DialectSettings(msgspec.Struct, frozen=True):
+    """One dialect: whether it is spoken, below which path, and its own table of settings."""
+
+    enabled: bool
+    mount: str
+    settings: dict[str, object]
+
+
+class Config(msgspec.Struct, frozen=True):
+    """All settings, complete and checked."""
+
+    server: Server
+    redis: Redis
+    auth: Auth
+    limits: Limits
+    log: Log
+    runner: Runner
+    retention: Retention
+    engines: dict[str, EngineSettings]
+    dialects: dict[str, DialectSettings]
+
+
+_SECTIONS: Mapping[str, type[msgspec.Struct]] = {
+    "server": Server,
+    "redis": Redis,
+    "auth": Auth,
+    "limits": Limits,
+    "log": Log,
+    "runner": Runner,
+    "retention": Retention,
+}
+
+
+def load(
+    path: Path | None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Config:
+    """The shipped defaults, overlaid by a file, the environment and the command line, in order.
+
+    ``path`` None means no file. ``environ`` is the process's own if None. ``overrides`` maps
+    ``section.key`` to a value from the command line. Raises ConfigError.
+    """
+    collected = _Collected()
+    collected.add_file(_shipped())
+    if path is not None:
+        collected.add_file(path)
+    collected.add_environment(os.environ if environ is None else environ)
+    for key, value in (overrides or {}).items():
+        section, _, name = key.partition(".")
+        collected.put(section, name, value, "the command line")
+    return collected.finish()
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens at ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class _Collected:
+    """Settings on their way: raw values by section and key, each with the source it came from."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, dict[str, object]] = {name: {} for name in _SECTIONS}
+        self._named: dict[str, dict[str, dict[str, object]]] = {n: {} for n in _NAMED_SECTIONS}
+        self._sources: dict[str, str] = {}
+
+    def add_file(self, path: Path) -> None:
+        source = str(path)
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read {source}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{source} is not valid TOML: {_one_line(error)}") from error
+        for section, table in tables.items():
+            if section not in self._values and section not in self._named:
+                raise ConfigError(f"unknown section [{section}] in {source}")
+            if not isinstance(table, dict):
+                raise ConfigError(f"{section} in {source} must be a table")
+            for key, value in table.items():
+                if section in self._named:
+                    self._put_table(section, key, value, source)
+                else:
+                    self.put(section, key, value, source)
+
+    def add_environment(self, environ: Mapping[str, str]) -> None:
+        for variable in sorted(environ):
+            name = variable.removeprefix(_PREFIX)
+            if name == variable or name in _NOT_SETTINGS or name.startswith(_NOT_SETTINGS_PREFIXES):
+                continue
+            self._put_variable(name.lower(), environ[variable], f"environment variable {variable}")
+
+    def put(self, section: str, key: str, value: object, source: str) -> None:
+        if section not in _SECTIONS:
+            raise ConfigError(f"unknown section [{section}] in {source}")
+        types = {field.name: field.type for field in msgspec.structs.fields(_SECTIONS[section])}
+        if key not in types:
+            raise ConfigError(f"unknown key {section}.{key} in {source}")
+        self._values[section][key] = _convert(f"{section}.{key}", value, types[key], source)
+        self._sources[f"{section}.{key}"] = source
+
+    def finish(self) -> Config:
+        sections = {
+            name: msgspec.convert(self._values[name], kind) for name, kind in _SECTIONS.items()
+        }
+        engines = {
+            name: EngineSettings(bool(table.pop("enabled", True)), table)
+            for name, table in self._named["engines"].items()
+        }
+        dialects = {
+            name: DialectSettings(
+                bool(table.pop("enabled", True)), str(table.pop("mount", "")), table
+            )
+            for name, table in self._named["dialects"].items()
+        }
+        config = msgspec.convert(
+            {**sections, "engines": engines, "dialects": dialects}, Config, from_attributes=True
+        )
+        self._check(config)
+        return config
+
+    def _put_table(self, section: str, name: str, table: object, source: str) -> None:
+        if not isinstance(table, dict):
+            raise ConfigError(f"{section}.{name} in {source} must be a table")
+        for key, value in table.items():
+            self._put_named(section, name, key, value, source)
+
+    def _put_named(self, section: str, name: str, key: str, value: object, source: str) -> None:
+        place = f"{section}.{name}.{key}"
+        if key == "enabled":
+            value = _convert(place, value, bool, source)
+        elif key == "mount" and section == "dialects":
+            value = _mount(place, _convert(place, value, str, source), source)
+        self._named[section].setdefault(name, {})[key] = value
+        self._sources[place] = source
+
+    def _put_variable(self, name: str, text: str, source: str) -> None:
+        section, _, key = name.partition("_")
+        if section in self._values:
+            types = {f.name: f.type for f in msgspec.structs.fields(_SECTIONS[section])}
+            self.put(section, key, _parse(text, types.get(key)), source)
+            return
+        known = sorted(self._named.get(section, ()), key=len, reverse=True)
+        for table in known:
+            if key.startswith(f"{table}_"):
+                self._put_named(section, table, key.removeprefix(f"{table}_"), _guess(text), source)
+                return
+        raise ConfigError(f"no setting is called {_PREFIX}{name.upper()}, from {source}")
+
+    def _check(self, config: Config) -> None:
+        server = config.server
+        if not loopback(server.host) and not server.acknowledge_trusted_users:
+            raise ConfigError(
+                f"server.host = {server.host!r} from {self._sources['server.host']} is reachable "
+                "from other machines: whoever may submit runs code as the gateway's own user; "
+                "set server.acknowledge_trusted_users = true if that is meant"
+            )
+        self._ordered("auth.token_seconds", "auth.max_token_seconds", config.auth)
+        self._ordered("limits.queued_per_user", "limits.queued_total", config.limits)
+        self._ordered("limits.sockets_per_user", "limits.sockets", config.limits)
+        self._ordered("runner.running_per_user", "runner.running_total", config.runner)
+        self._ordered("limits.code_bytes", "limits.body_bytes", config.limits)
+
+    def _ordered(self, smaller: str, larger: str, table: msgspec.Struct) -> None:
+        low = getattr(table, smaller.partition(".")[2])
+        high = getattr(table, larger.partition(".")[2])
+        if low > high:
+            raise ConfigError(
+                f"{smaller} = {low} from {self._sources[smaller]} is more than "
+                f"{larger} = {high} from {self._sources[larger]}"
+            )
+
+
+def _shipped() -> Path:
+    """The defaults: beside this file in an installed package, at the root in a checkout."""
+    beside = Path(__file__).with_name("config.toml")
+    return beside if beside.exists() else Path(__file__).parents[1] / "config.toml"
+
+
+def _convert(place: str, value: object, kind: object, source: str) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{place} in {source}: must be a finite number")
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{place} in {source}: {_one_line(error)}") from error
+
+
+def _parse(text: str, kind: object) -> object:
+    """The text of a variable as the kind of value that its key wants, as far as it can be read."""
+    if kind == tuple[str, ...]:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind is str or kind is None:
+        return text
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError:
+        return _guess(text)
+
+
+def _guess(text: str) -> object:
+    """The text as TOML would read it if it is a plain TOML value, else as itself."""
+    try:
+        value: object = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value
+
+
+def _mount(place: str, value: object, source: str) -> str:
+    mount = str(value)
+    if mount and (not mount.startswith("/") or mount.endswith("/") or "//" in mount):
+        raise ConfigError(
+            f"{place} in {source}: must be empty or a path such as '/jobs', got {mount!r}"
+        )
+    return mount
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,122 @@
+"""What the gateway says about itself: one line an event, on stderr, safe to read and to keep.
+
+Text that came from outside is escaped and cut, so that it can neither forge a line nor steer a
+terminal. Secrets, code and log text never get here; values under a telling name are blanked all
+the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import unicodedata
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from gateway.config import Log
+
+__all__ = ["Journal", "bound", "journal", "line_safe", "set_up"]
+
+Journal = structlog.stdlib.BoundLogger
+
+_MAX_CHARACTERS = 1024
+_MAX_TRACE_CHARACTERS = 16_384
+_SECRET = re.compile(
+    r"password|passwd|secret|token|authorization|cookie|credential|\bkey\b", re.IGNORECASE
+)
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_BEARER = re.compile(r"eyJ[\w-]{5,}\.[\w-]*\.?[\w-]*")
+
+
+def journal(name: str) -> Journal:
+    """The journal for one part of the gateway; usable before it is set up."""
+    return structlog.stdlib.get_logger(name)
+
+
+def bound(**values: object) -> Any:  # noqa: ANN401 - structlog's own context manager type is private
+    """A context manager within which every line carries ``values``."""
+    return structlog.contextvars.bound_contextvars(**values)
+
+
+def set_up(settings: Log, process: str, stream: TextIO | None = None) -> None:
+    """Sends everything this process says, libraries included, through one safe formatter.
+
+    Called once by each composition root. ``process`` is named in every line.
+    """
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _named(process),
+    ]
+    final: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.format == "json"
+        else structlog.processors.LogfmtRenderer(
+            key_order=["timestamp", "level", "process", "logger", "event"], bool_as_flag=False
+        )
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _safe,
+            final,
+        ],
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("gateway").setLevel(settings.level.upper())
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _named(process: str) -> structlog.types.Processor:
+    def add(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401 - structlog's signature
+        event["process"] = process
+        return event
+
+    return add
+
+
+def _safe(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401 - structlog's signature
+    return {
+        line_safe(str(key)): "***" if _SECRET.search(str(key)) else _value(key, value)
+        for key, value in event.items()
+    }
+
+
+def _value(key: str, value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    limit = _MAX_TRACE_CHARACTERS if key == "exception" else _MAX_CHARACTERS
+    return line_safe(str(value), limit)
+
+
+def line_safe(text: str, limit: int = _MAX_CHARACTERS) -> str:
+    """The text without anything that could break a line, steer a terminal or carry a token."""
+    cut = text if len(text) <= limit else text[:limit] + "..."
+    escaped = "".join(
+        character
+        if unicodedata.category(character) not in _UNSAFE_CATEGORIES
+        else character.encode("unicode_escape").decode("ascii")
+        for character in cut
+    )
+    return _BEARER.sub("***", escaped)
