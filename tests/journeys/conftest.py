@@ -1,0 +1,22 @@
+"""One served gateway for the journeys that do not hurt it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.served import Served, serving
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway that several journeys share."""
+    with serving(tmp_path_factory.mktemp("served") / "data") as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Served]:
+    """A gateway of one test alone, which may kill what it likes of it."""
+    with serving(tmp_path / "data") as gateway:
+        yield gateway

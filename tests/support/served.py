@@ -1,0 +1,108 @@
+"""A whole gateway as a user starts it: ``narthex serve`` in a child process, on loopback."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.waiting import wait_until
+
+__all__ = ["NARTHEX", "Served", "serving"]
+
+NARTHEX = (sys.executable, "-m", "gateway.cli")
+READY = re.compile(r"^narthex ready on (http://\S+)")
+
+
+@dataclass(slots=True)
+class Served:
+    """A running ``narthex serve``: its address, a token of its administrator, its process."""
+
+    url: str
+    token: str
+    data: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def socket_url(self) -> str:
+        """Where its websockets are opened."""
+        return f"ws{self.url.removeprefix('http')}/ws"
+
+    @property
+    def api(self) -> str:
+        """The prefix of the Linkis entrance routes."""
+        return f"{self.url}/api/rest_j/v1/entrance"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What authenticates a request."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def parts(self, module: str) -> list[int]:
+        """The pids of the living processes below it that run ``python -m module``."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                status = (entry / "stat").read_text().rpartition(")")[2].split()
+                if module.encode() in words and int(status[1]) == self.process.pid:
+                    found.append(int(entry.name))
+        return found
+
+
+def command(*words: str, data: Path) -> str:
+    """What a ``narthex`` command prints."""
+    return subprocess.run(
+        [*NARTHEX, *words, "--data-dir", str(data)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    ).stdout.strip()
+
+
+@contextlib.contextmanager
+def serving(data: Path, *options: str, **environment: str) -> Iterator[Served]:
+    """Starts a gateway on a free port over a data folder and ends it with SIGTERM."""
+    log = data.with_suffix(".log")
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            [*NARTHEX, "serve", "--data-dir", str(data), "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **environment},
+        )
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        ready = READY.match(line)
+        assert ready, f"{line!r}\n{log.read_text()[-4000:]}"
+        token = command("token", "--user", "admin", data=data)
+        yield Served(ready[1], token, data, process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def endpoint(data: Path) -> dict[str, object]:
+    """What the running gateway of a data folder says of itself."""
+    path = data / "endpoint.json"
+    wait_until(path.exists, "the gateway to say where it is")
+    value = json.loads(path.read_text())
+    assert isinstance(value, dict)
+    return value
