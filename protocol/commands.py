@@ -17,6 +17,7 @@ __all__ = [
     "DeleteTask",
     "DescribeData",
     "Execute",
+    "Hello",
     "Kill",
     "ListTasks",
     "LogRead",
@@ -56,6 +57,11 @@ class Logout(Command[None]):
 @dataclass(frozen=True, slots=True)
 class WhoAmI(Command[Principal]):
     """Asks who the gateway takes the caller for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Command[None]):
+    """Asks for nothing: for what a dialect answers by itself, to anybody."""
 
 
 @dataclass(frozen=True, slots=True)

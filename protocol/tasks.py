@@ -134,9 +134,24 @@ class FileInput:
 
 @dataclass(frozen=True, slots=True)
 class ByNumber:
-    """Refers to a task by its number."""
+    """Refers to a task by its number, as far as what else is known of it agrees.
+
+    ``owner`` is whose task it must be, empty for anybody's. ``words`` are client words that it
+    must hold if it holds words of these names at all. What does not agree is not there: whoever
+    resolves a reference asks ``admits`` before doing anything with the task.
+    """
 
     number: int
+    owner: str = ""
+    words: tuple[tuple[str, str], ...] = ()
+
+    def admits(self, task: Task) -> bool:
+        """Whether the task is the one that is meant."""
+        return (
+            task.number == self.number
+            and self.owner in {"", task.owner}
+            and all(task.client.get(name, word) == word for name, word in self.words)
+        )
 
 
 @dataclass(frozen=True, slots=True)
