@@ -1,0 +1,78 @@
+"""The one place that decides who may: a table from command type to the least role, and ownership.
+
+Every command goes through ``admit`` before anything else happens, whether it came by HTTP or as a
+message. A command that is not in the table is refused. What belongs to somebody else looks exactly
+like what does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from protocol import commands
+from protocol.accounts import Principal
+from protocol.commands import Command, ListTasks
+from protocol.errors import GatewayError, Kind
+
+__all__ = ["RULES", "Access", "Caller", "admit", "sees"]
+
+
+class Access(Enum):
+    """Who may give a command: anybody at all, or users about what is theirs."""
+
+    OPEN = "open"
+    USER = "user"
+
+
+RULES: Mapping[type[Command[object]], Access] = {
+    commands.Hello: Access.OPEN,
+    commands.Login: Access.OPEN,
+    commands.Logout: Access.USER,
+    commands.WhoAmI: Access.USER,
+    commands.Renew: Access.USER,
+    commands.Execute: Access.USER,
+    commands.ReadTask: Access.USER,
+    commands.ReadLog: Access.USER,
+    commands.Kill: Access.USER,
+    commands.ListTasks: Access.USER,
+    commands.DeleteTask: Access.USER,
+    commands.StoreData: Access.USER,
+    commands.DescribeData: Access.USER,
+    commands.OpenData: Access.USER,
+    commands.DeleteData: Access.USER,
+}
+"""Every command there is; a test holds it against the language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who gives a command: the principal, None for a stranger, and the address it came from."""
+
+    principal: Principal | None
+    address: str = ""
+
+
+def admit(caller: Caller, command: Command[object]) -> None:
+    """Lets a command pass or not, by its type and by what it says of others.
+
+    Raises:
+        GatewayError: UNAUTHENTICATED or FORBIDDEN.
+    """
+    access = RULES.get(type(command))
+    if access is Access.OPEN:
+        return
+    if caller.principal is None:
+        raise GatewayError(Kind.UNAUTHENTICATED, "you are not logged in, please login first")
+    if access is None:
+        raise GatewayError(Kind.FORBIDDEN, f"nobody may ask for {type(command).__name__}")
+    if isinstance(command, ListTasks) and not sees(
+        caller.principal, command.owner or caller.principal.name
+    ):
+        raise GatewayError(Kind.FORBIDDEN, "only an administrator may list others' tasks")
+
+
+def sees(principal: Principal, owner: str) -> bool:
+    """Whether what belongs to ``owner`` is there for this principal."""
+    return principal.admin or principal.name == owner

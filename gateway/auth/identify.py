@@ -1,0 +1,56 @@
+"""From a credential to a principal: the token is believed, not revoked, and its user exists.
+
+The role is looked up in the accounts at every request, so that a removed or demoted user is one at
+once. If the revocations cannot be read, nobody is identified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.auth.tokens import Tokens
+from protocol.accounts import Credential, Principal, Role
+from protocol.errors import GatewayError, Kind
+
+__all__ = ["Identify", "Registry", "Revoked"]
+
+
+class Registry(Protocol):
+    """Who has an account."""
+
+    def role(self, name: str) -> Role | None:
+        """The user's role; None if there is no such user."""
+        ...
+
+
+class Revoked(Protocol):
+    """Which tokens are worthless before their time."""
+
+    def revoked(self, token_id: str) -> bool:
+        """Whether the token was revoked."""
+        ...
+
+
+class Identify:
+    """Tells who holds a credential. ``now_ms`` is the wall clock."""
+
+    def __init__(
+        self, tokens: Tokens, accounts: Registry, revoked: Revoked, now_ms: Callable[[], int]
+    ) -> None:
+        self._tokens = tokens
+        self._accounts = accounts
+        self._revoked = revoked
+        self._now_ms = now_ms
+
+    def __call__(self, credential: Credential) -> Principal:
+        """The principal that the credential proves.
+
+        Raises:
+            GatewayError: UNAUTHENTICATED, or UNAVAILABLE if that cannot be told now.
+        """
+        claims = self._tokens.read(credential.token, self._now_ms())
+        role = self._accounts.role(claims.name)
+        if role is None or self._revoked.revoked(claims.token_id):
+            raise GatewayError(Kind.UNAUTHENTICATED, "the token is not valid or has expired")
+        return Principal(claims.name, role, claims.token_id, claims.expires * 1000)
