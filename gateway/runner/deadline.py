@@ -1,0 +1,101 @@
+"""Calls foreign code that may raise anything or block for ever, and does not suffer from it.
+
+A thread cannot be stopped. One that passes its deadline is left alone and counted; when too many
+are, further calls are refused at once, so that an engine that blocks costs a bounded number of
+threads and never a slot of anybody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from engines.contract import EngineError
+
+__all__ = ["Calls"]
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Runs plain functions in threads of their own, ``width`` at a time, each with a deadline.
+
+    At most ``most`` threads exist, those included that passed their deadline.
+    """
+
+    def __init__(self, seconds: float, width: int = 8, most: int = 40) -> None:
+        self._seconds = seconds
+        self._turns = asyncio.Semaphore(width)
+        self._free = most
+
+    async def call(self, what: str, function: Callable[[], T]) -> T:
+        """What ``function`` returns. ``what`` is the subject of the sentence if it fails.
+
+        Raises:
+            EngineError: it raised something, whatever it was, or did not answer in time.
+        """
+        async with self._turns:
+            if self._free <= 0:
+                raise EngineError(f"{what} is blocked by earlier calls that did not end")
+            call = _Call(what, function)
+            self._free -= 1
+            call.done.add_done_callback(self._back)
+            threading.Thread(target=call.run, name=what, daemon=True).start()
+            try:
+                async with asyncio.timeout(self._seconds):
+                    # Shielded: past its deadline the call goes on, and comes back through _back.
+                    await asyncio.shield(call.done)
+            except TimeoutError as error:
+                raise EngineError(f"{what} did not answer in {self._seconds:g} s") from error
+            return call.result()
+
+    def _back(self, _: asyncio.Future[None]) -> None:
+        self._free += 1
+
+
+class _Call(Generic[T]):
+    """One call on its way: what came of it, and the future that says that it is over."""
+
+    def __init__(self, what: str, function: Callable[[], T]) -> None:
+        self._what = what
+        self._function = function
+        self._loop = asyncio.get_running_loop()
+        self._values: list[T] = []
+        self._error: BaseException | None = None
+        self.done: asyncio.Future[None] = self._loop.create_future()
+
+    def run(self) -> None:
+        """The thread. Whatever is raised is carried to the caller by ``__exit__``."""
+        with self:
+            self._values.append(self._function())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self._error = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._tell)
+        return True
+
+    def _tell(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def result(self) -> T:
+        """What the function returned; EngineError if it raised."""
+        if isinstance(self._error, EngineError):
+            raise self._error
+        if self._error is not None:
+            kind = type(self._error).__name__
+            raise EngineError(f"{self._what} failed with {kind}") from self._error
+        return self._values[0]
