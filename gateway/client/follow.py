@@ -1,0 +1,283 @@
+"""Follows a task to its end: every line once, in order, whatever happens to the connection.
+
+By websocket while one can be had, else by long polling, and back. The place in the log is kept
+here and nowhere else: after a break the next connection begins at the first line not yet told.
+Whether a refusal is final is always asked over HTTP, where the code of the reply tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gateway.client import calls, reading
+from gateway.client.calls import Message
+from gateway.client.errors import ClientError, ConnectionFailed
+from gateway.client.plans import (
+    Connect,
+    Hangup,
+    Pacing,
+    Pause,
+    Plan,
+    Receive,
+    Send,
+    Tell,
+    ask,
+    fetch,
+)
+from gateway.client.values import (
+    End,
+    LogPage,
+    News,
+    ProgressChanged,
+    StateChanged,
+    Submitted,
+)
+from protocol.logs import Gap, Line
+
+__all__ = ["Follower", "Place", "Submission"]
+
+_CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 15.0
+_SILENCE_SECONDS = 60.0
+_POLL_SECONDS = 20.0
+_POLL_LINES = 5000
+_USEFUL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Code that is to be run and then followed; the request id makes repeating it safe."""
+
+    engine: str
+    language: str
+    code: str
+    request_id: str
+
+
+class Place:
+    """Where in the log the reader is; lets each line, and each part of a long one, pass once."""
+
+    __slots__ = ("_fresh", "line", "part")
+
+    def __init__(self, line: int = 1, part: int = 0) -> None:
+        self.line = line
+        self.part = part
+        self._fresh = True
+
+    def restarted(self) -> None:
+        """What comes next answers a new question from this place on."""
+        self._fresh = True
+
+    def admit(self, lines: Iterable[Line]) -> Iterator[Line | Gap]:
+        """The lines not told before.
+
+        Lines that are missing at the beginning of an answer are no longer kept: a Gap. Lines that
+        are missing further on were lost on the way: ConnectionFailed, and the caller asks anew.
+        """
+        for line in lines:
+            if line.number < self.line or (line.number == self.line and self._known(line)):
+                continue
+            if line.number > self.line:
+                yield from self.jump(line.number)
+            elif line.part > self.part + 1:
+                raise ConnectionFailed(f"a part of line {line.number} is missing")
+            self._fresh = False
+            if line.more:
+                self.line, self.part = line.number, line.part
+            else:
+                self.line, self.part = line.number + 1, 0
+            yield line
+
+    def jump(self, line: int) -> Iterator[Gap]:
+        """Moves on to ``line`` if it is ahead; only the beginning of an answer may do so."""
+        if line <= self.line:
+            return
+        if not self._fresh:
+            raise ConnectionFailed(f"line {self.line} is missing")
+        yield Gap(self.line, line - 1)
+        self.line, self.part = line, 0
+
+    def _known(self, line: Line) -> bool:
+        return 0 < line.part <= self.part
+
+
+class Follower:
+    """One following of one task, as a plan.
+
+    Args:
+        task: an execID or a task number; or a Submission, which is made first.
+        place: the first line wanted.
+        pacing: how long to wait between attempts.
+    """
+
+    def __init__(self, task: str | Submission, place: Place, pacing: Pacing) -> None:
+        self._submission = task if isinstance(task, Submission) else None
+        self._task = "" if isinstance(task, Submission) else task
+        self._place = place
+        self._pacing = pacing
+        self._state = ""
+        self._ended = False
+        self._told = 0
+        self._contact = pacing.clock()
+
+    def plan(self) -> Plan[None]:
+        """Tells news until the End; raises ClientError if the gateway refuses for good."""
+        if self._task.isdecimal():
+            self._task = (yield from ask(calls.status(self._task), self._pacing)).exec_id
+        failures = 0
+        while True:
+            useful = yield from self._listen()
+            if self._over():
+                return
+            failures = 0 if useful else failures + 1
+            yield Pause(self._pacing.delay(0))
+            if useful:
+                continue
+            yield from self._poll_until(self._pacing.clock() + self._pacing.delay(failures))
+            if self._over():
+                return
+
+    def _over(self) -> bool:
+        return self._ended
+
+    def _listen(self) -> Plan[bool]:
+        """Follows by websocket until the end or a break; whether that was of any use."""
+        began, told = self._pacing.clock(), self._told
+        try:
+            yield Connect(_CONNECT_SECONDS)
+            if self._submission and not self._task:
+                yield from self._submit_by_socket(self._submission)
+            self._place.restarted()
+            yield Send(calls.subscribe_frame(self._task, self._place.line, self._place.part))
+            yield from self._hear()
+        except ConnectionFailed:
+            yield Hangup()
+        return self._told > told or self._contact - began > _USEFUL_SECONDS
+
+    def _submit_by_socket(self, submission: Submission) -> Plan[None]:
+        yield Send(
+            calls.execute_frame(
+                submission.engine, submission.language, submission.code, submission.request_id
+            )
+        )
+        until = self._pacing.clock() + _ANSWER_SECONDS
+        while not self._task:
+            message = yield from self._message(until - self._pacing.clock())
+            if message is None or (message.verb == "execute" and message.status != 0):
+                raise ConnectionFailed("the gateway did not acknowledge by websocket")
+            if message.verb == "execute":
+                yield from self._accepted(calls.read_submitted(message.data))
+
+    def _accepted(self, submitted: Submitted) -> Plan[None]:
+        self._task = submitted.exec_id
+        yield from self._tell((submitted,))
+
+    def _hear(self) -> Plan[None]:
+        """Takes in what the socket brings; its keepalive notices when the other end is gone."""
+        subscribed = False
+        until = self._pacing.clock() + _ANSWER_SECONDS
+        while not self._ended:
+            left = _SILENCE_SECONDS if subscribed else until - self._pacing.clock()
+            message = yield from self._message(left)
+            if message is None and not subscribed:
+                raise ConnectionFailed("the gateway did not answer the subscription")
+            self._contact = self._pacing.clock()
+            if message is None:
+                continue
+            if message.status != 0:
+                raise ConnectionFailed(message.text)
+            if self._mine(message):
+                subscribed = True
+                yield from self._tell(self._news(message))
+
+    def _message(self, seconds: float) -> Plan[Message | None]:
+        frame = yield Receive(max(0.0, seconds))
+        if isinstance(frame, str | bytes):
+            return calls.parse_message(frame)
+        return None
+
+    def _mine(self, message: Message) -> bool:
+        return self._task in (message.exec_id, message.data.get("execID"))
+
+    def _news(self, message: Message) -> Iterator[News]:
+        data = message.data
+        match message.verb:
+            case "lines":
+                yield from self._place.admit(
+                    reading.line(row) for row in reading.rows(data, "lines")
+                )
+            case "eof":
+                last = reading.number(data, "last")
+                yield from self._place.jump(last + 1)
+                self._ended = True
+                yield End(
+                    last,
+                    reading.text(data, "status"),
+                    reading.optional(data, "exitCode"),
+                    reading.optional(data, "signal"),
+                )
+            case "status":
+                yield from self._state_news(reading.text(data, "status"))
+            case "progress":
+                yield ProgressChanged(calls.read_progress(data))
+            case _:
+                return
+
+    def _state_news(self, state: str) -> Iterator[News]:
+        if state and state != self._state:
+            self._state = state
+            yield StateChanged(state)
+
+    def _tell(self, news: Iterable[News]) -> Plan[None]:
+        """Hands on what there is, and only then complains about the rest."""
+        ready: list[News] = []
+        trouble: ClientError | None = None
+        try:
+            ready.extend(news)
+        except ClientError as error:
+            trouble = error
+        self._told += len(ready)
+        if ready:
+            yield Tell(tuple(ready))
+        if trouble:
+            raise trouble
+
+    def _poll_until(self, moment: float) -> Plan[None]:
+        """Follows by long polling until a moment or the end."""
+        failures = 0
+        while not self._ended and (left := moment - self._pacing.clock()) > 0:
+            try:
+                yield from self._poll(min(_POLL_SECONDS, left))
+                failures = 0
+            except ClientError as error:
+                pause = max(self._pacing.delay(failures), error.retry_after)
+                give_up = self._contact + self._pacing.patience_seconds
+                if not error.passing or self._pacing.clock() + pause > give_up:
+                    raise
+                failures += 1
+                yield Pause(pause)
+
+    def _poll(self, wait: float) -> Plan[None]:
+        if self._submission and not self._task:
+            s = self._submission
+            call = calls.execute(s.engine, s.language, s.code, s.request_id)
+            yield from self._accepted((yield from fetch(call)))
+        self._place.restarted()
+        page = yield from fetch(
+            calls.log(self._task, self._place.line, self._place.part, _POLL_LINES, wait)
+        )
+        self._contact = self._pacing.clock()
+        yield from self._tell(self._page_news(page))
+        if page.eof:
+            yield from self._finish(page)
+
+    def _page_news(self, page: LogPage) -> Iterator[News]:
+        yield from self._place.admit(page.lines)
+        yield from self._place.jump(page.next_line)
+        yield from self._state_news(page.status)
+
+    def _finish(self, page: LogPage) -> Plan[None]:
+        status = yield from fetch(calls.status(self._task))
+        self._ended = True
+        yield from self._tell((End(page.last, status.status, status.exit_code, status.signal),))

@@ -1,0 +1,105 @@
+"""Reads typed values out of a decoded reply; a reply of another shape is a ClientError.
+
+Nothing here guesses: a missing field is the default only where the caller names one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeGuard
+
+import orjson
+
+from gateway.client.errors import ClientError
+from protocol.logs import Line, Stream
+
+__all__ = ["Document", "decode", "flag", "line", "number", "optional", "real", "rows", "text"]
+
+Document = Mapping[str, object]
+
+
+def decode(body: bytes | str) -> Document:
+    """The JSON object in a reply or a message."""
+    try:
+        document: object = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ClientError("the gateway's answer is not JSON") from error
+    if not _is_document(document):
+        raise ClientError("the gateway's answer is not a JSON object")
+    return document
+
+
+def section(document: Document, name: str) -> Document:
+    """The object under ``name``; an empty one if there is none."""
+    value = document.get(name)
+    return value if _is_document(value) else {}
+
+
+def text(document: Document, name: str, default: str | None = None) -> str:
+    """The string under ``name``."""
+    value = document.get(name, default)
+    if not isinstance(value, str):
+        raise _unlike(name, "a string")
+    return value
+
+
+def number(document: Document, name: str, default: int | None = None) -> int:
+    """The whole number under ``name``; digits in a string count, as some dialects send them."""
+    value = document.get(name, default)
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _unlike(name, "a whole number")
+    return value
+
+
+def optional(document: Document, name: str) -> int | None:
+    """The whole number under ``name``, or None if there is none."""
+    return None if document.get(name) is None else number(document, name)
+
+
+def real(document: Document, name: str, default: float | None = None) -> float:
+    """The number under ``name``."""
+    value = document.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _unlike(name, "a number")
+    return float(value)
+
+
+def flag(document: Document, name: str, *, default: bool | None = None) -> bool:
+    """The truth value under ``name``."""
+    value = document.get(name, default)
+    if not isinstance(value, bool):
+        raise _unlike(name, "true or false")
+    return value
+
+
+def rows(document: Document, name: str) -> tuple[Document, ...]:
+    """The array of objects under ``name``."""
+    value = document.get(name)
+    if not isinstance(value, list):
+        raise _unlike(name, "an array")
+    found = tuple(row for row in value if _is_document(row))
+    if len(found) != len(value):
+        raise _unlike(name, "an array of objects")
+    return found
+
+
+def line(row: Document) -> Line:
+    """One element of ``lines``: number, time, stream, text, and which part of a long line."""
+    return Line(
+        number(row, "n"),
+        number(row, "t"),
+        Stream.ERR if row.get("s") == "err" else Stream.OUT,
+        text(row, "text").encode(),
+        number(row, "part", 0),
+        flag(row, "more", default=False),
+    )
+
+
+def _is_document(value: object) -> TypeGuard[Document]:
+    return isinstance(value, dict)
+
+
+def _unlike(name: str, kind: str) -> ClientError:
+    return ClientError(f"the gateway's answer has no {name} that is {kind}")

@@ -1,0 +1,139 @@
+"""What a client is told, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol.logs import Gap, Line
+
+__all__ = [
+    "FINAL_WORDS",
+    "End",
+    "LogPage",
+    "News",
+    "Progress",
+    "ProgressChanged",
+    "Stage",
+    "StateChanged",
+    "Status",
+    "Submitted",
+    "TaskRow",
+    "Ticket",
+]
+
+FINAL_WORDS = frozenset({"Succeed", "Failed", "Cancelled", "Timeout"})
+"""The status words after which nothing follows (Linkis contract, rule 14)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A fresh login: whose it is and the token that proves it."""
+
+    user: str
+    admin: bool
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """An accepted task under its two names."""
+
+    exec_id: str
+    task_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a task is, in the dialect's word; code and signal only once it has ended."""
+
+    exec_id: str
+    status: str
+    task_id: int = 0
+    exit_code: int | None = None
+    signal: int | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows."""
+        return self.status in FINAL_WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One job or stage of a task, counted in units of work."""
+
+    id: str
+    total: int
+    succeeded: int
+    failed: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much is done: ``fraction`` in [0, 1]."""
+
+    fraction: float
+    stages: tuple[Stage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task in a list. Times are ms since the epoch, 0 for not known."""
+
+    task_id: int
+    exec_id: str
+    status: str
+    owner: str
+    engine: str
+    language: str
+    created_ms: int
+    milliseconds: int
+    progress: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Consecutive lines and where to go on.
+
+    ``next_line`` and ``next_part`` are the place for the following request. ``first`` and ``last``
+    are the numbers of the first line still kept and of the last one there is. ``eof`` says that
+    the task is final and nothing follows this page.
+    """
+
+    lines: tuple[Line, ...]
+    next_line: int
+    next_part: int
+    first: int
+    last: int
+    eof: bool
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The task is in another state."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressChanged:
+    """More of the task is done."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The task is final and every line was told; ``last`` is the number of the last one."""
+
+    last: int
+    status: str
+    exit_code: int | None = None
+    signal: int | None = None
+
+
+News = Submitted | Line | Gap | StateChanged | ProgressChanged | End
+"""What following a task brings, in order; End comes once and last."""
