@@ -4,9 +4,8 @@ Pure: it sees a picture of the queue and answers with starts. It must never look
 Redis or at a process, and the same picture always gets the same answer.
 
 Every user has a virtual time, which grows by one over the user's weight with each start. The
-waiting user with the smallest one is next. ``Share.clock`` is the virtual time of the latest start:
-who comes back after a pause joins there, so that nobody saves up a lead while idle, and nobody who
-waits is overtaken for ever.
+waiting user with the smallest one is next. Who comes back after a pause joins at the time of the
+latest start; the queue sees to that, so that nobody saves up a lead while idle.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
-__all__ = ["Choice", "Claim", "Slots", "Start", "choose"]
+__all__ = ["Claim", "Slots", "Start", "choose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +48,24 @@ class Start:
     virtual_time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The starts in their order, and the clock for the next picture."""
-
-    starts: tuple[Start, ...]
-    clock: float
-
-
-def choose(claims: Iterable[Claim], slots: Slots, running: int, clock: float) -> Choice:
-    """Decides what starts, as many as both caps allow.
+def choose(claims: Iterable[Claim], slots: Slots, running: int) -> tuple[Start, ...]:
+    """Decides what starts, in order, as many as both caps allow.
 
     ``running`` counts all live runs, also of users without a claim. Ties go to the user whose
     oldest task was there first (identifiers are ordered by time).
     """
     heap: list[tuple[float, str, int, int, Claim]] = [
-        (max(claim.virtual_time, clock), claim.tasks[0], 0, serial, claim)
+        (claim.virtual_time, claim.tasks[0], 0, serial, claim)
         for serial, claim in enumerate(claims)
         if claim.tasks and claim.running < slots.per_user
     ]
     heapify(heap)
     starts: list[Start] = []
     while heap and running + len(starts) < slots.total:
-        tag, task_id, taken, serial, claim = heappop(heap)
-        after = tag + 1.0 / claim.weight
+        time, task_id, taken, serial, claim = heappop(heap)
+        after = time + 1.0 / claim.weight
         starts.append(Start(task_id, claim.owner, after))
-        clock = max(clock, tag)
         taken += 1
         if taken < len(claim.tasks) and claim.running + taken < slots.per_user:
             heappush(heap, (after, claim.tasks[taken], taken, serial, claim))
-    return Choice(tuple(starts), clock)
+    return tuple(starts)
