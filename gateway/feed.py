@@ -1,0 +1,98 @@
+"""Who waits for what: wakes those who watch a task when its doorbell rings.
+
+One subscription for a whole process. A ring says "look again" and nothing else; a lost one costs
+at most two seconds, since every watcher looks again by itself after that time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gateway.stores.link import Link
+from protocol.errors import GatewayError
+from protocol.tasks import TaskId
+
+__all__ = ["Feed", "Watcher"]
+
+_LOST_RING_SECONDS = 2.0
+_BACKOFF_SECONDS = (0.05, 1.0)
+
+
+class Watcher:
+    """One who waits for changes of one task. Starts rung: the first look needs no waiting."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+        self._rung.set()
+
+    async def changed(self, timeout: float = _LOST_RING_SECONDS) -> bool:  # noqa: ASYNC109  # a wait that ends in an answer, not in an error
+        """Waits until the task may have changed since the last call; False if nothing rang.
+
+        Never waits longer than two seconds: after either answer, look again.
+        """
+        try:
+            async with asyncio.timeout(min(timeout, _LOST_RING_SECONDS)):
+                await self._rung.wait()
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return True
+
+    def ring(self) -> None:
+        """Wakes the one who waits, or lets the next wait end at once."""
+        self._rung.set()
+
+
+class Feed:
+    """The doorbells of one process. ``run`` must be running somewhere for rings to come."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._watchers: dict[str, set[Watcher]] = {}
+        self._connected = asyncio.Event()
+
+    @contextmanager
+    def watch(self, task_id: TaskId) -> Iterator[Watcher]:
+        """A watcher for the length of the block."""
+        watcher = Watcher()
+        self._watchers.setdefault(task_id, set()).add(watcher)
+        try:
+            yield watcher
+        finally:
+            left = self._watchers[task_id]
+            left.discard(watcher)
+            if not left:
+                del self._watchers[task_id]
+
+    async def connected(self) -> None:
+        """Waits until the subscription stands."""
+        await self._connected.wait()
+
+    async def run(self) -> None:
+        """Listens until cancelled, through every loss of the connection."""
+        shortest, longest = _BACKOFF_SECONDS
+        pause = shortest
+        while True:
+            try:
+                async with self._link.bells() as bells:
+                    pause = shortest
+                    self._connected.set()
+                    # What rang while nobody listened is not known: everybody looks again.
+                    self._ring_all()
+                    while True:
+                        self._ring(await bells.next())
+            except GatewayError:
+                self._connected.clear()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+
+    def _ring(self, task_id: str) -> None:
+        for watcher in self._watchers.get(task_id, ()):
+            watcher.ring()
+
+    def _ring_all(self) -> None:
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.ring()

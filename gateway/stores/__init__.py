@@ -1,0 +1,1 @@
+"""The only Redis, and the only disk on the gateway's side."""

@@ -1,0 +1,42 @@
+#!lua flags=allow-oom
+-- bury: takes a task out of the index with all that hangs on it; leaves a tombstone or nothing.
+-- writes TASK (the tombstone, with a life), NUMBERED, NAME, TASKS, OWNED, EXPIRY, WAITING, RUNNING,
+--        FAIR, EPOCH, LOG, LOG_MARK, LOG_SIZES, DELIVERY, LEASE; rings the bell
+-- ARGV   id, epoch, until_ms, '1' to leave nothing, bell
+-- reply  {'ok'} or {'stale'}
+-- include keys
+-- include fence
+-- include queue
+
+local id, until_ms, forget = ARGV[1], ARGV[3], ARGV[4] == '1'
+local key = TASK .. id
+if stale(tonumber(ARGV[2])) then
+  return {'stale'}
+end
+local found = redis.call('HMGET', key, 'owner', 'number', 'name', 'gone')
+redis.call('ZREM', TASKS, id)
+redis.call('ZREM', EXPIRY, id)
+redis.call('UNLINK', LOG .. id, LOG_MARK .. id, LOG_SIZES .. id, DELIVERY .. id, LEASE .. id)
+if found[1] then
+  local owner, number, name = found[1], found[2], NAME .. found[1] .. '\0' .. (found[3] or '')
+  local named = found[3] ~= '' and redis.call('GET', name) == id
+  redis.call('ZREM', OWNED .. owner, id)
+  dequeue(id, owner)
+  redis.call('SREM', RUNNING .. owner, id)
+  redis.call('DEL', key)
+  if forget then
+    redis.call('DEL', NUMBERED .. number)
+    if named then
+      redis.call('DEL', name)
+    end
+  else
+    redis.call('HSET', key, 'gone', 1, 'owner', owner, 'number', number, 'name', found[3] or '')
+    redis.call('PEXPIREAT', key, until_ms)
+    redis.call('SET', NUMBERED .. number, id, 'PXAT', until_ms)
+    if named then
+      redis.call('PEXPIREAT', name, until_ms)
+    end
+  end
+end
+redis.call('PUBLISH', ARGV[5], id)
+return {'ok'}

@@ -1,0 +1,42 @@
+#!lua flags=no-writes
+-- log_read: the blocks of a log from a line and part on.
+-- reads  LOG, LOG_MARK
+-- ARGV   id, line, part, how many lines at most, how many bytes at most (one block in any case)
+-- reply  {'cold'} if the window does not hold the place, else {last, more, entry, ...} with each
+--        entry as XRANGE gives it: {id, {'m' or 'p', marks, 'd', data}}
+-- include keys
+
+local id, line, part = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local lines, bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local found = redis.call('HMGET', LOG_MARK .. id, 'last', 'more', 'first', 'first_part')
+if not found[1] then
+  return {'cold'}
+end
+local first, first_part = tonumber(found[3] or '1'), tonumber(found[4] or '0')
+if line < first or (line == first and part < first_part and first_part > 1) then
+  return {'cold'}
+end
+
+local page = {found[1], found[2]}
+local from = string.format('%.0f-%.0f', line, part > 1 and part or 0)
+local count, size = 1, 0
+while true do
+  local entries = redis.call('XRANGE', LOG .. id, from, '+', 'COUNT', count)
+  for _, entry in ipairs(entries) do
+    page[#page + 1] = entry
+    size = size + #entry[2][4]
+    local last = tonumber(string.match(entry[1], '^%d+'))
+    if last - line + 1 >= lines or size >= bytes then
+      return page
+    end
+    from = '(' .. entry[1]
+  end
+  if #entries < count then
+    if #page == 2 and line <= tonumber(found[1]) and found[2] ~= '1' then
+      return {'cold'}
+    end
+    return page
+  end
+  -- Few entries are asked for at first, since one may hold 64 KiB, and more while they are small.
+  count = math.min(count * 2, 128, math.max(1, math.floor((bytes - size) * (#page - 2) / (size + 1))))
+end

@@ -1,0 +1,54 @@
+-- Takes a task out of the waiting ones; an owner without any is no longer in turn.
+local function dequeue(id, owner)
+  redis.call('ZREM', WAITING .. owner, id)
+  local was = redis.call('ZREM', WAITING, id)
+  if redis.call('EXISTS', WAITING .. owner) == 0 then
+    redis.call('ZREM', FAIR, owner)
+  end
+  return was
+end
+
+-- Puts a task among the waiting ones. An owner who comes anew starts at the queue's clock, so that
+-- having been away is no claim.
+local function enqueue(id, owner, number)
+  redis.call('ZADD', WAITING .. owner, number, id)
+  redis.call('ZADD', WAITING, number, id)
+  if not redis.call('ZSCORE', FAIR, owner) then
+    local own = tonumber(redis.call('HGET', VIRTUAL, owner) or '0')
+    local clock = tonumber(redis.call('HGET', VIRTUAL, '') or '0')
+    redis.call('ZADD', FAIR, math.max(own, clock), owner)
+  end
+end
+
+-- Brings queue, running set and life of a task in line with the place of its state: wait, run,
+-- stay (wherever it is), out (of the queue) or final.
+local function settle(id, owner, number, place, keep_ms)
+  if place == 'wait' then
+    if redis.call('SISMEMBER', RUNNING .. owner, id) == 0 then
+      enqueue(id, owner, number)
+    end
+  elseif place == 'run' then
+    dequeue(id, owner)
+    redis.call('SADD', RUNNING .. owner, id)
+  elseif place == 'stay' then
+    if not redis.call('ZSCORE', WAITING, id) then
+      redis.call('SADD', RUNNING .. owner, id)
+    end
+  else
+    dequeue(id, owner)
+    redis.call('SREM', RUNNING .. owner, id)
+  end
+  if place ~= 'final' then
+    return
+  end
+  local found = redis.call('HMGET', TASK .. id, 'expires', 'name')
+  local expires = tonumber(found[1] or '0')
+  if expires > 0 then
+    redis.call('PEXPIREAT', TASK .. id, expires + keep_ms)
+    redis.call('PEXPIREAT', NUMBERED .. number, expires + keep_ms)
+    local name = NAME .. owner .. '\0' .. (found[2] or '')
+    if found[2] ~= '' and redis.call('GET', name) == id then
+      redis.call('PEXPIREAT', name, expires + keep_ms)
+    end
+  end
+end

@@ -1,0 +1,24 @@
+-- The number of the last complete line in a task's hot log, 0 if it has none.
+local function last_line(id)
+  local mark = redis.call('HMGET', LOG_MARK .. id, 'last', 'more')
+  local last = tonumber(mark[1] or '0')
+  if mark[2] == '1' then
+    return last - 1
+  end
+  return last
+end
+
+-- Everything about a task as its reader wants it, or its tombstone, or that there is none.
+local function record(id)
+  local found = redis.call('HMGET', TASK .. id, 'meta', 'state', 'version', 'started', 'finished',
+    'outcome', 'progress', 'last', 'complete', 'gone', 'owner', 'number')
+  if found[10] then
+    return {'gone', id, found[11], found[12]}
+  elseif found[2] then
+    return {'task', id, found[1], found[2], found[3], found[4], found[5], found[6], found[7],
+      found[8], found[9], last_line(id)}
+  elseif redis.call('EXISTS', READY) == 1 then
+    return {'none'}
+  end
+  return {'unready'}
+end

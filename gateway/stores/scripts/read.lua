@@ -1,0 +1,15 @@
+#!lua flags=no-writes
+-- read: what is known of a task by one of its names.
+-- reads  NUMBERED or NAME; TASK; LOG_MARK; READY
+-- ARGV   'id', id  or  'number', number  or  'name', owner, name
+-- reply  {'task', ...}, {'gone', id, owner, number}, {'none'}, or {'unready'} if the index may lack it
+-- include keys
+-- include record
+
+local id = ARGV[2]
+if ARGV[1] == 'number' then
+  id = redis.call('GET', NUMBERED .. ARGV[2])
+elseif ARGV[1] == 'name' then
+  id = redis.call('GET', NAME .. ARGV[2] .. '\0' .. ARGV[3])
+end
+return record(id or '')

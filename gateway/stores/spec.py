@@ -1,0 +1,79 @@
+"""What was accepted: the part of a task that never changes, as it lies in its run directory.
+
+The bytes are the truth from which the index is rebuilt: a field may be added with a default, none
+may change its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import FileInput, Task, TaskId, TaskState
+
+__all__ = ["TaskSpec", "decode_spec", "encode_spec"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One accepted task with everything that its run needs.
+
+    ``seconds`` limits the running time, 0 for no limit. ``body_hash`` tells repetitions of
+    ``request_id`` with another body apart. Times are ms since the epoch.
+    """
+
+    task_id: TaskId
+    number: int
+    owner: str
+    engine: str
+    language: str
+    code: str
+    created_ms: int
+    expires_ms: int = 0
+    name: str = ""
+    dialect: str = ""
+    client: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[FileInput, ...] = ()
+    request_id: str = ""
+    body_hash: str = ""
+    seconds: float = 0.0
+
+    def task(self, state: TaskState = TaskState.QUEUED) -> Task:
+        """The task as it is when nothing has happened to it yet."""
+        return Task(
+            id=self.task_id,
+            number=self.number,
+            owner=self.owner,
+            engine=self.engine,
+            language=self.language,
+            state=state,
+            created_ms=self.created_ms,
+            name=self.name,
+            dialect=self.dialect,
+            client=self.client,
+            expires_ms=self.expires_ms,
+            version=1,
+        )
+
+
+def encode_spec(spec: TaskSpec) -> bytes:
+    """The bytes for the run directory; INVALID if the client's words cannot be kept exactly."""
+    try:
+        return msgspec.msgpack.encode(spec)
+    except (OverflowError, TypeError, ValueError, RecursionError) as error:
+        raise GatewayError(
+            Kind.INVALID, "the request holds a value that cannot be kept exactly"
+        ) from error
+
+
+def decode_spec(data: bytes) -> TaskSpec:
+    """The spec in a run directory; INTERNAL if the bytes are not one."""
+    try:
+        return msgspec.msgpack.decode(data, type=TaskSpec)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise GatewayError(Kind.INTERNAL, "a run directory holds a spec nobody can read") from error

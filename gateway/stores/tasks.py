@@ -1,0 +1,313 @@
+"""The index of tasks: records, names, lists, limits and the runner's sign of life.
+
+It holds nothing that cannot be rebuilt from the spool. While no runner has vouched for it, a task
+that is not found is answered as unavailable and never as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from gateway.stores import keys
+from gateway.stores.link import Link, Value
+from gateway.stores.records import (
+    PLACES,
+    SOURCES,
+    encode_meta,
+    encode_outcome,
+    encode_progress,
+    refuse,
+    task_of,
+)
+from gateway.stores.replies import integer, items, text
+from gateway.stores.scripting import TaskScripts
+from gateway.stores.spec import TaskSpec
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import (
+    ById,
+    ByName,
+    ByNumber,
+    Outcome,
+    Progress,
+    Task,
+    TaskId,
+    TaskRef,
+    TaskState,
+)
+
+__all__ = ["NO_EPOCH", "QueueLimits", "TaskStore"]
+
+NO_EPOCH = -1
+"""The epoch of a writer that is no runner, such as a gateway."""
+
+_LOOK = 500
+_RESERVATION_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """How many tasks may wait, 0 for any number."""
+
+    per_user: int = 0
+    total: int = 0
+
+
+class TaskStore:
+    """The tasks as everybody sees them.
+
+    Args:
+        link: the way to Redis.
+        tombstone_seconds: how long after its expiry a final task's record stays in Redis at most.
+    """
+
+    def __init__(self, link: Link, *, tombstone_seconds: int = 7 * 86_400) -> None:
+        self._link = link
+        self._scripts = TaskScripts(link)
+        self._keep_ms = tombstone_seconds * 1000
+
+    async def reserve(self, owner: str, limits: QueueLimits, name: str = "") -> int:
+        """The number for a new task, and its place in the queue for a minute.
+
+        Raises EXHAUSTED if the queue is full, UNAVAILABLE while no runner is there, CONFLICT if
+        another task of the owner has the name. A number that is not used is never given again.
+        """
+        reply = items(
+            await self._scripts.run(
+                "reserve", owner, limits.per_user, limits.total, name, _RESERVATION_MS
+            )
+        )
+        match text(reply[0]):
+            case "number":
+                return integer(reply[1])
+            case "full":
+                whose = "of all users" if reply[1] == b"" else f"of user {owner}"
+                raise GatewayError(
+                    Kind.EXHAUSTED,
+                    f"{integer(reply[2])} tasks {whose} are waiting already",
+                    retry_after=1.0,
+                )
+            case status:
+                raise refuse(status, reply)
+
+    async def forgo(self, owner: str, number: int, name: str = "") -> None:
+        """Gives back the place of a number that will not become a task."""
+        await self._scripts.run("forgo", owner, number, name)
+
+    async def index(self, spec: TaskSpec) -> Task:
+        """Makes an accepted task known and queues it; repeating it answers the task as it is.
+
+        Raises CONFLICT if another task of the owner has the name, TaskGone if it is buried.
+        """
+        return await self._place(spec, NO_EPOCH, TaskState.QUEUED, spec.created_ms)
+
+    async def restore(
+        self,
+        spec: TaskSpec,
+        epoch: int,
+        state: TaskState,
+        *,
+        at_ms: int = 0,
+        started_ms: int = 0,
+        outcome: Outcome | None = None,
+        requeue: bool = False,
+    ) -> Task:
+        """Makes the index agree with the facts of a run, from nothing or from an earlier state.
+
+        ``at_ms`` is when it ended, for a final state. ``requeue`` puts a task back that was taken
+        from the queue by a runner that never started it. Unlike index, it is never refused for its
+        name: the task was accepted.
+        """
+        return await self._place(
+            spec,
+            epoch,
+            state,
+            at_ms,
+            started_ms=started_ms,
+            outcome=outcome,
+            requeue=requeue,
+        )
+
+    async def read(self, ref: TaskRef) -> Task:
+        """The task as it is. Raises NOT_FOUND, TaskGone, or UNAVAILABLE while nobody can know."""
+        match ref:
+            case ById(task_id):
+                reply = await self._scripts.run("read", "id", task_id)
+            case ByNumber(number):
+                reply = await self._scripts.run("read", "number", number)
+            case ByName(owner, name):
+                reply = await self._scripts.run("read", "name", owner, name)
+        return task_of(reply)
+
+    async def list(
+        self,
+        owner: str | None = None,
+        states: Collection[TaskState] = (),
+        *,
+        from_ms: int = 0,
+        to_ms: int = 0,
+        dialect: str = "",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[Task]:
+        """Tasks, newest first, in steps of bounded work. Records that are damaged are left out."""
+        wanted = f",{','.join(states)}," if states else ""
+        tasks: list[Task] = []
+        below, skip = "+inf", offset
+        while below and len(tasks) < limit:
+            reply = items(
+                await self._scripts.run(
+                    "list",
+                    owner or "",
+                    below,
+                    _LOOK,
+                    limit - len(tasks),
+                    wanted,
+                    from_ms,
+                    to_ms,
+                    dialect,
+                    skip,
+                )
+            )
+            below, skip = text(reply[0]), integer(reply[1])
+            tasks.extend(task for task in map(_sound, items(reply[2])) if task)
+        return tasks
+
+    async def advance(
+        self,
+        task_id: TaskId,
+        epoch: int,
+        state: TaskState,
+        at_ms: int,
+        outcome: Outcome | None = None,
+    ) -> Task:
+        """Moves a task to another state if TRANSITIONS allow it; answers the task as it then is.
+
+        Raises StaleEpoch if a newer runner has written.
+        """
+        return task_of(
+            await self._scripts.run(
+                "advance",
+                task_id,
+                epoch,
+                state.value,
+                SOURCES[state],
+                PLACES[state],
+                at_ms,
+                encode_outcome(outcome),
+                self._keep_ms,
+                keys.BELL,
+            )
+        )
+
+    async def wish_kill(self, task_id: TaskId, at_ms: int) -> Task:
+        """Shows that a task is to end; a final one stays as it is."""
+        return await self.advance(task_id, NO_EPOCH, TaskState.KILLING, at_ms)
+
+    async def set_progress(self, task_id: TaskId, epoch: int, progress: Progress) -> Task:
+        """Shows how much is done; changes nothing once the task is final."""
+        return await self._note(task_id, epoch, "progress", encode_progress(progress))
+
+    async def complete_log(self, task_id: TaskId, epoch: int, last_line: int) -> Task:
+        """Shows that the log has ended with that line and that all of it can be read."""
+        return await self._note(task_id, epoch, "complete", last_line)
+
+    async def bury(
+        self, task_id: TaskId, until_ms: int, *, forget: bool = False, epoch: int = NO_EPOCH
+    ) -> None:
+        """Takes a task out of the index; until then it is answered as gone, or, if to forget, not.
+
+        Repeating it, or burying an unknown one, changes nothing.
+        """
+        reply = items(
+            await self._scripts.run("bury", task_id, epoch, until_ms, int(forget), keys.BELL)
+        )
+        _expect_ok(reply)
+
+    async def due(self, now_ms: int, limit: int = 100) -> Sequence[TaskId]:
+        """Tasks whose time has passed, whatever their state, the longest overdue first."""
+        reply = await self._link.call(
+            "ZRANGEBYSCORE", keys.EXPIRY.key(), "-inf", now_ms, "LIMIT", 0, limit
+        )
+        return [TaskId(text(item)) for item in items(reply)]
+
+    async def raise_number(self, floor: int) -> int:
+        """Makes sure that no number up to the floor is given again; the last one given."""
+        return integer(await self._scripts.run("raise", floor))
+
+    async def newest_epoch(self) -> int:
+        """The newest epoch that any runner has written with, 0 if none is known."""
+        return integer(await self._link.call("GET", keys.EPOCH.key()))
+
+    async def ready(self, epoch: int, seconds: float = 10.0) -> None:
+        """Vouches for the index: it agrees with the spool. From now on tasks are accepted."""
+        await self._beat(epoch, seconds, begin=True)
+
+    async def beat(self, epoch: int, seconds: float = 10.0) -> bool:
+        """Prolongs what ready said. False if Redis was emptied, restarted or mended meanwhile.
+
+        After False no task is accepted until the index is rebuilt and ready said again.
+        """
+        return await self._beat(epoch, seconds, begin=False)
+
+    async def _beat(self, epoch: int, seconds: float, *, begin: bool) -> bool:
+        value = f"{epoch} {await self._link.server_run()}"
+        reply = items(
+            await self._scripts.run("beat", epoch, value, int(seconds * 1000), int(begin))
+        )
+        if text(reply[0]) == "lost":
+            return False
+        _expect_ok(reply)
+        return True
+
+    async def _place(
+        self,
+        spec: TaskSpec,
+        epoch: int,
+        state: TaskState,
+        at_ms: int,
+        *,
+        started_ms: int = 0,
+        outcome: Outcome | None = None,
+        requeue: bool = False,
+    ) -> Task:
+        return task_of(
+            await self._scripts.run(
+                "place",
+                spec.task_id,
+                spec.number,
+                spec.owner,
+                spec.name,
+                encode_meta(spec),
+                spec.created_ms,
+                spec.dialect,
+                spec.expires_ms,
+                epoch,
+                state.value,
+                SOURCES[state],
+                PLACES[state],
+                at_ms,
+                encode_outcome(outcome),
+                self._keep_ms,
+                started_ms,
+                keys.BELL,
+                int(requeue),
+            )
+        )
+
+    async def _note(self, task_id: TaskId, epoch: int, what: str, value: Value) -> Task:
+        return task_of(await self._scripts.run("note", task_id, epoch, keys.BELL, what, value))
+
+
+def _sound(reply: object) -> Task | None:
+    """The task of a listed record; None for one that is damaged or went away meanwhile."""
+    try:
+        return task_of(reply)
+    except GatewayError:
+        return None
+
+
+def _expect_ok(reply: Sequence[object]) -> None:
+    status = text(reply[0])
+    if status != "ok":
+        raise refuse(status, reply)
