@@ -1,0 +1,102 @@
+"""What is done about a run whose shim died: kill what is left of it, then say that it is lost.
+
+Must never touch a run whose lock is held, and never signal anything after another boot.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engines import cgroups, processes, records
+from engines.facts import Exit, ExitKind, ShimFact
+
+if TYPE_CHECKING:
+    from engines.rundir import RunDir
+
+__all__ = ["COOKIE", "sweep_orphan"]
+
+COOKIE = "NARTHEX_RUN_ID"
+"""The variable by which a process of a run is known; its value is the run's id."""
+
+_PAUSE_SECONDS = 0.01
+
+
+def sweep_orphan(run: RunDir, patience_seconds: float = 5.0) -> Exit | None:
+    """Ends an orphaned run as LOST; the ending that counts, None if the run is no orphan.
+
+    Kills by the run's control group if it has one, and whatever still carries the run's cookie.
+    ``verified`` is True only if a control group, or another boot, proves that nothing is left.
+    Takes at most about ``patience_seconds``, and blocks: call it in a thread.
+    """
+    lock = run.take()
+    if lock is None:
+        return None
+    try:
+        written = run.exit()
+        shim = run.shim()
+        if written is not None or shim is None:
+            return written
+        run.write_exit(_bury(run, shim, time.monotonic() + patience_seconds))
+        return run.exit()
+    finally:
+        os.close(lock)
+
+
+def _bury(run: RunDir, shim: ShimFact, deadline: float) -> Exit:
+    restarted = shim.boot_id != processes.boot_id()
+    verified = restarted
+    if not restarted:
+        verified = _kill_group(shim.cgroup, run.run_id, deadline)
+        verified &= _kill_by_cookie(run.run_id, deadline)
+    size = _mend_output(run)
+    started = run.started()
+    return Exit(
+        ExitKind.LOST,
+        message="the machine was restarted" if restarted else "the supervisor of the run died",
+        reason="node_restarted" if restarted else "shim_died",
+        started_ms=started.started_ms if started else 0,
+        ended_ms=time.time_ns() // 1_000_000,
+        bytes=size,
+        verified=verified,
+    )
+
+
+def _kill_group(path: str, run_id: str, deadline: float) -> bool:
+    """Kills the run's group until it is proved empty; False if there is no such proof."""
+    if os.path.basename(path) != cgroups.name(run_id):
+        return False
+    while not cgroups.empty(path):
+        if time.monotonic() >= deadline:
+            return False
+        cgroups.kill(path)
+        time.sleep(_PAUSE_SECONDS)
+    cgroups.remove(path)
+    return True
+
+
+def _kill_by_cookie(run_id: str, deadline: float) -> bool:
+    """Kills all that carry the cookie, until a look finds none; False if some stay."""
+    cookie = f"{COOKIE}={run_id}".encode()
+    is_meant = partial(processes.has_cookie, cookie=cookie)
+    while found := processes.with_cookie(cookie):
+        if time.monotonic() >= deadline:
+            return False
+        for pid in found:
+            processes.signal_checked(pid, is_meant, (signal.SIGKILL,))
+        time.sleep(_PAUSE_SECONDS)
+    return True
+
+
+def _mend_output(run: RunDir) -> int:
+    try:
+        fd = os.open(run.file("output"), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return 0
+    try:
+        return records.mend(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,138 @@
+"""The format of recorded output: what the shim appends and everybody else reads.
+
+A record is a header of 16 bytes, little-endian, and the bytes as they were read from the pipe:
+
+    offset  size
+    0       4     number of bytes that follow the header
+    4       1     kind: 1 stdout, 2 stderr, 3 gap
+    5       3     zero
+    8       8     time of reading, milliseconds since the epoch
+
+A gap stands where output was not kept: its bytes are four u64 (bytes lost on stdout and stderr,
+line feeds among them on stdout and stderr). Records are never changed once they are whole. A torn
+one at the end is not there yet. The shim imports this file: standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from struct import Struct
+from typing import NamedTuple
+
+__all__ = [
+    "ERR",
+    "GAP",
+    "HEADER_SIZE",
+    "MAX_RECORD",
+    "OUT",
+    "Gap",
+    "Record",
+    "decode_gap",
+    "encode_gap",
+    "header",
+    "mend",
+    "read_records",
+    "starts_record",
+]
+
+OUT = 1
+ERR = 2
+GAP = 3
+HEADER_SIZE = 16
+MAX_RECORD = 1 << 20
+"""No record is longer; a header that says so is not one."""
+
+_HEADER = Struct("<IBxxxQ")
+_GAP = Struct("<QQQQ")
+
+
+class Record(NamedTuple):
+    """One read from one pipe: ``kind`` is OUT, ERR or GAP."""
+
+    kind: int
+    time_ms: int
+    data: bytes
+
+
+class Gap(NamedTuple):
+    """How much output was not kept at one place."""
+
+    out_bytes: int
+    err_bytes: int
+    out_lines: int
+    err_lines: int
+
+
+def header(kind: int, time_ms: int, size: int) -> bytes:
+    """The header of a record of ``size`` bytes."""
+    return _HEADER.pack(size, kind, time_ms)
+
+
+def encode_gap(gap: Gap) -> bytes:
+    """The bytes of a gap's record."""
+    return _GAP.pack(*gap)
+
+
+def decode_gap(data: bytes) -> Gap:
+    """What a gap's record says; one of a wrong size says nothing."""
+    return Gap(*_GAP.unpack(data)) if len(data) == _GAP.size else Gap(0, 0, 0, 0)
+
+
+def read_records(fd: int, offset: int, max_bytes: int = 1 << 18) -> tuple[list[Record], int]:
+    """The whole records from ``offset`` on and the offset behind them.
+
+    Reads about ``max_bytes``, or one record if that is longer. No records means that there is
+    nothing whole at ``offset`` yet. Uses no file position, so descriptors may be shared.
+    """
+    data = os.pread(fd, max_bytes, offset)
+    if len(data) >= HEADER_SIZE:
+        size = HEADER_SIZE + int(_HEADER.unpack_from(data)[0])
+        if len(data) < size <= HEADER_SIZE + MAX_RECORD:
+            data = os.pread(fd, size, offset)
+    records: list[Record] = []
+    start = 0
+    end = len(data)
+    while start + HEADER_SIZE <= end:
+        size, kind, time_ms = _HEADER.unpack_from(data, start)
+        stop = start + HEADER_SIZE + size
+        if stop > end or not _plausible(size, kind):
+            break
+        records.append(Record(kind, time_ms, data[start + HEADER_SIZE : stop]))
+        start = stop
+    return records, offset + start
+
+
+def starts_record(fd: int, offset: int, size: int) -> bool:
+    """Whether a record of a file of ``size`` bytes can start at ``offset``."""
+    if offset >= size:
+        return offset == size
+    data = os.pread(fd, HEADER_SIZE, offset)
+    if len(data) < HEADER_SIZE:
+        return True
+    length, kind, _ = _HEADER.unpack(data)
+    return _plausible(length, kind)
+
+
+def mend(fd: int) -> int:
+    """Turns a torn last record into a whole one with the bytes that arrived; the final size.
+
+    For a file that nobody writes any more and whose last writer died in the middle of a write.
+    """
+    size = os.fstat(fd).st_size
+    offset = 0
+    while offset + HEADER_SIZE <= size:
+        length, kind, time_ms = _HEADER.unpack(os.pread(fd, HEADER_SIZE, offset))
+        if not _plausible(length, kind):
+            break
+        if offset + HEADER_SIZE + length > size:
+            length = size - offset - HEADER_SIZE
+            if kind == GAP or not length:
+                break
+            os.pwrite(fd, header(kind, time_ms, length), offset)
+        offset += HEADER_SIZE + length
+    os.ftruncate(fd, offset)
+    return offset
+
+
+def _plausible(size: int, kind: int) -> bool:
+    return OUT <= kind <= GAP and size <= MAX_RECORD
