@@ -43,27 +43,39 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a run must do: the lines of each stream, its exit code and its one side effect."""
+    """What a run must do: its lines, its exit code and its one side effect.
+
+    Of a run that is to be ``killed`` neither lines nor exit code are expected.
+    """
 
     name: str
     lines: tuple[str, ...]
     exit_code: int
     effect: Path
+    killed: bool = False
 
     @property
     def status(self) -> str:
-        """The status word that its exit code makes."""
+        """The status word in which it must end."""
+        if self.killed:
+            return "Cancelled"
         return "Failed" if self.exit_code else "Succeed"
 
 
 @dataclass(slots=True)
 class Seen:
-    """What one subscription received, in the order in which it came, with monotonic times."""
+    """What one subscription received, in the order in which it came, with monotonic times.
+
+    Texts hold bytes that are not UTF-8 as surrogates, so that nothing is lost. The parts of a long
+    line are collected in ``open`` and become one line with the last of them.
+    """
 
     run: str
     start: int = 1
     lines: list[tuple[int, str]] = field(default_factory=list)
+    streams: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
     ends: list[tuple[str, int | None]] = field(default_factory=list)
     complete: bool = False
 
@@ -72,10 +84,28 @@ class Seen:
         """The number of the next line that this subscription is owed."""
         return self.lines[-1][0] + 1 if self.lines else self.start
 
-    def line(self, number: int, text: str) -> None:
+    def line(self, number: int, text: str, stream: str = "out") -> None:
         """Another line came."""
         self.lines.append((number, text))
+        self.streams.append(stream)
         self.times.append(time.monotonic())
+
+    def part(self, number: int, text: str, stream: str, part: int, *, more: bool) -> None:
+        """A part of a long line came; the first part begins the line anew."""
+        if part == 1:
+            self.open.clear()
+        self.open.append(text)
+        if len(self.open) != part:
+            text = f"part {part} of line {number} where part {len(self.open)} was due"
+            self.open[:] = [text]
+        if not more:
+            self.line(number, "".join(self.open), stream)
+            self.open.clear()
+
+    def said(self, stream: str) -> str:
+        """All texts of one stream, joined by line feeds."""
+        told = zip(self.lines, self.streams, strict=True)
+        return "\n".join(text for (_, text), said in told if said == stream)
 
     def end(self, status: str, exit_code: int | None) -> None:
         """The end was told: nothing may follow, and it may not be told again."""
@@ -196,7 +226,7 @@ class Ledger:
 
     def _logs(self) -> Iterable[Violation]:
         for seen in self.seen:
-            if not seen.complete or seen.run not in self.asked:
+            if not seen.complete or self.asked[seen.run].killed:
                 continue
             wanted = self.asked[seen.run].lines[seen.start - 1 :]
             texts = tuple(text for _, text in seen.lines)
@@ -222,10 +252,10 @@ class Ledger:
             if wrong:
                 yield Violation("I7", name, f"ended {sorted(wrong)}, not {expected.status}")
         for seen in self.seen:
+            wanted = self.asked[seen.run]
             for _, code in seen.ends:
-                if seen.run in self.asked and code != self.asked[seen.run].exit_code:
-                    wanted = self.asked[seen.run].exit_code
-                    yield Violation("I7", seen.run, f"exit code {code}, not {wanted}")
+                if code != wanted.exit_code and not wanted.killed:
+                    yield Violation("I7", seen.run, f"exit code {code}, not {wanted.exit_code}")
 
     def _identifiers(self) -> Iterable[Violation]:
         owners: Counter[str] = Counter()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from base64 import b64decode
 from typing import Any, Self
 
 import httpx
@@ -121,6 +122,17 @@ class Visitor:
                         return word
                 await pause(_RETRY_SECONDS * 2)
 
+    async def kill(self, name: str, exec_id: str) -> None:
+        """Asks for a kill until it is acknowledged, then waits for the end."""
+        async with asyncio.timeout(self.seconds):
+            while await self.ask("POST", f"{exec_id}/kill") is None:
+                await pause(_RETRY_SECONDS)
+        await self.poll(name, exec_id)
+
+    async def carry(self, expected: Expected, code: str) -> None:
+        """Submits a run and reads it to its end."""
+        await self.pages(expected.name, await self.submit(expected, code))
+
     async def pages(self, name: str, exec_id: str, size: int = 500, start: int = 1) -> Seen:
         """Reads the log over HTTP from a line to its end."""
         seen = self.ledger.subscription(name, start)
@@ -134,7 +146,13 @@ class Visitor:
         data = await self.ask(
             "GET",
             f"{exec_id}/log",
-            query={"format": "lines", "fromLine": seen.following, "size": size, "wait": 2},
+            query={
+                "format": "lines",
+                "fromLine": seen.following,
+                "fromPart": len(seen.open) + 1 if seen.open else 0,
+                "size": size,
+                "wait": 2,
+            },
         )
         if data is None:
             await pause(_RETRY_SECONDS)
@@ -188,6 +206,12 @@ class Visitor:
                 self.ledger.violate("I5", seen.run, f"eof says {data['last']} lines")
 
     @staticmethod
-    def _enter(seen: Seen, lines: list[dict[str, Any]]) -> None:
-        for line in lines:
-            seen.line(int(line["n"]), str(line["text"]))
+    def _enter(seen: Seen, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            text = str(row["text"])
+            if "base64" in row:
+                text = b64decode(row["base64"]).decode("utf-8", "surrogateescape")
+            if row.get("part"):
+                seen.part(row["n"], text, row["s"], row["part"], more=row["more"])
+            else:
+                seen.line(row["n"], text, row["s"])

@@ -1,0 +1,247 @@
+"""Whatever happens to Redis, runs go on, nothing acknowledged is lost and nothing is told wrongly.
+
+Each fault lasts while runs are submitted, read and killed; afterwards all of them are read again.
+One gateway goes through all faults in turn, as it would in its life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.faults.chance import chance
+from tests.faults.ledger import Expected, Ledger
+from tests.faults.pace import hold_off, pause
+from tests.faults.proxy import PASS, Proxy, Rule, proxied
+from tests.faults.redis_server import OwnRedis, own_redis
+from tests.faults.storm import complaints, made
+from tests.faults.visitor import Visitor
+from tests.support.served import Served, serving
+from tests.support.waiting import wait_until
+
+LONG_LINES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A gateway, its Redis, and the proxy between them."""
+
+    gateway: Served
+    server: OwnRedis
+    proxy: Proxy
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One gateway for all faults."""
+    folder = tmp_path_factory.mktemp("redis")
+    with (
+        own_redis(folder / "r") as server,
+        proxied(server.socket, str(folder / "proxy.sock")) as proxy,
+        serving(folder / "data", NARTHEX_REDIS_URL=f"unix://{proxy.address}") as gateway,
+    ):
+        yield Stage(gateway, server, proxy)
+
+
+def killed(stage: Stage, seconds: float) -> None:
+    """SIGKILL, away for a while, back with what its file holds."""
+    stage.server.kill()
+    hold_off(seconds)
+    stage.server.start()
+
+
+def frozen(stage: Stage, seconds: float) -> None:
+    """SIGSTOP: it accepts and never answers."""
+    stage.server.freeze()
+    hold_off(seconds)
+    stage.server.thaw()
+
+
+def emptied(stage: Stage, seconds: float) -> None:
+    """It comes back without anything."""
+    stage.server.kill()
+    stage.server.empty()
+    hold_off(seconds / 2)
+    stage.server.start()
+
+
+def robbed(stage: Stage, seconds: float) -> None:
+    """It comes back without what was written last."""
+    stage.server.kill()
+    stage.server.cut(3000)
+    hold_off(seconds / 2)
+    stage.server.start()
+
+
+def flushed(stage: Stage, seconds: float) -> None:
+    """An operator flushes everything, the scripts too."""
+    stage.server.client.flushall()
+    stage.server.client.script_flush()
+    hold_off(seconds)
+
+
+def full(stage: Stage, seconds: float) -> None:
+    """The memory is full: every write that needs more is refused."""
+    stage.server.client.config_set("maxmemory", 1)
+    hold_off(seconds)
+    stage.server.client.config_set("maxmemory", 0)
+
+
+def demoted(stage: Stage, seconds: float) -> None:
+    """It becomes a replica of nobody: READONLY."""
+    stage.server.client.replicaof("127.0.0.1", 1)
+    hold_off(seconds)
+    stage.server.client.replicaof("NO", "ONE")
+
+
+def busy(stage: Stage, seconds: float) -> None:
+    """Somebody's endless script holds it: BUSY."""
+
+    def block() -> None:
+        with contextlib.suppress(redis.RedisError):
+            redis.Redis(unix_socket_path=stage.server.socket, socket_timeout=20).eval(
+                "while true do end", 0
+            )
+
+    blocker = threading.Thread(target=block)
+    blocker.start()
+    hold_off(seconds)
+    with contextlib.suppress(redis.RedisError):
+        stage.server.client.script_kill()
+    blocker.join(20)
+
+
+def held(stage: Stage, seconds: float) -> None:
+    """The network takes everything and passes nothing, then passes it all."""
+    stage.proxy.up = stage.proxy.down = Rule(hold=True)
+    hold_off(seconds)
+    stage.proxy.up = stage.proxy.down = PASS
+
+
+def swallowed(stage: Stage, seconds: float) -> None:
+    """Answers get lost; what was asked was done."""
+    stage.proxy.down = Rule(drop=True)
+    hold_off(seconds)
+    stage.proxy.down = PASS
+    stage.proxy.reset()
+
+
+def cut_off(stage: Stage, seconds: float) -> None:
+    """Connections are cut in the middle of an answer or a question, after any count of bytes."""
+    dice = chance("cut")
+    for _ in range(int(seconds / 0.05)):
+        stage.proxy.down = Rule(cut_after=dice.randrange(400))
+        stage.proxy.up = Rule(cut_after=dice.randrange(3000))
+        stage.proxy.reset()
+        hold_off(0.05)
+    stage.proxy.up = stage.proxy.down = PASS
+    stage.proxy.reset()
+
+
+def slow(stage: Stage, seconds: float) -> None:
+    """Every message takes 100 ms each way."""
+    stage.proxy.up = stage.proxy.down = Rule(delay_seconds=0.1)
+    hold_off(seconds)
+    stage.proxy.up = stage.proxy.down = PASS
+
+
+def deaf(stage: Stage, seconds: float) -> None:
+    """Subscriptions are killed again and again: doorbells are lost."""
+    for _ in range(int(seconds / 0.1)):
+        stage.server.client.client_kill_filter(_type="pubsub")
+        hold_off(0.1)
+
+
+def thinned(stage: Stage, seconds: float) -> None:
+    """Every other key disappears."""
+    dice = chance("thin")
+    for key in sorted(stage.server.client.scan_iter()):
+        if dice.random() < 0.5:
+            stage.server.client.delete(key)
+    hold_off(seconds)
+
+
+FAULTS = (
+    killed,
+    frozen,
+    emptied,
+    robbed,
+    flushed,
+    full,
+    demoted,
+    busy,
+    held,
+    swallowed,
+    cut_off,
+    slow,
+    deaf,
+    thinned,
+)
+BY_NAME = {fault.__name__: fault for fault in FAULTS}
+
+
+def steady(name: str, folder: Path, nap: float) -> tuple[Expected, str]:
+    """A run that prints a line now and then, all through the fault."""
+    effect = folder / name
+    script = (
+        f"printf x >> {shlex.quote(str(effect))}\n"
+        f"for i in $(seq {LONG_LINES}); do echo {name} line $i; sleep {nap}; done\n"
+    )
+    lines = tuple(f"{name} line {i}" for i in range(1, LONG_LINES + 1))
+    return Expected(name, lines, 0, effect), script
+
+
+async def weather(stage: Stage, ledger: Ledger, name: str, folder: Path, seconds: float) -> None:
+    """Submits, reads and kills while a fault comes and goes; then reads everything again."""
+    dice = chance(name)
+    async with Visitor(stage.gateway, ledger, seconds=seconds + 40) as visitor:
+        long = steady(f"{name}-steady", folder, seconds / LONG_LINES)
+        victim = Expected(f"{name}-victim", (), 0, folder / "victim", killed=True)
+        long_id = await visitor.submit(*long)
+        victim_id = await visitor.submit(victim, "printf x >> victim; sleep 60")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(visitor.follow(long[0].name, long_id))
+            group.create_task(visitor.pages(long[0].name, long_id))
+            group.create_task(visitor.poll(long[0].name, long_id))
+            fault = group.create_task(asyncio.to_thread(BY_NAME[name], stage, seconds))
+            await pause(seconds / 4)
+            group.create_task(visitor.kill(victim.name, victim_id))
+            for turn in range(6):
+                order = made(dice, f"{name}-{turn}", folder)
+                group.create_task(visitor.carry(*order))
+                await pause(seconds / 8)
+            await fault
+        for each, answers in tuple(ledger.answers.items()):
+            await visitor.poll(each, answers[0])
+            if not ledger.asked[each].killed:
+                await visitor.follow(each, answers[0])
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_the_ledger_holds(name: str, stage: Stage, tmp_path: Path) -> None:
+    """During and after the fault every acknowledged run is told truly, and none runs twice."""
+    wait_until(stage.server.answers, "Redis to be well")
+    ledger = Ledger(0)
+    await weather(stage, ledger, name, tmp_path, 2.0)
+    for line in complaints(stage.gateway):
+        ledger.violate("I11", "the gateway's own log", line)
+    ledger.check()
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_the_ledger_holds_for_long(name: str, stage: Stage, tmp_path: Path) -> None:
+    """As above, with thirty seconds of the fault."""
+    wait_until(stage.server.answers, "Redis to be well")
+    ledger = Ledger(0)
+    await weather(stage, ledger, name, tmp_path, 30.0)
+    ledger.check()
