@@ -1,0 +1,127 @@
+"""The output of an ended run as a file: one stream's bytes, taken from the run directory's records.
+
+Nothing is copied: the records are read again each time, and what was measured is remembered, since
+the output of an ended run does not change. Never reads a run that may still write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from engines.records import ERR, GAP, OUT, read_records
+from engines.rundir import OUTPUT, RunDir
+from protocol.errors import GatewayError, Kind
+
+__all__ = ["Answer", "Answers"]
+
+_READ_BYTES = 1 << 20
+_REMEMBERED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One stream of an ended run: its kept size and digest, and whether there was more."""
+
+    size: int
+    sha256: str
+    truncated: bool
+
+
+class Answers:
+    """Reads the output of ended runs.
+
+    Args:
+        find: the directory of a run by its id, None if there is none (any more); may block.
+        max_bytes: how much of one stream is given out.
+    """
+
+    def __init__(self, find: Callable[[str], RunDir | None], max_bytes: int) -> None:
+        self._find = find
+        self._max_bytes = max_bytes
+        self._measured: OrderedDict[tuple[str, bool], Answer] = OrderedDict()
+
+    async def measure(self, run_id: str, *, errors: bool) -> Answer:
+        """Size and digest of stdout, or of stderr.
+
+        Raises:
+            GatewayError: NOT_FOUND if the output is not there (any more).
+        """
+        key = (run_id, errors)
+        answer = self._measured.get(key)
+        if answer is None:
+            answer = await asyncio.to_thread(self._measure, run_id, ERR if errors else OUT)
+            self._measured[key] = answer
+            while len(self._measured) > _REMEMBERED:
+                self._measured.popitem(last=False)
+        self._measured.move_to_end(key)
+        return answer
+
+    async def read(
+        self, run_id: str, offset: int, length: int, *, errors: bool
+    ) -> AsyncIterator[bytes]:
+        """The ``length`` bytes from ``offset`` on of stdout, or of stderr, in pieces.
+
+        Raises:
+            GatewayError: NOT_FOUND if the output is not there (any more).
+        """
+        descriptor = await asyncio.to_thread(self._open, run_id)
+        try:
+            place = 0
+            while length > 0:
+                data, end = await asyncio.to_thread(
+                    _piece, descriptor, place, ERR if errors else OUT
+                )
+                if end == place:
+                    raise GatewayError(Kind.INTERNAL, f"the output of {run_id} is cut short")
+                place = end
+                wanted = data[offset : offset + length]
+                offset = max(0, offset - len(data))
+                length -= len(wanted)
+                if wanted:
+                    yield wanted
+        finally:
+            os.close(descriptor)
+
+    def _measure(self, run_id: str, kind: int) -> Answer:
+        descriptor = self._open(run_id)
+        digest = hashlib.sha256()
+        size, place, truncated = 0, 0, False
+        try:
+            while size <= self._max_bytes:
+                records, end = read_records(descriptor, place, _READ_BYTES)
+                if end == place:
+                    break
+                place = end
+                truncated = truncated or any(record.kind == GAP for record in records)
+                data = b"".join(record.data for record in records if record.kind == kind)
+                digest.update(data[: self._max_bytes - size])
+                size += len(data)
+        finally:
+            os.close(descriptor)
+        kept = min(size, self._max_bytes)
+        return Answer(kept, digest.hexdigest(), truncated or size > self._max_bytes)
+
+    def _open(self, run_id: str) -> int:
+        """The file of records; looks twice, since a run moves once when it is put away."""
+        run = None
+        for _ in range(2):
+            run = self._find(run_id)
+            if run is None:
+                break
+            try:
+                return os.open(run.file(OUTPUT), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                continue
+        if run is not None and os.path.isdir(run.path):  # noqa: PTH112 - a run's path is text
+            return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # it never wrote
+        raise GatewayError(Kind.NOT_FOUND, f"the output of {run_id} is not there")
+
+
+def _piece(descriptor: int, place: int, kind: int) -> tuple[bytes, int]:
+    records, end = read_records(descriptor, place, _READ_BYTES)
+    return b"".join(record.data for record in records if record.kind == kind), end
