@@ -12,7 +12,7 @@ import re
 from typing import TypeAlias, TypeGuard
 from urllib.parse import unquote_to_bytes
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # the package brings no types
 import orjson
 
 from protocol.errors import GatewayError, Kind
@@ -95,9 +95,7 @@ def decode_msgpack(data: bytes) -> JsonValue:
 
 def encode_msgpack(value: object) -> bytes:
     """The value as msgpack."""
-    packed = msgpack.packb(value, use_bin_type=True)
-    if packed is None:  # pragma: no cover - only for a packer without autoreset
-        raise TypeError("msgpack packed nothing")
+    packed: bytes = msgpack.packb(value)
     return packed
 
 

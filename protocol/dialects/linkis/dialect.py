@@ -1,0 +1,76 @@
+"""The dialect as the switchboard sees it: its table, its sockets, and how an error looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from protocol.dialect import Route, Session
+from protocol.dialects.linkis.envelope import retry_headers
+from protocol.dialects.linkis.exec_id import ExecIds, nameable
+from protocol.dialects.linkis.refusal import refusal
+from protocol.dialects.linkis.routes import SOCKETS, routes, socket_routes
+from protocol.dialects.linkis.session import LinkisSession
+from protocol.dialects.linkis.words import COOKIE
+from protocol.errors import GatewayError, Kind
+from protocol.http import Reply, Request
+from protocol.media import encode_json
+from protocol.routing import Router
+
+__all__ = ["LinkisDialect"]
+
+_DEFAULT_INSTANCE = "127.0.0.1:9001"
+
+
+class LinkisDialect:
+    """The front/back adaption of Linkis.
+
+    Args:
+        settings: the dialect's table of the configuration. ``instance`` is the ``host:port`` that
+            becomes part of execIDs; GatewayError of kind INVALID if it cannot be that.
+    """
+
+    name = "linkis"
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        instance = settings.get("instance", _DEFAULT_INSTANCE)
+        if not isinstance(instance, str) or not nameable(instance):
+            raise GatewayError(
+                Kind.INVALID, "instance must be host:port of 1 to 99 characters", field="instance"
+            )
+        self._ids = ExecIds(instance)
+        self._routes = routes(self._ids)
+        self._router = Router(self._routes)
+        self._socket_router = Router((*self._routes, *socket_routes(self._ids)))
+
+    @property
+    def routes(self) -> tuple[Route[Any], ...]:
+        """The table that HTTP and websocket share."""
+        return self._routes
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """Where the old and the new clients open their websocket."""
+        return SOCKETS
+
+    @property
+    def cookie(self) -> str:
+        """The session ticket's name, as proxies and other products know it."""
+        return COOKIE
+
+    def session(self) -> Session:
+        """A fresh conversation."""
+        return LinkisSession(self._ids, self._socket_router)
+
+    def refuse(self, error: GatewayError, request: Request) -> Reply:
+        """The error in the envelope; unknown paths and methods are told by the table itself."""
+        match = self._router.match(_verb(request), request.path)
+        refused = refusal(error, request.path, match)
+        headers = retry_headers(error)
+        if refused.allowed:
+            headers["Allow"] = ", ".join(refused.allowed)
+        return Reply(refused.code, encode_json(refused.body), headers=headers)
+
+
+def _verb(request: Request) -> str:
+    return "GET" if request.method == "HEAD" else request.method

@@ -1,0 +1,124 @@
+"""The calls below ``entrance/`` that ask for a task, about it, or for its end.
+
+Follows the seed, sections 1), 2), 4) and 5), whose messages are kept literally.
+"""
+
+from __future__ import annotations
+
+from protocol.commands import Execute, Kill, ReadTask
+from protocol.dialects.linkis.envelope import success
+from protocol.dialects.linkis.exec_id import ExecIds
+from protocol.dialects.linkis.submission import parse_execute
+from protocol.dialects.linkis.words import STATUS_WORDS
+from protocol.errors import GatewayError, Kind
+from protocol.http import Reply, Request
+from protocol.tasks import Stage, Task, TaskState
+
+__all__ = ["Entrance", "ending", "progress_data"]
+
+_UNFINISHED = 0.99
+_STARTED = frozenset({TaskState.RUNNING, TaskState.SUSPENDED, TaskState.KILLING})
+
+
+def progress_data(task: Task) -> dict[str, object]:
+    """``progress`` in [0, 1], 1 when and only when the task is final, and ``progressInfo``."""
+    fraction = 0.0
+    if task.state.final:
+        fraction = 1.0
+    elif task.state in _STARTED:
+        fraction = min(max(task.progress.fraction or 0.0, 0.0), _UNFINISHED)
+    stages = [_stage(stage) for stage in task.progress.stages if stage.total]
+    return {"progress": fraction, "progressInfo": stages}
+
+
+def ending(task: Task) -> dict[str, object]:
+    """``exitCode`` and ``signal``: null where there is none."""
+    outcome = task.outcome
+    return {
+        "exitCode": outcome.exit_code if outcome else None,
+        "signal": outcome.signal if outcome else None,
+    }
+
+
+class Entrance:
+    """The routes of the entrance but for the log.
+
+    Args:
+        ids: names and finds tasks.
+    """
+
+    def __init__(self, ids: ExecIds) -> None:
+        self._ids = ids
+
+    def parse_execute(self, request: Request) -> Execute:
+        """What a body asks to be run."""
+        return parse_execute(request, self._ids.instance)
+
+    def render_execute(self, task: Task, request: Request) -> Reply:
+        """Both names of the accepted task; the taskID is a number (contract, rule 6)."""
+        return success(request, "Execution request succeeded", self._names(task))
+
+    def parse_read(self, request: Request) -> ReadTask:
+        """The task that the path names."""
+        return ReadTask(self._ids.ref(request.params["id"]))
+
+    def render_status(self, task: Task, request: Request) -> Reply:
+        """The status word, and how a final task ended."""
+        self._check(task, request)
+        word = STATUS_WORDS[task.state]
+        # Pollers stop for good at a word that they do not know (contract, rule 15).
+        data: dict[str, object] = {"status": "Scheduled" if word == "WaitForRetry" else word}
+        if task.state.final:
+            data |= ending(task)
+        return success(request, "Succeeded to retrieve status", self._names(task) | data)
+
+    def render_progress(self, task: Task, request: Request) -> Reply:
+        """How much is done."""
+        self._check(task, request)
+        data = self._names(task) | progress_data(task)
+        return success(request, "Return progress information", data)
+
+    def render_progress_with_resource(self, task: Task, request: Request) -> Reply:
+        """How much is done, and that no resources of a cluster are counted."""
+        self._check(task, request)
+        metrics: dict[str, object] = {"yarnMetrics": {"yarnResource": None}}
+        data = self._names(task) | progress_data(task) | metrics
+        return success(request, "Return progress information", data)
+
+    def parse_kill(self, request: Request) -> Kill:
+        """The task that the path names, to be ended."""
+        return Kill(self._ids.ref(request.params["id"]))
+
+    def render_kill(self, task: Task, request: Request) -> Reply:
+        """The wish is known.
+
+        A task that ended otherwise is refused: the web clients would wait for Cancelled for ever.
+        """
+        self._check(task, request)
+        if task.state.final and task.state is not TaskState.KILLED:
+            word = STATUS_WORDS[task.state]
+            raise GatewayError(
+                Kind.CONFLICT, f"task {task.number} is already finished, its status is {word}"
+            )
+        return success(request, "OK", self._names(task))
+
+    def render_subscription(self, task: Task, request: Request) -> Reply:
+        """The answer to ``subscribe`` and ``unsubscribe`` on a websocket."""
+        self._check(task, request)
+        return success(request, "OK", self._names(task) | {"status": STATUS_WORDS[task.state]})
+
+    def _check(self, task: Task, request: Request) -> None:
+        self._ids.check(task, request.params["id"])
+
+    def _names(self, task: Task) -> dict[str, object]:
+        return {"execID": self._ids.of(task), "taskID": task.number}
+
+
+def _stage(stage: Stage) -> dict[str, object]:
+    return {
+        "id": stage.id,
+        "succeedTasks": stage.succeeded,
+        "failedTasks": stage.failed,
+        "runningTasks": stage.running,
+        "totalTasks": stage.total,
+    }

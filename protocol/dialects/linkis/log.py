@@ -1,0 +1,210 @@
+"""The log in both faces: four texts by level with Linkis' cursor, and numbered lines of our own.
+
+Follows the contract, section 3.5. In the first face the log begins with two banner lines that no
+run printed, and ends with closing lines once everything was read; both are pure functions of the
+task. So line 1 of the core has index 2. The core's blank lines count and are not shown. A line
+without a level gets its time and INFO before it; of a line that is longer than a part, only the
+first part is shown.
+
+The second face, ``format=lines``, is an extension: the core's own numbers, every byte. A line that
+is not UTF-8 has its bytes in ``base64`` too, and a line that does not fit into one reply goes on
+in the next one from ``fromPart``.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from protocol.commands import LogRead, ReadLog
+from protocol.dialects.linkis.envelope import success
+from protocol.dialects.linkis.exec_id import ExecIds
+from protocol.dialects.linkis.fields import invalid, number, whole
+from protocol.dialects.linkis.words import STATUS_WORDS, error_text, time_text
+from protocol.http import Reply, Request
+from protocol.logs import Cursor, Gap, Level, Line, classify
+from protocol.tasks import ByNumber, Task, TaskState
+
+__all__ = ["BANNERS", "Log", "banner", "by_level", "closing", "line_rows", "shown"]
+
+BANNERS = 2
+_MESSAGE = "Return logs information"
+_PAGE = 100
+_UNLIMITED = 10_000
+_LONGEST_WAIT = 60.0
+_CUT = " ... (this line is longer than can be shown here)"
+
+
+def banner(task: Task, exec_id: str) -> list[str]:
+    """The two lines before everything that the run prints."""
+    at = time_text(task.created_ms)
+    return [
+        f"{at} INFO Job with jobId : {task.number} and execID : {exec_id} is submitted.",
+        f"{at} INFO Your job is accepted for engine {task.engine}. Please wait it to run.",
+    ]
+
+
+def closing(task: Task, exec_id: str) -> list[str]:
+    """The lines after everything that the run printed; none while the task is not final."""
+    if not task.state.final:
+        return []
+    at, word = time_text(task.finished_ms), STATUS_WORDS[task.state]
+    job = f"Your job : {exec_id} execute with status {word}"
+    if task.state is TaskState.SUCCEEDED:
+        return [f"{at} INFO Congratulations! {job}."]
+    fault = " ".join((error_text(task) or "").split())
+    return [f"{at} ERROR {fault}", f"{at} INFO Sorry, {job}."]
+
+
+def shown(lines: Iterable[Line]) -> list[str]:
+    """What the first face shows of lines of the core: no blank ones, and a level on each."""
+    texts: list[str] = []
+    for line in lines:
+        text = line.text
+        if line.part > 1 or not text.strip():
+            continue
+        if line.more:
+            text += _CUT
+        texts.append(text if classify(text) else f"{time_text(line.time_ms)} INFO {text}")
+    return texts
+
+
+def gap_lines(gaps: Sequence[Gap], task: Task) -> list[str]:
+    """A warning for each stretch of lines that is gone."""
+    at = time_text(task.created_ms)
+    return [f"{at} WARN lines {gap.first} to {gap.last} are no longer kept." for gap in gaps]
+
+
+def by_level(texts: Sequence[str], end: str = "") -> list[str]:
+    """The array of four: errors, warnings, the rest, and all, each ending with ``end``."""
+    levels: dict[Level, list[str]] = {level: [] for level in Level}
+    for text in texts:
+        levels[classify(text) or Level.INFO].append(text)
+    columns = (levels[Level.ERROR], levels[Level.WARN], levels[Level.INFO], texts)
+    return ["\n".join(column) + end if column else "" for column in columns]
+
+
+def line_rows(lines: Iterable[Line]) -> list[dict[str, object]]:
+    """Lines as the second face says them."""
+    return [_row(line) for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The stretch of indexes that a request of the first face asks for."""
+
+    start: int
+    size: int
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> _Span:
+        start = max(0, whole(query, "fromLine", 0))
+        size = whole(query, "size", _PAGE)
+        if size < 0:
+            # The opening request of the web clients: they mean the beginning (section 3.5, rule 3).
+            return cls(0 if start == 1 else start, _UNLIMITED)
+        return cls(start, size)
+
+    @property
+    def first_line(self) -> int:
+        """The first line of the core in it."""
+        return max(1, self.start - BANNERS + 1)
+
+    @property
+    def core_lines(self) -> int:
+        """How many lines of the core it can hold."""
+        return max(0, self.start + self.size - max(self.start, BANNERS))
+
+
+class Log:
+    """The route ``log`` in both faces.
+
+    Args:
+        ids: names and finds tasks.
+    """
+
+    def __init__(self, ids: ExecIds) -> None:
+        self._ids = ids
+
+    def parse(self, request: Request) -> ReadLog:
+        """The page of the core's log that holds what was asked for."""
+        ref, query = self._ids.ref(request.params["id"]), request.query
+        match query.get("format", ""):
+            case "lines":
+                return _parse_lines(ref, query)
+            case "" | "levels":
+                span = _Span.of(query)
+                cursor = Cursor(span.first_line)
+                # A page of banner lines needs the task only; the smallest page brings it.
+                return ReadLog(ref, cursor, max_lines=max(1, span.core_lines))
+            case _:
+                raise invalid("format", "must be 'lines' or 'levels'")
+
+    def render(self, read: LogRead, request: Request) -> Reply:
+        """The page in the face that was asked for."""
+        exec_id = self._ids.check(read.task, request.params["id"])
+        if request.query.get("format") == "lines":
+            return success(request, _MESSAGE, _lines_data(read, exec_id))
+        span = _Span.of(request.query)
+        texts, following = _page(read, exec_id, span)
+        apart = request.query.get("distinctLevel", "").lower() != "false"
+        log: object = by_level(texts) if apart else "\n".join(texts)
+        data = {"execID": exec_id, "taskID": read.task.number, "log": log, "fromLine": following}
+        return success(request, _MESSAGE, data)
+
+
+def _page(read: LogRead, exec_id: str, span: _Span) -> tuple[list[str], int]:
+    """The texts of a span and the index after it."""
+    end = span.start + span.size
+    texts = banner(read.task, exec_id)[span.start : end]
+    index = span.start + len(texts)
+    if span.core_lines:
+        texts += gap_lines(read.page.gaps, read.task)
+        texts += shown(read.page.lines())
+        following = read.page.next.line + (read.page.next.part > 0)
+        index = max(index, following + BANNERS - 1)
+    if read.page.eof:
+        done = max(0, index - BANNERS - read.page.last)
+        last = closing(read.task, exec_id)[done : done + max(0, end - index)]
+        texts, index = texts + last, index + len(last)
+    return texts, index
+
+
+def _parse_lines(ref: ByNumber, query: Mapping[str, str]) -> ReadLog:
+    cursor = Cursor(max(1, whole(query, "fromLine", 1)), max(0, whole(query, "fromPart", 0)))
+    wait = min(number(query, "wait", 0.0), _LONGEST_WAIT)
+    return ReadLog(ref, cursor, max_lines=max(0, whole(query, "size", 0)), wait_seconds=wait)
+
+
+def _lines_data(read: LogRead, exec_id: str) -> dict[str, object]:
+    page, task = read.page, read.task
+    data: dict[str, object] = {
+        "execID": exec_id,
+        "taskID": task.number,
+        "lines": line_rows(page.lines()),
+        "fromLine": page.next.line,
+        "first": page.first,
+        "last": page.last,
+        "eof": page.eof,
+        "status": STATUS_WORDS[task.state],
+    }
+    if page.next.part:
+        data["fromPart"] = page.next.part
+    if page.gaps:
+        data["gaps"] = [list(gap) for gap in page.gaps]
+    return data
+
+
+def _row(line: Line) -> dict[str, object]:
+    row: dict[str, object] = {
+        "n": line.number,
+        "t": line.time_ms,
+        "s": line.stream.value,
+        "text": line.text,
+    }
+    if line.part:
+        row["part"], row["more"] = line.part, line.more
+    if "\ufffd" in line.text and line.text.encode() != line.data:
+        row["base64"] = b64encode(line.data).decode()
+    return row

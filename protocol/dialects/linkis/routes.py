@@ -1,0 +1,100 @@
+"""The table of the dialect: every call under all four of its prefixes.
+
+A websocket message is looked up in the same table; SOCKET_ONLY are the rows that only it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from protocol.dialect import Route
+from protocol.dialects.linkis import account
+from protocol.dialects.linkis.entrance import Entrance
+from protocol.dialects.linkis.envelope import PREFIXES
+from protocol.dialects.linkis.exec_id import ExecIds
+from protocol.dialects.linkis.history import History
+from protocol.dialects.linkis.log import Log
+
+__all__ = ["LOGIN", "SOCKETS", "SUBSCRIBE", "UNSUBSCRIBE", "routes", "socket_routes"]
+
+LOGIN = "/user/login"
+SUBSCRIBE = "/entrance/{id}/subscribe"
+UNSUBSCRIBE = "/entrance/{id}/unsubscribe"
+
+SOCKETS = (
+    "/ws",
+    "/ws/api/entrance/connect",
+    *(f"{prefix}/entrance/connect" for prefix in PREFIXES),
+)
+
+
+def routes(ids: ExecIds) -> tuple[Route[Any], ...]:
+    """The rows that HTTP and websocket share."""
+    return _everywhere(*_entrance_rows(ids), *_history_rows(ids), *_account_rows())
+
+
+def socket_routes(ids: ExecIds) -> tuple[Route[Any], ...]:
+    """The rows that only a websocket has, an extension of ours."""
+    entrance = Entrance(ids)
+    return _everywhere(
+        *(
+            Route("POST", template, entrance.parse_read, entrance.render_subscription)
+            for template in (SUBSCRIBE, UNSUBSCRIBE)
+        )
+    )
+
+
+def _entrance_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
+    calls, log = Entrance(ids), Log(ids)
+    return (
+        Route("POST", "/entrance/execute", calls.parse_execute, calls.render_execute),
+        Route("POST", "/entrance/submit", calls.parse_execute, calls.render_execute),
+        Route("POST", "/entrance/backgroundservice", calls.parse_execute, calls.render_execute),
+        Route("GET", "/entrance/{id}/status", calls.parse_read, calls.render_status),
+        Route("GET", "/entrance/{id}/log", log.parse, log.render),
+        Route("GET", "/entrance/{id}/progress", calls.parse_read, calls.render_progress),
+        Route(
+            "GET",
+            "/entrance/{id}/progressWithResource",
+            calls.parse_read,
+            calls.render_progress_with_resource,
+        ),
+        Route("GET", "/entrance/{id}/kill", calls.parse_kill, calls.render_kill),
+        Route("POST", "/entrance/{id}/kill", calls.parse_kill, calls.render_kill),
+    )
+
+
+def _history_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
+    history = History(ids)
+    return (
+        Route("GET", "/jobhistory/list", history.parse_list, history.render_list),
+        Route("GET", "/jobhistory/{id}/get", history.parse_get, history.render_get),
+    )
+
+
+def _account_rows() -> tuple[Route[Any], ...]:
+    public = Route(
+        "GET", "/user/publicKey", account.parse_public_key, account.render_public_key, open=True
+    )
+    both = ("GET", "POST")
+    return (
+        Route("POST", LOGIN, account.parse_login, account.render_login, open=True),
+        public,
+        *(
+            Route(verb, "/user/logout", account.parse_logout, account.render_logout, open=True)
+            for verb in both
+        ),
+        *(
+            Route(verb, "/user/heartbeat", account.parse_heartbeat, account.render_heartbeat)
+            for verb in both
+        ),
+        Route("GET", "/user/userInfo", account.parse_who, account.render_user_info),
+        Route("GET", "/user/baseinfo", account.parse_who, account.render_base_info),
+    )
+
+
+def _everywhere(*rows: Route[Any]) -> tuple[Route[Any], ...]:
+    return tuple(
+        replace(row, template=prefix + row.template) for row in rows for prefix in PREFIXES
+    )

@@ -1,0 +1,269 @@
+"""The websocket face: one conversation, in which every call is a row of the HTTP table.
+
+Follows the contract, section 4, with the extension ``subscribe`` and ``unsubscribe``. A message
+becomes a request, its command is asked, and the rendered reply goes back with the tag. After an
+acknowledged ``execute`` the task is pushed; the same happens, unasked, for the tasks that already
+run when the socket is opened. A status other than 0 is only ever the answer to a message.
+
+Replies and pushes are written as the last message was: JSON in text, or msgpack in binary frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.accounts import Principal, Ticket
+from protocol.commands import Command, Execute, ListTasks, LogRead, WhoAmI
+from protocol.dialect import Ask, Authenticate, Follow, Frame, Send, Step, Unfollow, Watch
+from protocol.dialects.linkis.account import render_token_login, token_of
+from protocol.dialects.linkis.exec_id import ExecIds
+from protocol.dialects.linkis.messages import Call, call_of, message_of, method_of, place_of
+from protocol.dialects.linkis.pushes import Message, Pushes, tag_of
+from protocol.dialects.linkis.refusal import refusal
+from protocol.dialects.linkis.routes import LOGIN, SUBSCRIBE, UNSUBSCRIBE
+from protocol.dialects.linkis.words import ACTIVE, STATUS_WORDS
+from protocol.errors import GatewayError
+from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
+from protocol.media import as_object, decode_object, encode_json, encode_msgpack
+from protocol.routing import Match, Router, Unknown
+from protocol.tasks import ByNumber, Task
+
+__all__ = ["LinkisSession"]
+
+_RESUMED = 1000
+_PUSHED = Watch(lines=True, state=True, progress=True, queue=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call that waits for the result of its command."""
+
+    call: Call
+    command: Command[Any]
+
+
+@dataclass(slots=True)
+class _Pushing:
+    """A task whose changes are pushed; ``word`` is the status that was pushed last."""
+
+    number: int
+    pushes: Pushes
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A task whose lines are subscribed to, and the call that asked for them."""
+
+    number: int
+    pushes: Pushes
+    call: Call
+
+
+@dataclass(slots=True)
+class _Book:
+    """What the session waits for, by key."""
+
+    last_key: int = 0
+    asked: dict[int, _Asked] = field(default_factory=dict)
+    resuming: dict[int, int] = field(default_factory=dict)
+    pushing: dict[int, _Pushing] = field(default_factory=dict)
+    reading: dict[int, _Reading] = field(default_factory=dict)
+
+    def key(self) -> int:
+        self.last_key += 1
+        return self.last_key
+
+
+class LinkisSession:
+    """One websocket's conversation.
+
+    Args:
+        ids: names and finds tasks.
+        router: the table, with the rows that only a websocket has.
+    """
+
+    def __init__(self, ids: ExecIds, router: Router) -> None:
+        self._ids = ids
+        self._router = router
+        self._packed = False
+        self._book = _Book()
+
+    def opened(self, user: str, now_ms: int) -> Sequence[Step]:
+        """Asks for the tasks that are to be pushed from the beginning."""
+        return [self._resume(now_ms)] if user else []
+
+    def received(self, frame: Frame, now_ms: int) -> Sequence[Step]:
+        """Asks what the message asks; blank ones and those with an empty method are ignored."""
+        self._packed = isinstance(frame, bytes)
+        if isinstance(frame, str) and not frame.strip():
+            return []
+        method = ""
+        try:
+            message = message_of(frame)
+            method = method_of(message)
+            call = call_of(message, self._router, now_ms) if method else None
+        except GatewayError as error:
+            return [self._refused(error, method, "/", Unknown())]
+        try:
+            return self._ask(call) if call else []
+        except GatewayError as error:
+            return [self._denied(call, error)] if call else []
+
+    def answered(self, key: int, result: object, now_ms: int) -> Sequence[Step]:
+        """Sends the reply, and begins to follow where that was asked for."""
+        if key in self._book.resuming:
+            return self._resumed(self._book.resuming.pop(key), result)
+        asked = self._book.asked.pop(key)
+        call = asked.call
+        try:
+            reply = self._reply(call, result)
+        except GatewayError as error:
+            return [self._denied(call, error)]
+        return [*_before(call, result), reply, *self._after(asked, result, now_ms)]
+
+    def failed(self, key: int, error: GatewayError, now_ms: int) -> Sequence[Step]:  # noqa: ARG002 - the seam's signature
+        """Sends the refusal of a call or subscription; what nobody asked for ends in silence."""
+        book = self._book
+        waiting = book.asked.pop(key, None) or book.reading.pop(key, None)
+        book.resuming.pop(key, None)
+        book.pushing.pop(key, None)
+        if isinstance(waiting, _Reading | _Asked):
+            return [self._denied(waiting.call, error)]
+        return []
+
+    def told(self, key: int, event: Event, now_ms: int) -> Sequence[Step]:  # noqa: ARG002 - the seam's signature
+        """Pushes what happened; what comes after a subscription was given up is dropped."""
+        if pushing := self._book.pushing.get(key):
+            messages = self._pushed(key, pushing, event)
+        elif reading := self._book.reading.get(key):
+            messages = self._read_on(key, reading, event)
+        else:
+            messages = []
+        return [self._send(message) for message in messages]
+
+    def _ask(self, call: Call) -> list[Step]:
+        before: list[Step] = []
+        command: Command[Any]
+        if call.row == LOGIN and (token := token_of(call.request)):
+            before, command = [Authenticate(token)], WhoAmI()
+        else:
+            command = call.found.route.parse(call.request)
+        if call.row == SUBSCRIBE:
+            place_of(call.request)
+        if call.row == UNSUBSCRIBE:
+            before = self._give_up(self._ids.ref(call.request.params["id"]).number)
+        key = self._book.key()
+        self._book.asked[key] = _Asked(call, command)
+        return [*before, Ask(key, command)]
+
+    def _after(self, asked: _Asked, result: object, now_ms: int) -> list[Step]:
+        """What follows the reply to a call."""
+        match result:
+            case Ticket() | Principal() if asked.call.row == LOGIN:
+                return [self._resume(now_ms)]
+            case Task() if isinstance(asked.command, Execute):
+                return self._push(result)
+            case Task() if asked.call.row == SUBSCRIBE:
+                return self._read(result, asked.call)
+            case _:
+                return []
+
+    def _reply(self, call: Call, result: object) -> Send:
+        """The reply of the row, with the tag in both places where clients look for it."""
+        render = call.found.route.render
+        if isinstance(result, Principal) and call.row == LOGIN:
+            render = render_token_login
+        reply = render(result, call.request)
+        body = decode_object(reply.body if isinstance(reply.body, bytes) else b"")
+        tag = call.tag
+        task = result.task if isinstance(result, LogRead) else result
+        if isinstance(task, Task):
+            tag = tag or tag_of(task)
+            body["data"] = {**as_object(body["data"]), "websocketTag": tag}
+        if not call.request.params:
+            # Clients compare the method of an acknowledgement letter by letter with their own.
+            body["method"] = call.method
+        return self._send({**body, "websocketTag": tag})
+
+    def _denied(self, call: Call, error: GatewayError) -> Send:
+        return self._refused(error, call.method, call.request.path, call.found, call.tag)
+
+    def _refused(
+        self, error: GatewayError, method: str, path: str, match: Match, tag: str = ""
+    ) -> Send:
+        """An error. The tag stays out of ``data``, where clients would take it for an ack."""
+        body = {**refusal(error, path, match).body, "method": method}
+        return self._send({**body, "websocketTag": tag} if tag else body)
+
+    def _send(self, message: Message) -> Send:
+        return Send(encode_msgpack(message) if self._packed else encode_json(message).decode())
+
+    def _resume(self, now_ms: int) -> Ask:
+        key = self._book.key()
+        self._book.resuming[key] = now_ms
+        return Ask(key, ListTasks(states=ACTIVE, dialect="linkis", limit=_RESUMED))
+
+    def _resumed(self, asked_ms: int, result: object) -> list[Step]:
+        tasks = result if isinstance(result, tuple) else ()
+        steps: list[Step] = []
+        for task in reversed(tasks):
+            # A younger task may be one whose execute is not acknowledged yet: no push before that.
+            if task.created_ms <= asked_ms:
+                steps += self._push(task)
+        return steps
+
+    def _push(self, task: Task) -> list[Step]:
+        known = any(other.number == task.number for other in self._book.pushing.values())
+        if known or task.client.get("push") is False:
+            return []
+        key = self._book.key()
+        self._book.pushing[key] = _Pushing(task.number, Pushes(self._ids.of(task)))
+        return [Follow(key, ByNumber(task.number), watch=_PUSHED, resume=True)]
+
+    def _read(self, task: Task, call: Call) -> list[Step]:
+        """Subscribes to lines; an earlier subscription to the same task is replaced."""
+        before = self._give_up(task.number)
+        key = self._book.key()
+        self._book.reading[key] = _Reading(task.number, Pushes(self._ids.of(task)), call)
+        return [*before, Follow(key, ByNumber(task.number), place_of(call.request))]
+
+    def _give_up(self, number: int) -> list[Step]:
+        keys = [key for key, other in self._book.reading.items() if other.number == number]
+        for key in keys:
+            del self._book.reading[key]
+        return [Unfollow(key) for key in keys]
+
+    def _pushed(self, key: int, pushing: _Pushing, event: Event) -> list[Message]:
+        pushes = pushing.pushes
+        match event:
+            case LinesAppended(task, page):
+                return pushes.log(task, page)
+            case StateChanged(task):
+                word, pushing.word = pushing.word, STATUS_WORDS[task.state]
+                return [pushes.status(task)] if word != pushing.word else []
+            case ProgressChanged(task):
+                return [pushes.progress(task)]
+            case QueueMoved(task, ahead):
+                return [pushes.waiting(task, ahead)]
+            case Ended(task):
+                del self._book.pushing[key]
+                return pushes.end(task)
+
+    def _read_on(self, key: int, reading: _Reading, event: Event) -> list[Message]:
+        match event:
+            case LinesAppended(task, page):
+                return reading.pushes.lines(task, page)
+            case Ended(task):
+                del self._book.reading[key]
+                return [reading.pushes.eof(task)]
+            case _:
+                return []
+
+
+def _before(call: Call, result: object) -> list[Step]:
+    if isinstance(result, Ticket) and call.row == LOGIN:
+        return [Authenticate(result.token)]
+    return []

@@ -1,0 +1,159 @@
+"""The words of Linkis: states, run types, error numbers, and the sentences that clients look for.
+
+Follows the entrance contract, sections 1.4, 2.1 and 5. Only tables and what reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from protocol.errors import Kind
+from protocol.tasks import Outcome, Reason, Task, TaskState
+
+__all__ = [
+    "ACTIVE",
+    "COOKIE",
+    "DEFAULT_CREATOR",
+    "ERROR_CODES",
+    "HTTP_CODES",
+    "STATUSES",
+    "STATUS_WORDS",
+    "error_code",
+    "error_text",
+    "language",
+    "states_of",
+    "time_text",
+]
+
+COOKIE = "linkis_user_session_ticket_id_v1"
+DEFAULT_CREATOR = "IDE"
+
+STATUS_WORDS: Mapping[TaskState, str] = {
+    TaskState.ACCEPTED: "Inited",
+    TaskState.QUEUED: "Scheduled",
+    TaskState.HELD: "Scheduled",
+    TaskState.STARTING: "Scheduled",
+    TaskState.RUNNING: "Running",
+    TaskState.SUSPENDED: "Running",
+    TaskState.RETRYING: "WaitForRetry",
+    # unlike Linkis: Cancelled is said when no process is left, not when the wish is known.
+    TaskState.KILLING: "Running",
+    TaskState.SUCCEEDED: "Succeed",
+    TaskState.FAILED: "Failed",
+    TaskState.KILLED: "Cancelled",
+    TaskState.TIMED_OUT: "Timeout",
+    TaskState.LOST: "Failed",
+}
+"""Each state in one of the eight words that clients know; any other word breaks the Java ones."""
+
+ACTIVE = tuple(state for state in TaskState if not state.final)
+
+STATUSES: Mapping[Kind, int] = {
+    Kind.INVALID: 2,
+    Kind.UNAUTHENTICATED: -1,
+    Kind.FORBIDDEN: 3,
+    Kind.NOT_FOUND: 1,
+    Kind.CONFLICT: 1,
+    Kind.GONE: 1,
+    Kind.UNSUPPORTED: 1,
+    Kind.TOO_LARGE: 2,
+    Kind.EXHAUSTED: 1,
+    Kind.UNAVAILABLE: 1,
+    Kind.INTERNAL: 1,
+}
+"""The status number of the envelope for each kind of error (section 1.4)."""
+
+HTTP_CODES: Mapping[int, int] = {0: 200, 1: 400, 2: 412, 3: 403, -1: 401, 4: 206}
+"""The HTTP code that goes with a status number. 401 is for the session and nothing else."""
+
+ERROR_CODES: Mapping[Kind, int] = {
+    Kind.INVALID: 91001,
+    Kind.UNAUTHENTICATED: 91002,
+    Kind.FORBIDDEN: 91003,
+    Kind.NOT_FOUND: 91004,
+    Kind.CONFLICT: 91005,
+    Kind.GONE: 91006,
+    Kind.UNSUPPORTED: 91007,
+    Kind.TOO_LARGE: 91008,
+    Kind.EXHAUSTED: 91009,
+    Kind.UNAVAILABLE: 91010,
+    Kind.INTERNAL: 91011,
+}
+"""Numbers of our own for ``errorMsg.errCode``: the contract fixes none for these."""
+
+_REASON_CODES: Mapping[Reason, int] = {
+    Reason.EXITED: 92001,
+    Reason.SIGNALLED: 92002,
+    Reason.START_FAILED: 92003,
+    Reason.KILLED: 92004,
+    Reason.KILLED_BEFORE_START: 92005,
+    Reason.TIME_LIMIT: 92006,
+    Reason.OUT_OF_MEMORY: 92007,
+    Reason.SHIM_DIED: 92008,
+    Reason.NODE_RESTARTED: 92009,
+    Reason.ENGINE_ERROR: 92010,
+}
+_UNKNOWN_REASON = 92000
+
+_REASON_TEXTS: Mapping[Reason, str] = {
+    Reason.EXITED: "the code ended with a failure",
+    Reason.SIGNALLED: "a signal ended the code",
+    Reason.START_FAILED: "the code could not be started",
+    Reason.KILLED: "the task was killed",
+    Reason.KILLED_BEFORE_START: "the task was killed before it started",
+    Reason.TIME_LIMIT: "the task ran longer than it may",
+    Reason.OUT_OF_MEMORY: "the task used more memory than it may",
+    Reason.SHIM_DIED: "the process that recorded the task died",
+    Reason.NODE_RESTARTED: "the machine was restarted",
+    Reason.ENGINE_ERROR: "the engine failed",
+}
+
+_LANGUAGES: Mapping[str, str] = {
+    "sh": "shell",
+    "shell": "shell",
+    "py": "python",
+    "python": "python",
+    "pyspark": "python",
+    "hql": "sql",
+    "sql": "sql",
+}
+
+
+def language(run_type: str) -> str:
+    """The core's language for a runType; one that is not known here goes on in lower case."""
+    word = run_type.lower()
+    return _LANGUAGES.get(word, word)
+
+
+def states_of(word: str) -> tuple[TaskState, ...]:
+    """The states that a status word stands for; none if it is no such word."""
+    return tuple(state for state, said in STATUS_WORDS.items() if said == word)
+
+
+def error_code(task: Task) -> int | None:
+    """``errCode`` of a job's row: a number for a task that ended badly, else None."""
+    if not _bad(task):
+        return None
+    return _REASON_CODES[task.outcome.reason] if task.outcome else _UNKNOWN_REASON
+
+
+def error_text(task: Task) -> str | None:
+    """``errDesc`` of a job's row: never empty for a task that ended badly, else None."""
+    return _told(task.outcome) if _bad(task) else None
+
+
+def time_text(time_ms: int) -> str:
+    """A moment as Linkis writes it in logs, in UTC."""
+    seconds, millis = divmod(time_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{millis:03d}"
+
+
+def _bad(task: Task) -> bool:
+    return task.state.final and task.state is not TaskState.SUCCEEDED
+
+
+def _told(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "the task ended and left no word why"
+    return outcome.message or _REASON_TEXTS[outcome.reason]
