@@ -114,10 +114,13 @@ class AsyncClient:
         return await self._ask(calls.list_tasks(states, page, size))
 
     async def log(
-        self, task: str, from_line: int = 1, *, size: int = 1000, wait: float = 0
+        self, task: str, from_line: int = 1, *, part: int = 0, size: int = 1000, wait: float = 0
     ) -> LogPage:
-        """One page of lines; waits up to ``wait`` seconds for the first of them."""
-        return await self._ask(calls.log(task, from_line, size=size, wait=wait))
+        """One page of lines; waits up to ``wait`` seconds for the first of them.
+
+        ``part`` goes on inside the long line ``from_line``, after that part of it.
+        """
+        return await self._ask(calls.log(task, from_line, part, size=size, wait=wait))
 
     async def follow(self, task: str, from_line: int = 1) -> AsyncIterator[Line | Gap | End]:
         """Every line exactly once and in order from ``from_line`` on, and finally the End.

@@ -112,9 +112,14 @@ class Client:
         """The user's tasks, newest first; ``states`` are status words, none for all."""
         return self._ask(calls.list_tasks(states, page, size))
 
-    def log(self, task: str, from_line: int = 1, *, size: int = 1000, wait: float = 0) -> LogPage:
-        """One page of lines; waits up to ``wait`` seconds for the first of them."""
-        return self._ask(calls.log(task, from_line, size=size, wait=wait))
+    def log(
+        self, task: str, from_line: int = 1, *, part: int = 0, size: int = 1000, wait: float = 0
+    ) -> LogPage:
+        """One page of lines; waits up to ``wait`` seconds for the first of them.
+
+        ``part`` goes on inside the long line ``from_line``, after that part of it.
+        """
+        return self._ask(calls.log(task, from_line, part, size=size, wait=wait))
 
     def follow(self, task: str, from_line: int = 1) -> Iterator[Line | Gap | End]:
         """Every line exactly once and in order from ``from_line`` on, and finally the End.
@@ -126,16 +131,16 @@ class Client:
                 if isinstance(item, Line | Gap | End):
                     yield item
 
-    def news(self, task: str, from_line: int = 1) -> Iterator[tuple[News, ...]]:
+    def news(self, task: str, from_line: int = 1) -> Generator[tuple[News, ...]]:
         """As ``follow``, in batches as they come, and with the changes of state."""
-        return self._stream(Follower(task, Place(from_line), self._pacing).plan())
+        return self._steps(Follower(task, Place(from_line), self._pacing).plan())
 
     def run(
         self, code: str, *, engine: str = "shell", language: str = "", request_id: str = ""
-    ) -> Iterator[tuple[News, ...]]:
+    ) -> Generator[tuple[News, ...]]:
         """Submits code and follows it, by one websocket if one can be had."""
         submission = Submission(engine, language, code, request_id or uuid.uuid4().hex)
-        return self._stream(Follower(submission, Place(), self._pacing).plan())
+        return self._steps(Follower(submission, Place(), self._pacing).plan())
 
     def _ask(self, call: Call[T]) -> T:
         plan: Plan[T] = ask(call, self._pacing)
@@ -146,9 +151,6 @@ class Client:
             except StopIteration as done:
                 result: T = done.value
                 return result
-
-    def _stream(self, plan: Plan[None]) -> Iterator[tuple[News, ...]]:
-        yield from self._steps(plan)
 
     def _steps(self, plan: Plan[T]) -> Generator[tuple[News, ...], None, T]:
         """Carries out a plan; yields what it tells and returns what it comes to."""

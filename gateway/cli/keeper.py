@@ -1,0 +1,107 @@
+"""Keeps a private gateway for one command and leaves nothing of it behind.
+
+``python -m gateway.cli.keeper`` serves a gateway from a folder of its own, prints that folder's
+name as its first line and lets the gateway print the rest. When its stdin ends, because its owner
+closed it or was killed, it ends the gateway, then every run, and removes the folder. Nothing of
+this may depend on the owner being alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from engines.rundir import RunDir, RunState
+from gateway.places import Places
+
+__all__ = ["main"]
+
+_SERVE = (sys.executable, "-m", "gateway.cli", "serve", "--host", "127.0.0.1", "--port", "0")
+_STOP_SECONDS = 5.0
+_RUN_SECONDS = 10.0
+_REMOVE_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
+
+
+def main() -> None:
+    """Serves until the owner has gone."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    folder = Path(tempfile.mkdtemp(prefix="narthex-run-"))
+    places = Places.of(folder / "data")
+    try:
+        sys.stdout.write(f"{folder}\n")
+        sys.stdout.flush()
+        _serve(places, folder / "serve.log")
+    finally:
+        _end_runs(places.spool / "live")
+        _remove(folder, places.runtime)
+
+
+def _serve(places: Places, log: Path) -> None:
+    with log.open("wb") as errors:
+        gateway = subprocess.Popen(  # noqa: S603 - our own program
+            [*_SERVE, "--data-dir", str(places.data)], stdin=subprocess.DEVNULL, stderr=errors
+        )
+    try:
+        _wait(gateway.pid)
+    finally:
+        gateway.terminate()
+        try:
+            gateway.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            gateway.kill()
+            gateway.wait()
+
+
+def _wait(pid: int) -> None:
+    """Waits until the owner has gone, the gateway has ended or somebody sends SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    descriptor = os.pidfd_open(pid)
+    try:
+        select.select([sys.stdin.fileno(), descriptor], [], [])
+    finally:
+        os.close(descriptor)
+
+
+def _end_runs(live: Path) -> None:
+    """Kills what still runs. The gateway has ended, so nothing new begins."""
+    runs = [RunDir(path) for path in live.iterdir()] if live.is_dir() else []
+    deadline = time.monotonic() + _RUN_SECONDS
+    while runs and time.monotonic() < deadline:
+        runs = [run for run in runs if _lives(run)]
+        for run in runs:
+            run.wish_kill(0.0)
+            run.ring()
+        if runs:
+            time.sleep(_LOOK_SECONDS)
+
+
+def _lives(run: RunDir) -> bool:
+    try:
+        return run.state() in (RunState.STARTING, RunState.RUNNING, RunState.KILLING)
+    except FileNotFoundError:
+        return False
+
+
+def _remove(*folders: Path) -> None:
+    """Removes folders into which a dying process may still write."""
+    deadline = time.monotonic() + _REMOVE_SECONDS
+    for folder in folders:
+        while folder.exists() and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(folder)
+                break
+            time.sleep(_LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

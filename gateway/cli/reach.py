@@ -1,0 +1,81 @@
+"""Which gateway a command means and how it proves who asks.
+
+An address that is named goes with a token that is named; without either, the gateway of the data
+folder is asked, with a short token made from the folder's own key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+import orjson
+
+from gateway.auth.tokens import SigningKeyError, Tokens, load_key
+from gateway.cli.options import Reach
+from gateway.client import Client, ClientError
+from gateway.clock import now_ms
+from gateway.places import Places
+from protocol.accounts import Role
+
+__all__ = ["Target", "calling", "target_of", "token_of"]
+
+ADMINISTRATOR = "admin"
+_TOKEN_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A gateway and a token for it."""
+
+    server: str
+    token: str
+
+
+def target_of(reach: Reach) -> Target:
+    """What a command line means; raises ClickException if nothing can be reached that way."""
+    places = Places.of(reach.data_dir)
+    server, token = reach.server, reach.token
+    if server and not token and not _is_own(server, places):
+        raise click.UsageError(f"--token or NARTHEX_TOKEN is needed for {server}")
+    return Target(server or _own_server(places), token or token_of(places))
+
+
+def token_of(places: Places, user: str = ADMINISTRATOR, seconds: int = _TOKEN_SECONDS) -> str:
+    """A token made from the data folder's key."""
+    try:
+        tokens = Tokens(load_key(places.token_key), max(seconds, _TOKEN_SECONDS))
+    except SigningKeyError as error:
+        raise click.ClickException(f"{error}; is the gateway of {places.data} set up?") from error
+    return tokens.issue(user, Role.USER, now_ms(), seconds).token
+
+
+@contextmanager
+def calling(reach: Reach, patience: float = 20.0) -> Iterator[Client]:
+    """A client for the gateway that is meant; its errors become one line."""
+    target = target_of(reach)
+    try:
+        with Client(target.server, target.token, patience_seconds=patience) as client:
+            yield client
+    except ClientError as error:
+        raise click.ClickException(error.message) from error
+
+
+def _own_server(places: Places) -> str:
+    try:
+        document = orjson.loads(places.endpoint.read_bytes())
+        return str(document["url"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise click.ClickException(
+            f"no gateway is running over {places.data}; start one with 'narthex serve' "
+            "or name one with --server"
+        ) from error
+
+
+def _is_own(server: str, places: Places) -> bool:
+    try:
+        return _own_server(places).rstrip("/") == server.rstrip("/")
+    except click.ClickException:
+        return False

@@ -1,0 +1,136 @@
+"""The commands that ask once: submit, status, ps, kill."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import IO
+
+import click
+
+from gateway.cli import options
+from gateway.cli.lines import print_record
+from gateway.cli.options import Reach
+from gateway.cli.plain import harmless
+from gateway.cli.reach import calling
+from gateway.client import Status, TaskRow
+
+__all__ = ["kill", "ps", "status", "submit"]
+
+_ACTIVE = ("Inited", "Scheduled", "Running", "WaitForRetry")
+_HEADINGS = ("TASK", "STATUS", "ENGINE", "USER", "CREATED", "SECONDS", "EXECID")
+
+
+@click.command()
+@options.source
+@options.engine
+@click.option("--request-id", default="", help="Makes a repetition of this command safe.")
+@options.as_json
+@options.reaching
+def submit(
+    code: str | None,
+    file: IO[str] | None,
+    *,
+    engine: str,
+    lang: str,
+    request_id: str,
+    as_json: bool,
+    reach: Reach,
+) -> None:
+    """Submit CODE and print the task's number and execID."""
+    text = options.given_code(code, file)
+    with calling(reach) as client:
+        accepted = client.execute(text, engine=engine, language=lang, request_id=request_id)
+    if as_json:
+        print_record({"taskID": accepted.task_id, "execID": accepted.exec_id})
+    else:
+        click.echo(f"{accepted.task_id} {accepted.exec_id}")
+
+
+@click.command()
+@click.argument("task", metavar="ID")
+@options.as_json
+@options.reaching
+def status(task: str, *, as_json: bool, reach: Reach) -> None:
+    """Say how far the task ID is: its execID or its number."""
+    with calling(reach) as client:
+        found = client.status(task)
+        fraction = client.progress(task).fraction
+    if as_json:
+        print_record(_status_record(found, fraction))
+    else:
+        click.echo(_status_line(found, fraction))
+
+
+@click.command()
+@click.option("--all", "-a", "everything", is_flag=True, help="List ended tasks too.")
+@click.option("--limit", default=100, type=click.IntRange(1, 1000), help="How many at most.")
+@options.as_json
+@options.reaching
+def ps(*, everything: bool, limit: int, as_json: bool, reach: Reach) -> None:
+    """List tasks, newest first."""
+    with calling(reach) as client:
+        rows = client.list(() if everything else _ACTIVE, size=limit)
+    if as_json:
+        for row in rows:
+            print_record(asdict(row))
+    else:
+        _print_table([_HEADINGS, *map(_cells, rows)])
+
+
+@click.command()
+@click.argument("tasks", metavar="ID...", nargs=-1, required=True)
+@options.as_json
+@options.reaching
+def kill(tasks: Sequence[str], *, as_json: bool, reach: Reach) -> None:
+    """Kill tasks by execID or number; answers when the wish is durable."""
+    with calling(reach) as client:
+        for task in tasks:
+            exec_id = client.kill(task)
+            if as_json:
+                print_record({"execID": exec_id})
+            else:
+                click.echo(exec_id)
+
+
+def _status_record(found: Status, fraction: float) -> dict[str, object]:
+    return {
+        "execID": found.exec_id,
+        "taskID": found.task_id,
+        "status": found.status,
+        "progress": fraction,
+        "exitCode": found.exit_code,
+        "signal": found.signal,
+    }
+
+
+def _status_line(found: Status, fraction: float) -> str:
+    if found.signal is not None:
+        return f"{found.status} (signal {found.signal})"
+    if found.exit_code is not None:
+        return f"{found.status} (exit code {found.exit_code})"
+    return found.status if found.final else f"{found.status} ({fraction:.0%})"
+
+
+def _cells(row: TaskRow) -> tuple[str, ...]:
+    created = datetime.fromtimestamp(row.created_ms / 1000).astimezone()
+    cells = (
+        str(row.task_id),
+        row.status,
+        row.engine,
+        row.owner,
+        f"{created:%Y-%m-%d %H:%M:%S}",
+        f"{row.milliseconds / 1000:.1f}",
+        row.exec_id,
+    )
+    # Names come from other people: they may not speak to this terminal either.
+    return tuple(harmless(cell.encode()).decode() for cell in cells)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.secho(text.rstrip(), bold=number == 0 and sys.stdout.isatty())
