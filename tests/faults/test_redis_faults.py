@@ -25,7 +25,7 @@ from tests.faults.redis_server import OwnRedis, own_redis
 from tests.faults.storm import complaints, made
 from tests.faults.visitor import Visitor
 from tests.support.served import Served, serving
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_until_sync
 
 LONG_LINES = 40
 
@@ -45,7 +45,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("redis")
     with (
         own_redis(folder / "r") as server,
-        proxied(server.socket, str(folder / "proxy.sock")) as proxy,
+        proxied(server.socket, str(server.short / "proxy.sock")) as proxy,
         serving(folder / "data", NARTHEX_REDIS_URL=f"unix://{proxy.address}") as gateway,
     ):
         yield Stage(gateway, server, proxy)
@@ -228,7 +228,7 @@ async def weather(stage: Stage, ledger: Ledger, name: str, folder: Path, seconds
 @pytest.mark.parametrize("name", BY_NAME)
 async def test_the_ledger_holds(name: str, stage: Stage, tmp_path: Path) -> None:
     """During and after the fault every acknowledged run is told truly, and none runs twice."""
-    wait_until(stage.server.answers, "Redis to be well")
+    wait_until_sync(stage.server.answers, "Redis to be well")
     ledger = Ledger(0)
     await weather(stage, ledger, name, tmp_path, 2.0)
     for line in complaints(stage.gateway):
@@ -241,7 +241,7 @@ async def test_the_ledger_holds(name: str, stage: Stage, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", BY_NAME)
 async def test_the_ledger_holds_for_long(name: str, stage: Stage, tmp_path: Path) -> None:
     """As above, with thirty seconds of the fault."""
-    wait_until(stage.server.answers, "Redis to be well")
+    wait_until_sync(stage.server.answers, "Redis to be well")
     ledger = Ledger(0)
     await weather(stage, ledger, name, tmp_path, 30.0)
     ledger.check()

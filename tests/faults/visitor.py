@@ -22,13 +22,14 @@ from tests.faults.pace import pause
 from tests.journeys.entrance import frame, shell
 from tests.support.served import Served
 
-__all__ = ["Visitor"]
+__all__ = ["BROKEN", "Visitor"]
 
 _UNKNOWN = 91004
 _CONFLICT = 91005
 _RETRY_SECONDS = 0.05
 _WAITING = frozenset({429, 502, 503, 504})
-_BROKEN = (OSError, WebSocketException, InvalidHandshake, TimeoutError, ValueError)
+BROKEN = (OSError, WebSocketException, InvalidHandshake, TimeoutError, ValueError)
+"""What ends a connection early."""
 
 
 class Visitor:
@@ -169,7 +170,7 @@ class Visitor:
             while not seen.complete:
                 try:
                     await self.listen(seen, exec_id)
-                except _BROKEN as error:
+                except BROKEN as error:
                     self.ledger.refused(f"{exec_id}/subscribe: {type(error).__name__}")
                     await pause(_RETRY_SECONDS)
         return seen

@@ -1,0 +1,119 @@
+"""A full disk below the run directories: nothing is half accepted, and it is over when it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.rundir import RunDir
+from tests.faults.mounts import SmallDisk, small_disk
+from tests.faults.storm import complaints
+from tests.journeys.entrance import Caller, shell
+from tests.support.served import Served, serving
+from tests.support.waiting import wait_until_sync
+
+FULL = 4096 * 4
+
+
+@pytest.fixture
+def cramped(tmp_path: Path) -> Iterator[tuple[Served, SmallDisk]]:
+    """A gateway whose run directories lie on a disk of 8 MB."""
+    with (
+        small_disk(tmp_path / "data" / "spool", "8m") as disk,
+        serving(tmp_path / "data") as gateway,
+    ):
+        yield gateway, disk
+
+
+def execute(caller: Caller, code: str, request_id: str) -> tuple[int, dict[str, object]]:
+    """The HTTP code and envelope that answer a submit."""
+    reply = caller.http.post(
+        f"{caller.gateway.api}/execute", json=shell(code, requestId=request_id)
+    )
+    envelope = reply.json()
+    assert isinstance(envelope, dict)
+    return reply.status_code, envelope
+
+
+def directories(gateway: Served) -> set[str]:
+    """The run directories there are, those half made included."""
+    spool = gateway.data / "spool"
+    return {path.name for part in ("new", "live") for path in (spool / part).iterdir()}
+
+
+def fill(disk: SmallDisk) -> Path:
+    """Leaves no room at all on a disk; the file that does so."""
+    ballast = disk.path / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            os.write(file.fileno(), bytes(4096))
+    return ballast
+
+
+def test_nothing_is_half_accepted(cramped: tuple[Served, SmallDisk]) -> None:
+    """While the disk is full submits are refused and leave nothing; then the same one is taken."""
+    gateway, disk = cramped
+    caller = Caller(gateway)
+    first = caller.execute("echo before")
+    assert caller.finished(first) == "Succeed"
+    ballast = fill(disk)
+    for turn in range(3):
+        code, envelope = execute(caller, "echo never", f"refused-{turn}")
+        assert code == 503, envelope
+        assert "execID" not in envelope["data"]  # type: ignore[operator]  # an object, always
+    assert directories(gateway) == set()
+    assert [line["text"] for line in caller.lines(first)] == ["before"]
+    ballast.unlink()
+
+    def taken() -> bool:
+        return execute(caller, "echo after", "refused-0")[0] == 200
+
+    wait_until_sync(taken, "submits to be taken again", 15)
+    code, envelope = execute(caller, "echo after", "refused-0")
+    data = envelope["data"]
+    assert isinstance(data, dict)
+    assert caller.finished(data["execID"]) == "Succeed"
+    assert [line["text"] for line in caller.lines(data["execID"])] == ["after"]
+    assert not complaints(gateway)
+
+
+def test_a_running_run_survives_it(cramped: tuple[Served, SmallDisk], tmp_path: Path) -> None:
+    """A run that prints into a full disk goes on, ends with its own code and says what is lost."""
+    gateway, disk = cramped
+    caller = Caller(gateway)
+    go = tmp_path / "go"
+    exec_id = caller.execute(
+        f"echo first; until [ -e {go} ]; do sleep 0.05; done\n"
+        "head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 99; echo; exit 7"
+    )
+    wait_until_sync(lambda: caller.status(exec_id) == "Running", "the run to run")
+    (run_id,) = directories(gateway)
+    run = RunDir(gateway.data / "spool" / "live" / run_id)
+    disk.resize("1m")
+    ballast = fill(disk)
+    go.touch()
+    wait_until_sync(lambda: run_ended(run, disk), "the run to end although nothing can be written")
+    ballast.unlink()
+    disk.resize("8m")
+    assert caller.finished(exec_id) == "Failed"
+    lines = caller.lines(exec_id)
+    assert lines[0]["text"] == "first"
+    ended = [path for path in (gateway.data / "spool" / "done").rglob(run_id) if path.is_dir()]
+    exit_ = RunDir((*ended, Path(run.path))[0]).exit()
+    assert exit_ is not None
+    assert exit_.exit_code == 7
+    assert exit_.dropped > 0
+    assert not complaints(gateway)
+
+
+def run_ended(run: RunDir, disk: SmallDisk) -> bool:
+    """Whether the main process of a run is gone, or its ending is known already."""
+    assert disk.path.exists()
+    started = run.started()
+    return run.exit() is not None or (
+        started is not None and not Path(f"/proc/{started.pid}/fd/1").exists()
+    )

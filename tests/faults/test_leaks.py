@@ -1,0 +1,82 @@
+"""After many runs and many sockets, everything that was taken has been given back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.faults.census import Census, census
+from tests.faults.ledger import Expected, Ledger
+from tests.faults.redis_server import own_redis
+from tests.faults.visitor import Visitor
+from tests.journeys.entrance import opened
+from tests.support.served import Served, serving
+from tests.support.waiting import wait_until_sync
+
+SLACK = 3
+"""Pools and thread pools may differ by a few from one moment to the next; a leak grows."""
+
+
+async def use(gateway: Served, ledger: Ledger, name: str, count: int, folder: Path) -> None:
+    """Makes so many runs, each read over a socket of its own, and as many idle sockets."""
+    turns = iter(range(count))
+
+    async def lane(visitor: Visitor) -> None:
+        for turn in turns:
+            expected = Expected(f"{name}-{turn}", ("hello",), 0, folder / "none", effects=0)
+            exec_id = await visitor.submit(expected, "echo hello; (sleep 0.01 &)")
+            async with opened(gateway):
+                await visitor.follow(expected.name, exec_id)
+
+    async with Visitor(gateway, ledger, seconds=600) as visitor, asyncio.TaskGroup() as lanes:
+        for _ in range(12):
+            lanes.create_task(lane(visitor))
+
+
+async def leaks(folder: Path, warm: int, count: int) -> None:
+    """Counts before and after so many runs and sockets, and compares."""
+    ledger = Ledger(count)
+    with (
+        own_redis(folder / "redis") as server,
+        serving(folder / "data", NARTHEX_REDIS_URL=server.url) as gateway,
+    ):
+
+        def settled() -> bool:
+            found = census(gateway, server)
+            return not found.live and not found.zombies
+
+        await use(gateway, ledger, "warm", warm, folder)
+        wait_until_sync(settled, "the first runs to be put away")
+        base = census(gateway, server)
+        await use(gateway, ledger, "more", count, folder)
+        wait_until_sync(settled, "all runs to be put away, without a zombie")
+
+        def back() -> bool:
+            return not census(gateway, server).grown(base, SLACK)
+
+        compare(base, census(gateway, server), wait=back)
+        assert census(gateway, server).lifeless == base.lifeless
+    ledger.check()
+
+
+def compare(base: Census, last: Census, *, wait: object) -> None:
+    """Waits until nothing has grown, and says what has if it stays so."""
+    assert callable(wait)
+    try:
+        wait_until_sync(wait, "everything to be back at its base")
+    except AssertionError as error:
+        raise AssertionError(f"grown: {last.grown(base, SLACK)}") from error
+
+
+async def test_a_hundred_runs_leave_nothing_behind(tmp_path: Path) -> None:
+    """Descriptors, threads, zombies, connections, keys and run directories are back."""
+    await leaks(tmp_path, 24, 100)
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(900)
+async def test_two_thousand_runs_leave_nothing_behind(tmp_path: Path) -> None:
+    """The same after 2,000 runs and 4,000 sockets."""
+    await leaks(tmp_path, 100, 2_000)
