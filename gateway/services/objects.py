@@ -15,7 +15,6 @@ from gateway.services.forms import Began, Form
 from gateway.stores.answers import Answers
 from gateway.stores.intake import Intake
 from gateway.stores.objects import Objects, StoredObject
-from gateway.stores.spec import decode_spec
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
 from protocol.accounts import Principal
@@ -149,24 +148,14 @@ class ObjectService:
         offset = 0
         while True:
             page = await self._tasks.list(owner, _ACTIVE, limit=_PAGE, offset=offset)
-            ids = [task.id for task in page]
-            user = await asyncio.to_thread(self._first_user, ids, object_id)
-            if user is not None or len(page) < _PAGE:
-                return user
+            for task in page:
+                spec = await self._spool.spec(task.id)
+                inputs = spec.inputs if spec else ()
+                if any(entry.object_id == object_id for entry in inputs):
+                    return task.id
+            if len(page) < _PAGE:
+                return None
             offset += _PAGE
-
-    def _first_user(self, ids: Sequence[TaskId], object_id: str) -> TaskId | None:
-        for task_id in ids:
-            run = self._spool.find(task_id)
-            if run is None:
-                continue
-            try:
-                spec = decode_spec(run.spec())
-            except FileNotFoundError:  # it was put away meanwhile, so it is active no more
-                continue
-            if any(entry.object_id == object_id for entry in spec.inputs):
-                return task_id
-        return None
 
 
 async def _receive_form(intake: Intake, chunks: AsyncIterable[bytes], boundary: str) -> None:

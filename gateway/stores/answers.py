@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from engines.records import ERR, GAP, OUT, read_records
 from engines.rundir import OUTPUT, RunDir
 from protocol.errors import GatewayError, Kind
+from protocol.tasks import TaskId
 
 __all__ = ["Answer", "Answers"]
 
@@ -40,12 +41,12 @@ class Answers:
         max_bytes: how much of one stream is given out.
     """
 
-    def __init__(self, find: Callable[[str], RunDir | None], max_bytes: int) -> None:
+    def __init__(self, find: Callable[[TaskId], RunDir | None], max_bytes: int) -> None:
         self._find = find
         self._max_bytes = max_bytes
-        self._measured: OrderedDict[tuple[str, bool], Answer] = OrderedDict()
+        self._measured: OrderedDict[tuple[TaskId, bool], Answer] = OrderedDict()
 
-    async def measure(self, run_id: str, *, errors: bool) -> Answer:
+    async def measure(self, run_id: TaskId, *, errors: bool) -> Answer:
         """Size and digest of stdout, or of stderr.
 
         Raises:
@@ -62,7 +63,7 @@ class Answers:
         return answer
 
     async def read(
-        self, run_id: str, offset: int, length: int, *, errors: bool
+        self, run_id: TaskId, offset: int, length: int, *, errors: bool
     ) -> AsyncIterator[bytes]:
         """The ``length`` bytes from ``offset`` on of stdout, or of stderr, in pieces.
 
@@ -87,7 +88,7 @@ class Answers:
         finally:
             os.close(descriptor)
 
-    def _measure(self, run_id: str, kind: int) -> Answer:
+    def _measure(self, run_id: TaskId, kind: int) -> Answer:
         descriptor = self._open(run_id)
         digest = hashlib.sha256()
         size, place, truncated = 0, 0, False
@@ -106,7 +107,7 @@ class Answers:
         kept = min(size, self._max_bytes)
         return Answer(kept, digest.hexdigest(), truncated or size > self._max_bytes)
 
-    def _open(self, run_id: str) -> int:
+    def _open(self, run_id: TaskId) -> int:
         """The file of records; looks twice, since a run moves once when it is put away."""
         run = None
         for _ in range(2):

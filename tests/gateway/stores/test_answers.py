@@ -10,8 +10,9 @@ from engines.records import ERR, GAP, OUT, Gap, encode_gap, header
 from engines.rundir import RunDir
 from gateway.stores.answers import Answer, Answers
 from protocol.errors import GatewayError, Kind
+from protocol.tasks import TaskId
 
-RUN = "0190c2a4-7b1e-7d53-9c11-2f6f1f0f9a3e"
+RUN = TaskId("0190c2a4-7b1e-7d53-9c11-2f6f1f0f9a3e")
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ async def test_what_was_measured_is_remembered_and_bounded(run: RunDir) -> None:
     record(run, (OUT, b"never: an ended run does not write"))
     assert await found.measure(RUN, errors=False) is first
     for number in range(1100):
-        await found.measure(str(number), errors=False)
+        await found.measure(TaskId(str(number)), errors=False)
     assert len(found._measured) == 1024
     assert (await found.measure(RUN, errors=False)) is not first
 
