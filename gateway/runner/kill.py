@@ -1,0 +1,68 @@
+"""The way of a kill: from the doorbell straight to the shim, past everything that waits.
+
+The wish is a file in the run directory and was made durable by whoever rings. A live run's shim is
+poked at once, without a look at Redis or the queue. A run that waits is ended under its lock, so
+that it can never start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from engines.facts import RunState
+from gateway.ids import is_task_id
+from gateway.runner.node import Node
+from gateway.runner.roster import Live
+from protocol.tasks import TaskId
+
+__all__ = ["Killer"]
+
+_MOST_ASKED = 20_000
+"""Asked for and not yet looked at. What is beyond is found by the patrol."""
+_MOST_PASSING = 32
+
+
+class Killer:
+    """Hears wishes. ``begin`` takes a run in and looks after it."""
+
+    def __init__(self, node: Node, begin: Callable[[Live], bool]) -> None:
+        self._node = node
+        self._begin = begin
+        self._asked: dict[str, None] = {}
+        self._rung = asyncio.Event()
+
+    def ask(self, run_id: str) -> None:
+        """Somebody wished this run to end. Never waits."""
+        live = self._node.roster.find(run_id)
+        if live is not None:
+            live.run.ring()
+            live.rung.set()
+        elif len(self._asked) < _MOST_ASKED and is_task_id(run_id):
+            self._asked[run_id] = None
+            self._rung.set()
+
+    async def run(self) -> None:
+        """Ends runs that wait, one after another, a bounded number at a time."""
+        roster = self._node.roster
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            while self._asked:
+                while roster.passing >= _MOST_PASSING:
+                    roster.left.clear()
+                    await roster.left.wait()
+                run_id = next(iter(self._asked))
+                del self._asked[run_id]
+                await self._end(TaskId(run_id))
+
+    async def _end(self, run_id: TaskId) -> None:
+        run = await asyncio.to_thread(self._node.spool.find, run_id)
+        if run is None or run_id in self._node.roster or run.kill_wish() is None:
+            return
+        try:
+            waits = run.state() is RunState.ACCEPTED
+        except FileNotFoundError:
+            return
+        if waits:
+            self._begin(Live(run_id, "", run, counts=False))

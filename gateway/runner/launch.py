@@ -1,0 +1,109 @@
+"""From an accepted task to a running process: working directory, engine, zygote.
+
+The engine is foreign code and is called behind a deadline. It must never be started here what has
+ever been started before: that is decided under the lock of the run directory by ``Zygote.launch``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from engines.launcher import Zygote
+
+from engines.contract import Engine, EngineError, Launch, Limits, RunSpec
+from engines.rundir import RunDir
+from gateway.config import Runner
+from gateway.runner.deadline import Calls
+from gateway.runner.inputs import environment, place
+from gateway.stores.objects import Objects
+from gateway.stores.spec import TaskSpec
+
+__all__ = ["Launcher"]
+
+_WORK = "work"
+_PREPARE_SECONDS = 20.0
+
+
+class Launcher:
+    """Starts runs. ``engines`` by name; ``bell`` is the socket where shims report."""
+
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        zygote: Zygote,
+        objects: Objects,
+        settings: Runner,
+        bell: Path,
+        prepare_seconds: float = _PREPARE_SECONDS,
+    ) -> None:
+        self._engines = engines
+        self._zygote = zygote
+        self._objects = objects
+        self._settings = settings
+        self._bell = str(bell)
+        self._calls = Calls(prepare_seconds)
+
+    async def launch(self, run: RunDir, spec: TaskSpec) -> bool:
+        """Starts a run; False if it was started or ended before, by whomever.
+
+        Raises:
+            EngineError: the engine cannot or will not run this task.
+            GatewayError: an input does not exist, or the environment is not possible.
+            OSError: the disk or the process table is full.
+        """
+        engine = self._engines.get(spec.engine)
+        if engine is None:
+            raise EngineError(f"engine {spec.engine!r} is not enabled here")
+        order = await asyncio.to_thread(self._order, run, spec)
+        made = await self._calls.call(f"engine {spec.engine!r}", lambda: engine.prepare(order))
+        return await self._zygote.launch(run, _checked(made, spec.engine), self._bell)
+
+    def _order(self, run: RunDir, spec: TaskSpec) -> RunSpec:
+        """What the engine is told, with the working directory made and filled."""
+        directory = Path(run.path)
+        work = directory / _WORK
+        shutil.rmtree(work, ignore_errors=True)  # of an attempt that ended before the start
+        work.mkdir()
+        variables = place(self._objects, spec.owner, spec.inputs, work)
+        settings = self._settings
+        own = {"PWD": str(work), "NARTHEX_TASK_ID": spec.task_id}
+        return RunSpec(
+            run_id=spec.task_id,
+            language=spec.language,
+            code=spec.code,
+            directory=directory,
+            work=work,
+            environment=environment(
+                settings.environment, os.environ, spec.environment, variables, own
+            ),
+            parameters=spec.parameters,
+            limits=Limits(
+                seconds=_shorter(spec.seconds, settings.seconds),
+                grace_seconds=settings.grace_seconds,
+                output_bytes=settings.output_bytes,
+                drain_seconds=settings.drain_seconds,
+                processes=settings.processes,
+                memory_bytes=settings.memory_bytes,
+                open_files=settings.open_files,
+                file_bytes=settings.file_bytes,
+            ),
+        )
+
+
+def _shorter(one: float, other: float) -> float:
+    """The shorter of two times of which 0 means without end."""
+    return min(one, other) if one and other else one or other
+
+
+def _checked(made: object, name: str) -> Launch:
+    """The engine's answer if it is one that can be started."""
+    if not isinstance(made, Launch):
+        raise EngineError(f"engine {name!r} answered with something that is no launch")
+    words: tuple[object, ...] = (*made.argv, *made.environment, *made.environment.values())
+    if not made.argv or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise EngineError(f"engine {name!r} named no program that can be started")
+    return made

@@ -1,0 +1,29 @@
+"""What everybody in the runner works with: the stores, the epoch, the settings, the live runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.config import Config
+from gateway.runner.roster import Roster
+from gateway.stores.logs import LogStore
+from gateway.stores.objects import Objects
+from gateway.stores.queue import TaskQueue
+from gateway.stores.spool import Spool
+from gateway.stores.tasks import TaskStore
+
+__all__ = ["Node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node as its runner sees it. ``epoch`` goes with every write to Redis."""
+
+    epoch: int
+    config: Config
+    tasks: TaskStore
+    queue: TaskQueue
+    logs: LogStore
+    spool: Spool
+    objects: Objects
+    roster: Roster

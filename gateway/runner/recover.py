@@ -1,0 +1,232 @@
+"""Finding runs again: at the start, after a loss of Redis, and now and then in between.
+
+It is a scan of the run directories and no replay of messages. Whatever it does may be done twice,
+and interrupted anywhere. It never starts a process: a run that nobody is on goes back to the queue
+or to its supervisor, which decide by the facts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from engines.facts import RunState, Started
+from engines.replay import Replay
+from engines.rundir import RunDir
+from gateway.clock import now_ms
+from gateway.ids import is_task_id, time_of
+from gateway.journal import journal
+from gateway.runner.kill import Killer
+from gateway.runner.node import Node
+from gateway.runner.roster import Live
+from gateway.runner.verdict import Verdict, judge
+from gateway.stores.errors import TaskGone
+from gateway.stores.spec import TaskSpec, decode_spec
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import ById, TaskId, TaskState
+
+__all__ = ["Recovery"]
+
+_STEP = 64
+_ENOUGH = 1000
+"""So many finished tasks in a row that the index knows, newest first, and it knows the rest."""
+_PATROL_SECONDS = 5.0
+_AGE_MS = 3000
+"""A gateway indexes what it accepted within this time, or died."""
+_STATES = {
+    RunState.STARTING: TaskState.STARTING,
+    RunState.RUNNING: TaskState.RUNNING,
+    RunState.KILLING: TaskState.KILLING,
+}
+_WAITING = frozenset({TaskState.ACCEPTED, TaskState.QUEUED, TaskState.HELD})
+_journal = journal(__name__)
+
+
+class _Found(NamedTuple):
+    """A live run directory as it was when it was read."""
+
+    run: RunDir
+    spec: TaskSpec
+    state: RunState
+    started: Started | None
+    wished: bool
+
+
+class _Ended(NamedTuple):
+    """A finished run as its directory tells it."""
+
+    spec: TaskSpec
+    verdict: Verdict
+    ended_ms: int
+    started_ms: int
+    last: int
+
+
+class Recovery:
+    """Makes roster, queue and index agree with the spool.
+
+    ``begin`` takes a run in and looks after it.
+    """
+
+    def __init__(self, node: Node, begin: Callable[[Live], bool], killer: Killer) -> None:
+        self._node = node
+        self._begin = begin
+        self._killer = killer
+        self._known: set[str] = set()
+
+    async def adopt(self) -> None:
+        """Takes in every run that was started and is not out of the way. Needs no Redis."""
+        async for found in self._live(await self._unattended()):
+            if found.state is not RunState.ACCEPTED:
+                self._begin(Live(found.spec.task_id, found.spec.owner, found.run))
+
+    async def rebuild(self) -> None:
+        """Makes the index agree with the spool, live runs first. Raises UNAVAILABLE."""
+        self._known.clear()
+        async for found in self._live(await self._node.spool.live_ids()):
+            await self._restore(found)
+        await self._restore_done()
+
+    async def run(self) -> None:
+        """Patrols: finds what a lost ring, a dead gateway or a lost reply left behind."""
+        while True:
+            await asyncio.sleep(_PATROL_SECONDS)
+            try:
+                await self.patrol()
+            except GatewayError as error:
+                if error.kind is not Kind.UNAVAILABLE:
+                    raise
+
+    async def patrol(self) -> None:
+        """Looks once at all live directories that nobody looks after."""
+        await self._node.spool.tidy()
+        ids = await self._unattended()
+        self._known.intersection_update(ids)
+        for step in _steps(ids, _STEP):
+            for run_id in await asyncio.to_thread(self._wished, step):
+                self._killer.ask(run_id)
+        oldest = now_ms() - _AGE_MS
+        unknown = [one for one in ids if one not in self._known and time_of(one) < oldest]
+        async for found in self._live(unknown):
+            await self._restore(found)
+
+    def doubt(self, run_id: str) -> None:
+        """Nobody knows whether the queue still has this task: the patrol makes sure."""
+        self._known.discard(run_id)
+
+    async def _unattended(self) -> list[TaskId]:
+        roster = self._node.roster
+        ids = await self._node.spool.live_ids()
+        return [one for one in ids if one not in roster and is_task_id(one)]
+
+    async def _live(self, ids: Sequence[TaskId]) -> AsyncIterator[_Found]:
+        for step in _steps(ids, _STEP):
+            for found in await asyncio.to_thread(self._read_live, step):
+                yield found
+
+    def _read_live(self, ids: Sequence[TaskId]) -> list[_Found]:
+        found = []
+        for run_id in ids:
+            run = self._node.spool.find(run_id)
+            if run is None:
+                continue
+            try:
+                spec = decode_spec(run.spec())
+                wished = run.kill_wish() is not None
+                found.append(_Found(run, spec, run.state(), run.started(), wished))
+            except (OSError, GatewayError) as error:
+                # Moved on meanwhile, or no run directory of ours: never a reason to stop.
+                _journal.warning("run directory not readable", run=run_id, error=str(error))
+        return found
+
+    def _wished(self, ids: Sequence[TaskId]) -> list[TaskId]:
+        runs = ((run_id, self._node.spool.find(run_id)) for run_id in ids)
+        return [run_id for run_id, run in runs if run and run.kill_wish() is not None]
+
+    async def _restore(self, found: _Found) -> None:
+        """Brings the index and the queue in line with one live run, and takes it in if need be."""
+        node, spec = self._node, found.spec
+        attended = spec.task_id in node.roster
+        waits = found.state is RunState.ACCEPTED and not attended
+        state = _STATES.get(found.state, TaskState.STARTING)
+        try:
+            task = await node.tasks.restore(
+                spec,
+                node.epoch,
+                TaskState.QUEUED if waits else state,
+                at_ms=found.started.started_ms if found.started else now_ms(),
+                started_ms=found.started.started_ms if found.started else 0,
+                requeue=waits,
+            )
+        except TaskGone:
+            self._known.add(spec.task_id)
+            return
+        if waits and task.state in _WAITING and not found.wished:
+            self._known.add(spec.task_id)
+        elif not attended:
+            self._begin(Live(spec.task_id, spec.owner, found.run))
+
+    async def _restore_done(self) -> None:
+        """Brings finished tasks back that the index lost: newest first, until it knows enough."""
+        known = 0
+        for day in await self._node.spool.done_days():
+            for step in _steps(await self._node.spool.done_ids(day), _STEP):
+                missing = [run_id for run_id in step if not await self._is_known(run_id)]
+                known = 0 if missing else known + len(step)
+                for ended in await asyncio.to_thread(self._read_done, missing):
+                    await self._restore_ended(ended)
+                if known >= _ENOUGH:
+                    return
+
+    async def _is_known(self, run_id: TaskId) -> bool:
+        try:
+            task = await self._node.tasks.read(ById(run_id))
+        except TaskGone:
+            return True
+        except GatewayError as error:
+            # Unavailable may only mean that nobody vouches for the index: writing will show it.
+            if error.kind in (Kind.NOT_FOUND, Kind.UNAVAILABLE):
+                return False
+            raise
+        return task.state.final and task.log_complete
+
+    def _read_done(self, ids: Sequence[TaskId]) -> list[_Ended]:
+        ended = []
+        for run_id in ids:
+            run = self._node.spool.find(run_id)
+            if run is None:
+                continue
+            try:
+                end, spec, started = run.exit(), decode_spec(run.spec()), run.started()
+                with Replay(run) as replay:
+                    last = replay.last()
+            except (OSError, GatewayError) as error:
+                _journal.warning("run directory not readable", run=run_id, error=str(error))
+                continue
+            if end is not None:
+                verdict = judge(end, wished=run.kill_wish() is not None)
+                started_ms = started.started_ms if started else 0
+                ended.append(_Ended(spec, verdict, end.ended_ms, started_ms, last))
+        return ended
+
+    async def _restore_ended(self, ended: _Ended) -> None:
+        node, spec = self._node, ended.spec
+        try:
+            await node.tasks.restore(
+                spec,
+                node.epoch,
+                ended.verdict.state,
+                at_ms=ended.ended_ms,
+                started_ms=ended.started_ms,
+                outcome=ended.verdict.outcome,
+            )
+            await node.tasks.complete_log(spec.task_id, node.epoch, ended.last)
+        except TaskGone:
+            return
+
+
+def _steps(ids: Sequence[TaskId], size: int) -> Iterator[Sequence[TaskId]]:
+    """The ids in portions."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

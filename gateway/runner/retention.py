@@ -1,0 +1,71 @@
+"""The end of what was kept: tasks whose time has passed, and files that nobody uses.
+
+In bounded steps. A task that is still active is killed first and goes when it has ended. The index
+forgets before the disk does, so that nothing is listed whose output is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from gateway.clock import monotonic, now_ms
+from gateway.ids import is_task_id
+from gateway.runner.kill import Killer
+from gateway.runner.node import Node
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import TaskId
+
+__all__ = ["Retention"]
+
+_LOOK_SECONDS = 1.0
+_STEP = 100
+_SWEEP_SECONDS = 600.0
+
+
+class Retention:
+    """Buries expired tasks and sweeps what is left over."""
+
+    def __init__(self, node: Node, killer: Killer) -> None:
+        self._node = node
+        self._killer = killer
+        self._swept = monotonic()
+
+    async def run(self) -> None:
+        """Looks for what is due, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                await self.look()
+            except GatewayError as error:
+                if error.kind is not Kind.UNAVAILABLE:
+                    raise
+
+    async def look(self) -> None:
+        """Does one bounded step."""
+        node = self._node
+        # Active ones stay due until they have ended: they must not keep the others from their turn.
+        for task_id in await node.tasks.due(now_ms(), _STEP + len(node.roster)):
+            await self._end(task_id)
+        if monotonic() - self._swept >= _SWEEP_SECONDS:
+            self._swept = monotonic()
+            await self._sweep()
+
+    async def _end(self, task_id: TaskId) -> None:
+        node = self._node
+        known = is_task_id(task_id)  # a foreign writer may have put anything there
+        if known and await node.spool.wish_kill(task_id, node.config.runner.grace_seconds):
+            await node.tasks.wish_kill(task_id, now_ms())
+            self._killer.ask(task_id)
+            return
+        until = now_ms() + node.config.retention.tombstone_seconds * 1000
+        await node.tasks.bury(task_id, until, epoch=node.epoch)
+        if known:
+            await node.spool.remove(task_id)
+
+    async def _sweep(self) -> None:
+        node = self._node
+        keep = node.config.retention
+        await node.spool.sweep(now_ms(), keep.tombstone_seconds * 1000)
+        before = time.time() - keep.object_seconds
+        await asyncio.to_thread(node.objects.sweep, before)
