@@ -25,6 +25,7 @@ __all__ = [
     "EngineSettings",
     "Limits",
     "Log",
+    "Objects",
     "Redis",
     "Retention",
     "Runner",
@@ -117,6 +118,14 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pong_seconds: Seconds
 
 
+class Objects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much is kept and given out of files: uploads and the output of ended tasks."""
+
+    quota_bytes: Size
+    parts: Count
+    answer_bytes: Size
+
+
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the gateway itself says, and in which form."""
 
@@ -175,6 +184,7 @@ class Config(msgspec.Struct, frozen=True):
     redis: Redis
     auth: Auth
     limits: Limits
+    objects: Objects
     log: Log
     runner: Runner
     retention: Retention
@@ -187,6 +197,7 @@ _SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "redis": Redis,
     "auth": Auth,
     "limits": Limits,
+    "objects": Objects,
     "log": Log,
     "runner": Runner,
     "retention": Retention,
