@@ -20,7 +20,7 @@ from protocol.errors import GatewayError, Kind
 from protocol.logs import Block, Cursor, LogPage, Mark, Stream
 from protocol.tasks import TaskId
 
-__all__ = ["LogStore", "cut_page"]
+__all__ = ["LogGap", "LogStore", "cut_page"]
 
 _MARK = Struct("<IBxxxQ")
 _OUT = 1

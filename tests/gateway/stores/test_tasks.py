@@ -1,0 +1,428 @@
+"""The index of tasks over the real server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.stores import keys
+from gateway.stores.errors import StaleEpoch, TaskGone
+from gateway.stores.link import Link
+from gateway.stores.queue import TaskQueue
+from gateway.stores.tasks import NO_EPOCH, QueueLimits, TaskStore
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import (
+    TRANSITIONS,
+    ById,
+    ByName,
+    ByNumber,
+    Outcome,
+    Progress,
+    Reason,
+    Stage,
+    TaskId,
+    TaskState,
+)
+from tests.gateway.stores.conftest import EPOCH
+from tests.support.specs import LATER_MS, NOW_MS, make_spec
+
+_OUTCOME = Outcome(Reason.EXITED, 3, None, "exited with 3")
+_NONE = QueueLimits()
+
+
+async def _refused(kind: Kind, work: object) -> GatewayError:
+    with pytest.raises(GatewayError) as caught:
+        await work  # type: ignore[misc]
+    assert caught.value.kind is kind
+    return caught.value
+
+
+async def test_nothing_is_accepted_before_a_runner_is_ready(link: Link) -> None:
+    """Without a runner's word the queue is closed, with a hint to come again."""
+    error = await _refused(Kind.UNAVAILABLE, TaskStore(link).reserve("ann", _NONE))
+    assert error.retry_after > 0
+
+
+async def test_numbers_grow(tasks: TaskStore) -> None:
+    """Every reservation has a number of its own, larger than all before."""
+    numbers = [await tasks.reserve("ann", _NONE) for _ in range(3)]
+    assert numbers == [1, 2, 3]
+
+
+async def test_numbers_are_never_given_again(tasks: TaskStore) -> None:
+    """A floor lifts the count and never lowers it."""
+    assert await tasks.raise_number(50) == 50
+    assert await tasks.raise_number(7) == 50
+    assert await tasks.reserve("ann", _NONE) == 51
+
+
+async def test_a_restored_task_lifts_the_numbers(tasks: TaskStore) -> None:
+    """What the spool has of higher numbers is not given again."""
+    await tasks.restore(make_spec(number=90), EPOCH, TaskState.QUEUED)
+    assert await tasks.reserve("ann", _NONE) == 91
+
+
+@pytest.mark.parametrize("limits", [QueueLimits(per_user=10), QueueLimits(total=10)])
+async def test_a_hundred_at_once_get_exactly_the_room_there_is(
+    tasks: TaskStore, limits: QueueLimits
+) -> None:
+    """Of a hundred concurrent reservations the limit is kept without one too many or few."""
+    found = await asyncio.gather(
+        *(tasks.reserve("ann", limits) for _ in range(100)), return_exceptions=True
+    )
+    numbers = [item for item in found if isinstance(item, int)]
+    refused = [item for item in found if isinstance(item, GatewayError)]
+    assert len(set(numbers)) == 10
+    assert {error.kind for error in refused} == {Kind.EXHAUSTED}
+    assert len(refused) == 90
+
+
+async def test_limits_count_what_waits_and_what_is_reserved(
+    tasks: TaskStore, queue: TaskQueue
+) -> None:
+    """A task counts once, reserved or waiting, and no longer when it was taken."""
+    limits = QueueLimits(per_user=1)
+    number = await tasks.reserve("ann", limits)
+    await _refused(Kind.EXHAUSTED, tasks.reserve("ann", limits))
+    spec = make_spec(number=number)
+    await tasks.index(spec)
+    await _refused(Kind.EXHAUSTED, tasks.reserve("ann", limits))
+    assert await tasks.reserve("bob", limits)
+    assert await queue.take(spec.task_id, "ann", 1.0, epoch=EPOCH)
+    assert await tasks.reserve("ann", limits)
+
+
+async def test_a_reservation_can_be_given_back(tasks: TaskStore) -> None:
+    """What was reserved and not used makes room, with its name."""
+    limits = QueueLimits(per_user=1)
+    number = await tasks.reserve("ann", limits, "one")
+    await tasks.forgo("ann", number, "one")
+    assert await tasks.reserve("ann", limits, "one") == number + 1
+
+
+async def test_an_indexed_task_is_read_by_all_its_names(tasks: TaskStore) -> None:
+    """Id, number and owner's name lead to the same task with the client's words."""
+    spec = make_spec(name="one", dialect="linkis", client={"a": [1, None]})
+    task = await tasks.index(spec)
+    assert task == spec.task()
+    assert await tasks.read(ById(spec.task_id)) == task
+    assert await tasks.read(ByNumber(spec.number)) == task
+    assert await tasks.read(ByName("ann", "one")) == task
+
+
+async def test_indexing_again_changes_nothing(tasks: TaskStore, queue: TaskQueue) -> None:
+    """A repeated submit answers the task as it is and queues nothing twice."""
+    spec = make_spec()
+    await tasks.index(spec)
+    await queue.take(spec.task_id, "ann", 1.0, epoch=EPOCH)
+    assert (await tasks.index(spec)).state is TaskState.QUEUED
+    assert (await queue.counts("ann")).waiting == 0
+    await tasks.advance(spec.task_id, EPOCH, TaskState.RUNNING, NOW_MS)
+    assert (await tasks.index(spec)).state is TaskState.RUNNING
+
+
+async def test_a_name_belongs_to_one_task(tasks: TaskStore) -> None:
+    """A second task of the name is refused, at the reservation and at the index."""
+    await tasks.index(make_spec(name="one"))
+    await _refused(Kind.CONFLICT, tasks.reserve("ann", _NONE, "one"))
+    await _refused(Kind.CONFLICT, tasks.index(make_spec(name="one")))
+    assert await tasks.reserve("bob", _NONE, "one")
+
+
+async def test_of_two_reservations_of_a_name_one_wins(tasks: TaskStore) -> None:
+    """A name is taken from its reservation on."""
+    found = await asyncio.gather(
+        *(tasks.reserve("ann", _NONE, "one") for _ in range(10)), return_exceptions=True
+    )
+    assert len([item for item in found if isinstance(item, int)]) == 1
+
+
+async def test_a_name_is_free_after_its_task_is_buried(tasks: TaskStore) -> None:
+    """A tombstone answers under the name until a new task has it."""
+    old = make_spec(name="one")
+    await tasks.index(old)
+    await tasks.bury(old.task_id, LATER_MS)
+    with pytest.raises(TaskGone):
+        await tasks.read(ByName("ann", "one"))
+    number = await tasks.reserve("ann", _NONE, "one")
+    fresh = make_spec(number=number, name="one")
+    await tasks.index(fresh)
+    assert (await tasks.read(ByName("ann", "one"))).id == fresh.task_id
+
+
+async def test_an_unknown_task_is_not_found_only_while_the_index_is_whole(
+    tasks: TaskStore, link: Link
+) -> None:
+    """Without a runner's word nobody is told that a task does not exist."""
+    ref = ById(TaskId("nobody"))
+    await _refused(Kind.NOT_FOUND, tasks.read(ref))
+    await link.call("DEL", keys.READY.key())
+    await _refused(Kind.UNAVAILABLE, tasks.read(ref))
+
+
+@pytest.mark.parametrize("before", TaskState)
+async def test_states_change_only_as_the_table_says(tasks: TaskStore, before: TaskState) -> None:
+    """For every pair of states: allowed moves happen, all others leave the task unchanged."""
+    for after in TaskState:
+        spec = make_spec()
+        placed = await tasks.restore(spec, EPOCH, before, at_ms=5)
+        assert placed.state is before
+        moved = await tasks.advance(spec.task_id, EPOCH, after, NOW_MS)
+        if after in TRANSITIONS[before]:
+            assert (moved.state, moved.version) == (after, placed.version + 1)
+        else:
+            assert moved == placed
+
+
+async def test_an_ending_is_kept_with_its_outcome_and_gets_a_life(
+    tasks: TaskStore, link: Link
+) -> None:
+    """A final task says when and how it ended, and its keys end after its tombstone time."""
+    spec = make_spec(name="one")
+    await tasks.index(spec)
+    await tasks.advance(spec.task_id, EPOCH, TaskState.RUNNING, NOW_MS + 1)
+    task = await tasks.advance(spec.task_id, EPOCH, TaskState.FAILED, NOW_MS + 2, _OUTCOME)
+    assert (task.started_ms, task.finished_ms, task.outcome) == (NOW_MS + 1, NOW_MS + 2, _OUTCOME)
+    for key in (
+        keys.TASK.key(spec.task_id),
+        keys.NUMBERED.key(str(spec.number)),
+        keys.NAME.key("ann\0one"),
+    ):
+        assert await link.call("PEXPIRETIME", key) == LATER_MS + 7 * 86_400_000
+
+
+async def test_the_first_ending_stays(tasks: TaskStore) -> None:
+    """Of many endings at once exactly one is kept."""
+    spec = make_spec()
+    await tasks.restore(spec, EPOCH, TaskState.RUNNING)
+    endings = [state for state in TaskState if state.final]
+    found = await asyncio.gather(
+        *(tasks.advance(spec.task_id, EPOCH, state, NOW_MS) for state in endings * 4)
+    )
+    assert len({task.state for task in found}) == 1
+    assert {task.version for task in found} == {2}
+
+
+async def test_an_older_runner_writes_nothing(tasks: TaskStore, queue: TaskQueue) -> None:
+    """After a newer epoch wrote, every write of the older one is refused."""
+    spec = make_spec()
+    await tasks.index(spec)
+    await tasks.ready(EPOCH + 1)
+    before = await tasks.read(ById(spec.task_id))
+    for work in (
+        tasks.advance(spec.task_id, EPOCH, TaskState.RUNNING, NOW_MS),
+        tasks.set_progress(spec.task_id, EPOCH, Progress(0.5)),
+        tasks.complete_log(spec.task_id, EPOCH, 3),
+        tasks.restore(spec, EPOCH, TaskState.LOST),
+        tasks.bury(spec.task_id, LATER_MS, epoch=EPOCH),
+        tasks.beat(EPOCH),
+        tasks.ready(EPOCH),
+        queue.take(spec.task_id, "ann", 1.0, epoch=EPOCH),
+        queue.release(spec.task_id, "ann", epoch=EPOCH),
+    ):
+        with pytest.raises(StaleEpoch):
+            await work
+    assert await tasks.read(ById(spec.task_id)) == before
+    assert await tasks.newest_epoch() == EPOCH + 1
+
+
+async def test_a_kill_wish_shows_and_is_idempotent(tasks: TaskStore) -> None:
+    """Killing is shown once; a final task stays as it ended."""
+    spec = make_spec()
+    await tasks.index(spec)
+    wished = await tasks.wish_kill(spec.task_id, NOW_MS)
+    assert wished.state is TaskState.KILLING
+    assert await tasks.wish_kill(spec.task_id, NOW_MS) == wished
+    ended = await tasks.advance(spec.task_id, EPOCH, TaskState.KILLED, NOW_MS)
+    assert await tasks.wish_kill(spec.task_id, NOW_MS) == ended
+
+
+async def test_progress_counts_a_version_only_when_it_changes(tasks: TaskStore) -> None:
+    """The same progress again is no news, and none is taken after the end."""
+    spec = make_spec()
+    await tasks.index(spec)
+    progress = Progress(0.5, (Stage("1", 4, 2, 0, 1),))
+    first = await tasks.set_progress(spec.task_id, EPOCH, progress)
+    assert (first.progress, first.version) == (progress, 2)
+    assert await tasks.set_progress(spec.task_id, EPOCH, progress) == first
+    ended = await tasks.advance(spec.task_id, EPOCH, TaskState.LOST, NOW_MS)
+    assert await tasks.set_progress(spec.task_id, EPOCH, Progress(1.0)) == ended
+
+
+async def test_a_complete_log_is_shown_with_its_last_line(tasks: TaskStore) -> None:
+    """Readers learn that the log ended and where, whatever Redis still has of it."""
+    spec = make_spec()
+    await tasks.index(spec)
+    task = await tasks.complete_log(spec.task_id, EPOCH, 12)
+    assert (task.log_complete, task.last_line) == (True, 12)
+
+
+async def test_writes_to_an_unknown_task_are_refused(tasks: TaskStore) -> None:
+    """No write makes half a record of a task that the index does not know."""
+    unknown = TaskId("nobody")
+    await _refused(Kind.NOT_FOUND, tasks.advance(unknown, EPOCH, TaskState.RUNNING, NOW_MS))
+    await _refused(Kind.NOT_FOUND, tasks.set_progress(unknown, EPOCH, Progress()))
+    await _refused(Kind.NOT_FOUND, tasks.complete_log(unknown, EPOCH, 1))
+
+
+async def test_a_buried_task_is_gone_for_its_owner_to_know(tasks: TaskStore) -> None:
+    """A tombstone says whose it was, leaves the lists and takes no more writes."""
+    spec = make_spec()
+    await tasks.index(spec)
+    for _ in range(2):
+        await tasks.bury(spec.task_id, LATER_MS)
+    with pytest.raises(TaskGone) as caught:
+        await tasks.read(ByNumber(spec.number))
+    assert (caught.value.owner, caught.value.task_id) == ("ann", spec.task_id)
+    assert await tasks.list("ann") == []
+    with pytest.raises(TaskGone):
+        await tasks.index(spec)
+    with pytest.raises(TaskGone):
+        await tasks.restore(spec, EPOCH, TaskState.RUNNING)
+
+
+async def test_a_forgotten_task_is_unknown(tasks: TaskStore, link: Link) -> None:
+    """What was deleted leaves nothing but its number, which is not given again."""
+    spec = make_spec(name="one")
+    await tasks.index(spec)
+    await tasks.bury(spec.task_id, LATER_MS, forget=True)
+    for ref in (ById(spec.task_id), ByNumber(spec.number), ByName("ann", "one")):
+        await _refused(Kind.NOT_FOUND, tasks.read(ref))
+    left = await link.call("KEYS", keys.ALL)
+    assert isinstance(left, list)
+    assert {key.decode() for key in left} == {
+        keys.READY.key(),
+        keys.EPOCH.key(),
+        keys.NUMBER.key(),
+    }
+
+
+async def test_a_tombstone_ends(tasks: TaskStore) -> None:
+    """After its time a buried task is unknown."""
+    spec = make_spec()
+    await tasks.index(spec)
+    await tasks.bury(spec.task_id, 1)
+    await _refused(Kind.NOT_FOUND, tasks.read(ById(spec.task_id)))
+
+
+async def test_tasks_come_due_in_order(tasks: TaskStore) -> None:
+    """Expired tasks are named, the longest overdue first, and no others."""
+    late, later, last = (make_spec(expires_ms=NOW_MS + at) for at in (20, 10, 30))
+    for spec in (late, later, last):
+        await tasks.index(spec)
+    assert list(await tasks.due(NOW_MS + 20)) == [later.task_id, late.task_id]
+    assert list(await tasks.due(NOW_MS + 99, 1)) == [later.task_id]
+
+
+async def test_lists_are_newest_first_and_filtered(tasks: TaskStore) -> None:
+    """Every filter, alone and together, gives what a plain filter over all tasks gives."""
+    specs = [
+        make_spec(
+            owner=("ann", "bob")[n % 2], dialect=("x", "y")[n % 3 == 0], created_ms=NOW_MS + n
+        )
+        for n in range(12)
+    ]
+    for n, spec in enumerate(specs):
+        await tasks.restore(spec, EPOCH, (TaskState.QUEUED, TaskState.LOST)[n % 4 == 0], at_ms=1)
+    everything = [await tasks.read(ById(spec.task_id)) for spec in reversed(specs)]
+    assert await tasks.list() == everything
+    assert await tasks.list("bob") == [task for task in everything if task.owner == "bob"]
+    found = await tasks.list(
+        states=(TaskState.LOST, TaskState.FAILED), from_ms=NOW_MS + 3, to_ms=NOW_MS + 8
+    )
+    assert [task.created_ms - NOW_MS for task in found] == [8, 4]
+    assert await tasks.list(dialect="y") == [task for task in everything if task.dialect == "y"]
+    assert await tasks.list(limit=3, offset=2) == everything[2:5]
+    assert await tasks.list("nobody") == []
+
+
+async def test_long_lists_are_read_in_steps(tasks: TaskStore, link: Link) -> None:
+    """A filter that fits little still finds all of it, over many bounded steps."""
+    wanted = []
+    for n in range(1, 1101):
+        spec = make_spec(number=n, dialect="rare" if n % 550 == 1 else "")
+        await tasks.index(spec)
+        wanted += [n] if spec.dialect else []
+    found = await tasks.list(dialect="rare", limit=50)
+    assert [task.number for task in found] == wanted[::-1]
+    assert len(await tasks.list(limit=1200)) == 1100
+
+
+async def test_a_damaged_record_spoils_no_list(tasks: TaskStore, link: Link) -> None:
+    """Garbage in one record is that record's trouble: the list goes on without it."""
+    specs = [make_spec() for _ in range(3)]
+    for spec in specs:
+        await tasks.index(spec)
+    await link.call("HSET", keys.TASK.key(specs[1].task_id), "meta", b"\xc1garbage")
+    assert [task.id for task in await tasks.list("ann")] == [specs[2].task_id, specs[0].task_id]
+    await _refused(Kind.UNAVAILABLE, tasks.read(ById(specs[1].task_id)))
+
+
+async def test_a_key_of_another_type_is_removed_and_the_index_rebuilt(
+    tasks: TaskStore, link: Link
+) -> None:
+    """A foreign value in place of a record is unavailable, never unknown, until it is restored."""
+    spec = make_spec()
+    await tasks.index(spec)
+    await link.call("SET", keys.TASK.key(spec.task_id), "foreign")
+    await _refused(Kind.UNAVAILABLE, tasks.read(ById(spec.task_id)))
+    await _refused(Kind.UNAVAILABLE, tasks.read(ById(spec.task_id)))
+    assert not await tasks.beat(EPOCH)
+    await tasks.restore(spec, EPOCH, TaskState.QUEUED)
+    await tasks.ready(EPOCH)
+    assert (await tasks.read(ById(spec.task_id))).number == spec.number
+
+
+async def test_an_emptied_redis_is_noticed_and_rebuilt(tasks: TaskStore, link: Link) -> None:
+    """After FLUSHALL nothing is accepted until the index came back from the spool."""
+    waiting, ended = make_spec(), make_spec(name="one")
+    await tasks.index(waiting)
+    await tasks.index(ended)
+    assert await tasks.beat(EPOCH)
+    await link.call("FLUSHALL")
+    assert not await tasks.beat(EPOCH)
+    await _refused(Kind.UNAVAILABLE, tasks.reserve("ann", _NONE))
+    await tasks.restore(waiting, EPOCH, TaskState.QUEUED)
+    await tasks.restore(
+        ended, EPOCH, TaskState.FAILED, at_ms=NOW_MS, started_ms=NOW_MS - 5, outcome=_OUTCOME
+    )
+    await tasks.ready(EPOCH)
+    assert await tasks.reserve("ann", _NONE) > max(waiting.number, ended.number)
+    task = await tasks.read(ByName("ann", "one"))
+    assert (task.finished_ms, task.started_ms, task.outcome) == (NOW_MS, NOW_MS - 5, _OUTCOME)
+
+
+async def test_restoring_moves_an_older_record_on_and_never_back(tasks: TaskStore) -> None:
+    """A record that lost its tail catches up; one that is further stays."""
+    spec = make_spec()
+    await tasks.index(spec)
+    task = await tasks.restore(spec, EPOCH, TaskState.FAILED, at_ms=9, outcome=_OUTCOME)
+    assert (task.state, task.outcome) == (TaskState.FAILED, _OUTCOME)
+    assert await tasks.restore(spec, EPOCH, TaskState.RUNNING) == task
+
+
+async def test_a_taken_task_that_never_started_goes_back(
+    tasks: TaskStore, queue: TaskQueue
+) -> None:
+    """A new runner puts back what the old one took and never started."""
+    spec = make_spec()
+    await tasks.index(spec)
+    await queue.take(spec.task_id, "ann", 1.0, epoch=EPOCH)
+    await tasks.restore(spec, EPOCH + 1, TaskState.QUEUED, requeue=True)
+    counts = await queue.counts("ann")
+    assert (counts.waiting, counts.running) == (1, 0)
+
+
+async def test_accepted_tasks_of_one_name_are_both_restored(tasks: TaskStore) -> None:
+    """What was accepted comes back even if its name went to another task."""
+    first, second = make_spec(name="one"), make_spec(name="one")
+    await tasks.index(first)
+    await tasks.restore(second, EPOCH, TaskState.QUEUED)
+    assert (await tasks.read(ByName("ann", "one"))).id == first.task_id
+    assert (await tasks.read(ById(second.task_id))).id == second.task_id
+
+
+def test_the_epoch_of_a_gateway_is_never_fenced() -> None:
+    """Who is no runner has an epoch below all others."""
+    assert NO_EPOCH < 0

@@ -1,0 +1,74 @@
+"""A real Redis for tests: one private server for each test process, emptied for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from gateway.stores import keys
+from gateway.stores.embedded import EmbeddedRedis
+from gateway.stores.link import Link
+from gateway.stores.replies import integer, items, text
+
+__all__ = ["finish", "leaks", "link", "redis_folder", "redis_server"]
+
+
+def finish(work: Coroutine[object, object, None]) -> None:
+    """Runs a coroutine to its end on a loop of its own, without touching the current one."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """The server of this test process."""
+    with tempfile.TemporaryDirectory(prefix="nx") as folder:
+        server = EmbeddedRedis(Path(folder) / "data", Path(folder) / "redis.sock")
+        finish(server.start())
+        try:
+            yield server
+        finally:
+            finish(server.stop())
+
+
+@pytest.fixture
+def redis_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for sockets, for servers of a test's own."""
+    with tempfile.TemporaryDirectory(prefix="nx") as folder:
+        yield Path(folder)
+
+
+@pytest_asyncio.fixture
+async def link(redis_server: EmbeddedRedis) -> AsyncIterator[Link]:
+    """A way to the emptied server; afterwards every key left must have a life or a reason."""
+    link = Link(redis_server.url)
+    await link.call("FLUSHALL")
+    try:
+        yield link
+        found = await leaks(link)
+        await link.call("FLUSHALL")
+    finally:
+        await link.close()
+    if found:
+        pytest.fail(f"keys without a life: {', '.join(found)}")
+
+
+async def leaks(link: Link) -> list[str]:
+    """The keys that are not ours, or live for ever without a reason."""
+    found = []
+    for item in items(await link.call("KEYS", "*")):
+        key = text(item)
+        family = keys.family(key)
+        if family is None:
+            found.append(key)
+        elif not family.lifeless and integer(await link.call("PTTL", key)) == -1:
+            found.append(key)
+    return found
