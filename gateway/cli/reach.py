@@ -6,7 +6,7 @@ folder is asked, with a short token made from the folder's own key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,18 +20,18 @@ from gateway.clock import now_ms
 from gateway.places import Places
 from protocol.accounts import Role
 
-__all__ = ["Target", "calling", "target_of", "token_of"]
+__all__ = ["Target", "calling", "target_of"]
 
-ADMINISTRATOR = "admin"
-_TOKEN_SECONDS = 12 * 3600
+_NAME = "admin"
+_TOKEN_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A gateway and a token for it."""
+    """A gateway and a token for it, or what makes a fresh one for each request."""
 
     server: str
-    token: str
+    token: str | Callable[[], str]
 
 
 def target_of(reach: Reach) -> Target:
@@ -40,16 +40,16 @@ def target_of(reach: Reach) -> Target:
     server, token = reach.server, reach.token
     if server and not token and not _is_own(server, places):
         raise click.UsageError(f"--token or NARTHEX_TOKEN is needed for {server}")
-    return Target(server or _own_server(places), token or token_of(places))
+    return Target(server or _own_server(places), token or _minter(places))
 
 
-def token_of(places: Places, user: str = ADMINISTRATOR, seconds: int = _TOKEN_SECONDS) -> str:
-    """A token made from the data folder's key."""
+def _minter(places: Places) -> Callable[[], str]:
+    """Makes short tokens from the data folder's key, so that following may go on for days."""
     try:
-        tokens = Tokens(load_key(places.token_key), max(seconds, _TOKEN_SECONDS))
+        tokens = Tokens(load_key(places.token_key), _TOKEN_SECONDS)
     except SigningKeyError as error:
-        raise click.ClickException(f"{error}; is the gateway of {places.data} set up?") from error
-    return tokens.issue(user, Role.USER, now_ms(), seconds).token
+        raise click.ClickException(str(error)) from error
+    return lambda: tokens.issue(_NAME, Role.ADMIN, now_ms(), _TOKEN_SECONDS).token
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -57,13 +57,20 @@ class AsyncClient:
 
     Args:
         server: the gateway's URL or ``host:port``.
-        token: the user's token; empty before ``login``.
+        token: the user's token, or what makes a fresh one for each request; empty before
+            ``login``.
         patience_seconds: how long to go on trying without any sign of the gateway.
     """
 
-    def __init__(self, server: str, token: str = "", *, patience_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        server: str,
+        token: str | Callable[[], str] = "",
+        *,
+        patience_seconds: float = 60.0,
+    ) -> None:
         self._address = Address.parse(server)
-        self._token = token
+        self._token: str | Callable[[], str] = token
         self._pacing = Pacing(patience_seconds, time.monotonic)
         self._http = httpx.AsyncClient(trust_env=not self._address.local)
 
@@ -178,7 +185,7 @@ class AsyncClient:
             case Fetch(call):
                 return await self._fetch(call)
             case Connect(seconds):
-                await socket.open(self._token, seconds)
+                await socket.open(self._fresh_token(), seconds)
             case Send(frame, seconds):
                 await socket.send(frame, seconds)
             case Receive(seconds):
@@ -191,6 +198,9 @@ class AsyncClient:
                 raise TypeError("news are for the caller")
         return None
 
+    def _fresh_token(self) -> str:
+        return self._token if isinstance(self._token, str) else self._token()
+
     async def _fetch(self, call: Call[object]) -> Reply:
         try:
             async with asyncio.timeout(call.seconds):
@@ -199,7 +209,7 @@ class AsyncClient:
                     self._address.http + call.path,
                     params=call.query,
                     content=call.body or None,
-                    headers=wire.headers(self._token, call.body),
+                    headers=wire.headers(self._fresh_token(), call.body),
                     timeout=wire.timeouts(call.seconds),
                 )
         except (TimeoutError, httpx.TransportError, httpx.InvalidURL) as error:

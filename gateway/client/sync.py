@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -56,13 +56,20 @@ class Client:
 
     Args:
         server: the gateway's URL or ``host:port``.
-        token: the user's token; empty before ``login``.
+        token: the user's token, or what makes a fresh one for each request; empty before
+            ``login``.
         patience_seconds: how long to go on trying without any sign of the gateway.
     """
 
-    def __init__(self, server: str, token: str = "", *, patience_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        server: str,
+        token: str | Callable[[], str] = "",
+        *,
+        patience_seconds: float = 60.0,
+    ) -> None:
         self._address = Address.parse(server)
-        self._token = token
+        self._token: str | Callable[[], str] = token
         self._pacing = Pacing(patience_seconds, time.monotonic)
         self._http = httpx.Client(trust_env=not self._address.local)
 
@@ -177,7 +184,7 @@ class Client:
             case Fetch(call):
                 return self._fetch(call)
             case Connect(seconds):
-                socket.open(self._token, seconds)
+                socket.open(self._fresh_token(), seconds)
             case Send(frame, _):
                 socket.send(frame)
             case Receive(seconds):
@@ -190,6 +197,9 @@ class Client:
                 raise TypeError("news are for the caller")
         return None
 
+    def _fresh_token(self) -> str:
+        return self._token if isinstance(self._token, str) else self._token()
+
     def _fetch(self, call: Call[object]) -> Reply:
         deadline = time.monotonic() + call.seconds
         try:
@@ -198,7 +208,7 @@ class Client:
                 self._address.http + call.path,
                 params=call.query,
                 content=call.body or None,
-                headers=wire.headers(self._token, call.body),
+                headers=wire.headers(self._fresh_token(), call.body),
                 timeout=wire.timeouts(call.seconds),
             ) as response:
                 body = bytearray()

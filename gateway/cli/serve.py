@@ -1,0 +1,74 @@
+"""The commands for the gateway itself: serve and check-config."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gateway.cli import options
+from gateway.cli.lines import print_record
+from gateway.config import Config, ConfigError, load
+from gateway.places import PlaceError, Places
+from gateway.plugins import load_dialects, load_engines
+
+__all__ = ["check_config", "serve"]
+
+_EXISTING = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.option("--config", "file", type=_EXISTING, help="Default: config.toml in the data folder.")
+@click.option("--host", help="The address to listen on [127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one [9001].")
+@click.option("--workers", type=click.IntRange(1, 64), help="How many gateway processes [1].")
+@options.data_dir
+def serve(
+    *,
+    file: Path | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    data_dir: Path | None,
+) -> None:
+    """Serve the gateway until SIGTERM or SIGINT.
+
+    Prints one line when it is ready and where. Runs outlive it: the next start finds them again.
+    """
+    from gateway.supervisor.main import serve as supervise  # noqa: PLC0415 - help stays fast
+
+    given = {"server.host": host, "server.port": port, "server.workers": workers}
+    overrides = {key: value for key, value in given.items() if value is not None}
+    try:
+        sys.exit(supervise(Places.of(data_dir), file, overrides))
+    except (ConfigError, PlaceError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command("check-config")
+@click.argument("file", type=_EXISTING, required=False)
+@options.data_dir
+@options.as_json
+def check_config(file: Path | None, *, data_dir: Path | None, as_json: bool) -> None:
+    """Check FILE, or the configuration of the data folder, with the environment over it."""
+    places = Places.of(data_dir)
+    path = file or (places.config if places.config.exists() else None)
+    source = str(path or "the shipped defaults")
+    fault = ""
+    try:
+        _load_all(load(path))
+    except ConfigError as error:
+        fault = str(error)
+    if as_json:
+        print_record({"ok": not fault, "source": source, "error": fault or None})
+        sys.exit(1 if fault else 0)
+    if fault:
+        raise click.ClickException(fault)
+    click.echo(f"{source}: valid")
+
+
+def _load_all(config: Config) -> None:
+    """Loads the plugins as well: a name that is not installed is a fault of the configuration."""
+    load_engines(config)
+    load_dialects(config)
