@@ -26,14 +26,12 @@ from protocol.dialects.job_manager import JobManagerDialect
 from protocol.dialects.job_manager.words import STATES
 from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
-from protocol.routing import NotAllowed
 from protocol.tasks import ById, FileInput, Outcome, Reason, Task, TaskId, TaskState
 from tests.support.job_manager import (
     ANSWER,
     DIALECT,
     JOB,
     NOW,
-    ROUTER,
     UNKNOWN,
     parsed,
     refusal,
@@ -141,12 +139,16 @@ def test_every_operation_is_found_in_every_form(
     assert isinstance(parsed(request(method, target, body)), kind)
 
 
-def test_a_method_that_an_address_does_not_have_is_told() -> None:
-    """``GET`` on the cancel address is no operation, and neither is a stranger's address."""
-    assert ROUTER.match("GET", "/cancel") == NotAllowed(("DELETE", "POST"))
-    reply = DIALECT.refuse(NOT_FOUND, Request("GET", "/cancel"))
-    assert reply.status == 404
-    assert DIALECT.refuse(NOT_FOUND, Request("GET", "nowhere")).status == 404
+@pytest.mark.parametrize("mount", ["", "/jobs"])
+def test_a_method_that_an_address_does_not_have_is_told(mount: str) -> None:
+    """``GET`` on the cancel address is 405 with those it has; a stranger's address is 404."""
+    dialect = JobManagerDialect({"mount": mount})
+    unsupported = GatewayError(Kind.UNSUPPORTED, "method GET is not supported here")
+    reply = dialect.refuse(unsupported, Request("GET", f"{mount}/api/cancel"))
+    assert (reply.status, reply.headers) == (405, {"Allow": "DELETE, POST"})
+    assert dialect.refuse(unsupported, Request("POST", f"{mount}/cancel")).status == 400
+    for path in ("nowhere", "/nowhere", "/cancel"):
+        assert dialect.refuse(NOT_FOUND, Request("GET", f"{mount}{path}")).status == 404
 
 
 @pytest.mark.parametrize(

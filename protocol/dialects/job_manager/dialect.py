@@ -34,6 +34,7 @@ from protocol.dialects.job_manager import data, jobs
 from protocol.dialects.job_manager.bodies import refused
 from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
+from protocol.routing import NotAllowed, Router
 
 __all__ = ["JobManagerDialect"]
 
@@ -84,6 +85,8 @@ class JobManagerDialect:
         self.routes: Sequence[Route[Any]] = tuple(
             route for prefix in _PREFIXES for route in _routes(prefix, f"{mount}{prefix}/data")
         )
+        self._mount = mount
+        self._router = Router(self.routes)
 
     def session(self) -> Session:
         """Raises: this dialect opens no websockets.
@@ -94,14 +97,22 @@ class JobManagerDialect:
         raise GatewayError(Kind.UNSUPPORTED, "the job manager has no websocket")
 
     def refuse(self, error: GatewayError, request: Request) -> Reply:
-        """``{"error": text}`` with the status that the operation lists for the kind."""
-        special = _BY_OPERATION.get((request.method, _operation(request.path)), {})
+        """``{"error": text}`` with the status that the operation lists for the kind.
+
+        ``request.path`` may begin with the mount, as it does when no route was found.
+        """
+        path = request.path.removeprefix(self._mount)
+        match = self._router.match(request.method, path)
         headers: dict[str, str] = {}
         if error.kind is Kind.UNAUTHENTICATED:
             headers["WWW-Authenticate"] = "Bearer"
         if error.retry_after > 0:
             headers["Retry-After"] = str(math.ceil(error.retry_after))
+        special = _BY_OPERATION.get((request.method, _operation(path)), {})
         status = special.get(error.kind, _STATUS[error.kind])
+        if isinstance(match, NotAllowed) and error.kind is Kind.UNSUPPORTED:
+            status = 405
+            headers["Allow"] = ", ".join(match.allowed)
         return refused(status, error.kind, error.message, headers, error.field)
 
 
