@@ -1,0 +1,101 @@
+"""How long a start takes that finds a thousand live runs, and one that finds many finished ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from gateway.ids import new_task_id
+from gateway.stores.spec import decode_spec, encode_spec
+from tests.benchmarks.figures import Figure
+from tests.journeys.entrance import Caller
+from tests.support.served import Served, serving
+from tests.support.waiting import wait_until_sync
+
+LIVE = 1_000
+FINISHED = 50_000
+ROOMY = {
+    "NARTHEX_RUNNER_RUNNING_TOTAL": "2000",
+    "NARTHEX_RUNNER_RUNNING_PER_USER": "2000",
+    "NARTHEX_LIMITS_QUEUED_PER_USER": "2000",
+}
+
+
+def collapse(gateway: Served) -> None:
+    """Kills the supervisor; its parts end with it."""
+    os.kill(gateway.process.pid, signal.SIGKILL)
+    gateway.process.wait(10)
+
+
+def started(data: Path) -> float:
+    """Seconds from the start of a gateway until it is ready for everything."""
+    began = time.perf_counter()
+    with serving(data, **ROOMY) as gateway:
+        caller = Caller(gateway)
+
+        def ready() -> bool:
+            return caller.http.get(f"{gateway.url}/readyz").status_code == 200
+
+        wait_until_sync(ready, "the gateway to be ready", 300)
+        return time.perf_counter() - began
+
+
+def adopted(data: Path, folder: Path) -> float:
+    """Seconds until a gateway that was killed answers for all its live runs again."""
+    with serving(data, **ROOMY) as gateway:
+        caller = Caller(gateway)
+        code = f"until [ -e {folder}/go ]; do sleep 1; done"
+        runs = [caller.execute(code) for _ in range(LIVE)]
+        for run in runs:
+            wait_until_sync(lambda run=run: caller.status(run) == "Running", "a run", 300)  # type: ignore[misc]
+        collapse(gateway)
+    began = time.perf_counter()
+    with serving(data, **ROOMY) as gateway:
+        caller = Caller(gateway)
+        assert {caller.status(run) for run in runs} == {"Running"}
+        seconds = time.perf_counter() - began
+        (folder / "go").touch()
+        for run in runs:
+            assert caller.finished(run, 300) == "Succeed"
+    return seconds
+
+
+def multiply(data: Path) -> None:
+    """Makes many finished runs of the one there is, each with a name and a number of its own."""
+    (one,) = (data / "spool" / "done").glob("*/*")
+    spec = decode_spec((one / "spec").read_bytes())
+    for number in range(2, FINISHED + 2):
+        name = new_task_id(time.time_ns() // 1_000_000)
+        shutil.copytree(one, one.parent / name)
+        own = replace(spec, task_id=name, number=number)
+        (one.parent / name / "spec").write_bytes(encode_spec(own))
+
+
+def measure(gateway: Served) -> list[Figure]:
+    """Both figures, beside a start of a gateway that has nothing to look at."""
+    assert gateway.url
+    with tempfile.TemporaryDirectory(prefix="nx-") as name:
+        folder = Path(name)
+        bare = started(folder / "empty")
+        live = adopted(folder / "live", folder)
+        with serving(folder / "many") as other:
+            caller = Caller(other)
+            assert caller.finished(caller.execute("echo one")) == "Succeed"
+            done = folder / "many" / "spool" / "done"
+            wait_until_sync(lambda: list(done.glob("*/*")), "the run to be put away")
+        multiply(folder / "many")
+        many = started(folder / "many")
+    return [
+        figure(f"{LIVE} live runs adopted", live, bare),
+        figure(f"start with {FINISHED} ended", many, bare),
+    ]
+
+
+def figure(what: str, value: float, bare: float) -> Figure:
+    """One figure beside the start of a gateway that has nothing to look at."""
+    return Figure("recovery", what, value, "s", "empty start", bare, more_is_better=False)
