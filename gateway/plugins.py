@@ -11,8 +11,9 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from engines.contract import Engine
-from gateway.config import Config, ConfigError
+from gateway.config import Config, ConfigError, DialectSettings
 from protocol.dialect import Dialect
+from protocol.errors import GatewayError
 
 __all__ = ["DIALECTS", "ENGINES", "load_dialects", "load_engines"]
 
@@ -30,14 +31,19 @@ def load_engines(config: Config) -> dict[str, Engine]:
     return engines
 
 
-def load_dialects(config: Config) -> tuple[Dialect, ...]:
-    """The enabled dialects in the order of the configuration, each told where it is mounted."""
+def load_dialects(config: Config) -> tuple[tuple[str, Dialect], ...]:
+    """The enabled dialects, in the order of the configuration, each with where it is mounted."""
     found = _found(DIALECTS)
     return tuple(
-        cast("Dialect", _build(found, "dialect", name, settings.mount))
+        (settings.mount, cast("Dialect", _build(found, "dialect", name, _told(settings))))
         for name, settings in config.dialects.items()
         if settings.enabled
     )
+
+
+def _told(settings: DialectSettings) -> dict[str, object]:
+    """A dialect's own table, and where it is mounted."""
+    return {**settings.settings, "mount": settings.mount}
 
 
 def _found(group: str) -> dict[str, EntryPoint]:
@@ -53,5 +59,5 @@ def _build(found: dict[str, EntryPoint], kind: str, name: str, argument: object)
     try:
         factory = cast("Callable[[object], object]", point.load())
         return factory(argument)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError, GatewayError) as error:
         raise ConfigError(f"{kind}s.{name}: cannot be loaded: {error}") from error

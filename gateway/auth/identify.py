@@ -13,14 +13,28 @@ from gateway.auth.tokens import Tokens
 from protocol.accounts import Credential, Principal, Role
 from protocol.errors import GatewayError, Kind
 
-__all__ = ["Identify", "Registry", "Revoked"]
+__all__ = ["Identify", "Known", "Registry", "Revoked"]
+
+
+class Known(Protocol):
+    """What is known of a user."""
+
+    @property
+    def role(self) -> Role:
+        """What they may do."""
+        ...
+
+    @property
+    def changed_ms(self) -> int:
+        """When the password was last set: older tickets are worthless."""
+        ...
 
 
 class Registry(Protocol):
     """Who has an account."""
 
-    def role(self, name: str) -> Role | None:
-        """The user's role; None if there is no such user."""
+    def find(self, name: str) -> Known | None:
+        """The user as of now; None if there is no such user."""
         ...
 
 
@@ -50,7 +64,13 @@ class Identify:
             GatewayError: UNAUTHENTICATED, or UNAVAILABLE if that cannot be told now.
         """
         claims = self._tokens.read(credential.token, self._now_ms())
-        role = self._accounts.role(claims.name)
-        if role is None or self._revoked.revoked(claims.token_id):
+        user = self._accounts.find(claims.name)
+        # A ticket counts in whole seconds: one of the same second as the password is not older.
+        older = user is None or claims.issued < user.changed_ms // 1000
+        if user is None or older or self._revoked.revoked(claims.token_id):
             raise GatewayError(Kind.UNAUTHENTICATED, "the token is not valid or has expired")
-        return Principal(claims.name, role, claims.token_id, claims.expires * 1000)
+        return Principal(claims.name, user.role, claims.token_id, claims.expires * 1000)
+
+    def current(self, credential: Credential, principal: Principal) -> bool:
+        """Whether a credential still proves the same principal, with the same role."""
+        return self(credential) == principal

@@ -1,0 +1,196 @@
+"""Composition root of one gateway process: builds everything, serves, and takes it down again.
+
+Started by the supervisor with a listening socket as an inherited descriptor. Stateless: what must
+outlive this process is in the spool, in Redis or in the accounts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway import clock
+from gateway.auth.identify import Identify
+from gateway.auth.origins import Origins
+from gateway.auth.throttle import Throttle
+from gateway.auth.tokens import SigningKeyError, Tokens, load_key
+from gateway.config import Config, ConfigError, load
+from gateway.dispatch import Dispatch
+from gateway.feed import Feed
+from gateway.ids import new_request_id
+from gateway.journal import journal, set_up
+from gateway.metrics import Metrics
+from gateway.places import PlaceError, Places
+from gateway.plugins import load_dialects, load_engines
+from gateway.services.accounts import Sessions
+from gateway.services.bell import RunnerBell
+from gateway.services.logs import Logs
+from gateway.services.objects import ObjectService
+from gateway.services.tasks import Tasks
+from gateway.stores.accounts import Accounts
+from gateway.stores.delivery import DeliveryStore
+from gateway.stores.link import Link
+from gateway.stores.logs import LogStore
+from gateway.stores.objects import ObjectLimits, Objects
+from gateway.stores.queue import TaskQueue
+from gateway.stores.revocations import Revocations
+from gateway.stores.spool import Spool
+from gateway.stores.tasks import TaskStore
+from gateway.transport.health import Health
+from gateway.transport.http import HttpHandler
+from gateway.transport.server import Server
+from gateway.transport.switchboard import Switchboard
+from gateway.transport.tails import Sources
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import ByNumber
+
+__all__ = ["main", "serving"]
+
+_NOBODY = ByNumber(0)
+_log = journal("gateway.app")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    link: Link
+    tasks: TaskStore
+    queue: TaskQueue
+    logs: LogStore
+    delivery: DeliveryStore
+    spool: Spool
+    objects: Objects
+    accounts: Accounts
+    revocations: Revocations
+
+
+@contextlib.asynccontextmanager
+async def serving(config: Config, places: Places, listener: socket.socket) -> AsyncIterator[None]:
+    """A gateway on a listening socket for the length of the block."""
+    async with _stores(config, places) as stores, asyncio.TaskGroup() as background:
+        feed = Feed(stores.link)
+        listening = background.create_task(feed.run())
+        bell = RunnerBell(places.runner_socket)
+        try:
+            async with asyncio.TaskGroup() as unfinished:
+                server = _assembled(config, places, stores, feed, bell, unfinished)
+                async with server.serving(listener):
+                    yield
+        finally:
+            bell.close()
+            listening.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _stores(config: Config, places: Places) -> AsyncIterator[_Stores]:
+    link = Link(
+        config.redis.url or f"unix://{places.redis_socket}",
+        timeout=config.redis.timeout_seconds,
+        connections=config.redis.connections,
+    )
+    spool = Spool(places.spool)
+    try:
+        yield _Stores(
+            link,
+            TaskStore(link, tombstone_seconds=config.retention.tombstone_seconds),
+            TaskQueue(link, weights=config.runner.weights),
+            LogStore(link, hot_bytes=config.retention.hot_bytes),
+            DeliveryStore(link),
+            spool,
+            Objects(places.objects, ObjectLimits(max_bytes=config.limits.upload_bytes)),
+            Accounts(places.accounts),
+            Revocations(places.revoked),
+        )
+    finally:
+        spool.close()
+        await link.close()
+
+
+def _assembled(
+    config: Config,
+    places: Places,
+    stores: _Stores,
+    feed: Feed,
+    bell: RunnerBell,
+    unfinished: asyncio.TaskGroup,
+) -> Server:
+    metrics = Metrics()
+    tokens = Tokens(load_key(places.token_key), config.auth.max_token_seconds)
+    identify = Identify(tokens, stores.accounts, stores.revocations, clock.now_ms)
+    engines = {name: engine.capabilities for name, engine in load_engines(config).items()}
+    data = ObjectService(
+        stores.objects, stores.tasks, stores.spool, answer_bytes=config.limits.upload_bytes
+    )
+    tasks = Tasks(config, engines, stores.tasks, stores.spool, bell, data, unfinished)
+    logs = Logs(config.limits, stores.tasks, stores.logs, stores.spool, feed)
+    sessions = Sessions(tokens, stores.accounts, stores.revocations, config.auth.token_seconds)
+    throttle = Throttle(config.auth.login_attempts, config.auth.login_window_seconds)
+    dispatch = Dispatch(tasks, logs, sessions, data, throttle, metrics)
+    sources = Sources(dispatch, tasks, logs, stores.queue, feed, stores.delivery, metrics)
+    switchboard = Switchboard(load_dialects(config))
+    origins = Origins(config.server)
+    health = Health(_Readiness(stores), metrics)
+    handler = HttpHandler(config, switchboard, dispatch, identify, origins, health, metrics)
+    return Server(config, handler, switchboard, sources, identify, origins, metrics)
+
+
+class _Readiness:
+    """Whether tasks can be accepted: the store takes a write and a runner vouches for the index."""
+
+    def __init__(self, stores: _Stores) -> None:
+        self._stores = stores
+        self._process = new_request_id()
+
+    async def __call__(self) -> None:
+        await self._stores.link.check(self._process)
+        try:
+            await self._stores.tasks.read(_NOBODY)
+        except GatewayError as error:
+            # Only an index that is vouched for can say that there is no such task.
+            if error.kind is not Kind.NOT_FOUND:
+                raise
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one gateway process until SIGTERM; its exit status."""
+    options = _options(arguments)
+    places = Places.of(options.data_dir)
+    try:
+        config = load(options.config)
+        set_up(config.log, "gateway")
+        with socket.socket(fileno=options.fd) as listener:
+            listener.setblocking(False)  # noqa: FBT003 - the library's signature
+            asyncio.run(_until_told(config, places, listener))
+    except (ConfigError, PlaceError, SigningKeyError) as error:
+        sys.stderr.write(f"narthex gateway: {error}\n")
+        return 2
+    return 0
+
+
+async def _until_told(config: Config, places: Places, listener: socket.socket) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with serving(config, places, listener):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told.set)
+        _log.info("serving")
+        await told.wait()
+        _log.info("stopping")
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m gateway.app")
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--fd", type=int, required=True)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Logs: pages by line number, from the hot window or the spool, and waiting for the next line.
+
+A page and a live tail are the same operation. Whether a log has ended is decided here, from the
+task as it was after the page was read: never too early, and with every line told before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from gateway import clock
+from gateway.config import Limits
+from gateway.feed import Feed
+from gateway.stores.logs import LogStore
+from gateway.stores.spool import Spool
+from gateway.stores.tasks import TaskStore
+from protocol.commands import LogRead, ReadLog
+from protocol.errors import GatewayError, Kind
+from protocol.logs import Cursor, LogPage
+from protocol.tasks import ById, Task, TaskId
+
+__all__ = ["Logs"]
+
+_LOOK_SECONDS = 2.0
+_MAX_LINE = (1 << 53) - 1
+
+
+class Logs:
+    """Reads logs. One object serves a whole process and counts who waits in it."""
+
+    def __init__(
+        self, limits: Limits, store: TaskStore, hot: LogStore, spool: Spool, feed: Feed
+    ) -> None:
+        self._limits = limits
+        self._store = store
+        self._hot = hot
+        self._spool = spool
+        self._feed = feed
+        self._waits: Counter[str] = Counter()
+
+    async def read(self, user: str, task: Task, command: ReadLog) -> LogRead:
+        """A page; if it is empty and the task goes on, waits for the first line as asked."""
+        lines = min(command.max_lines or self._limits.page_lines, self._limits.page_lines)
+        size = min(command.max_bytes or self._limits.page_bytes, self._limits.page_bytes)
+        wait = min(max(command.wait_seconds, 0.0), self._limits.wait_seconds)
+        if lines < 0 or size < 0:
+            raise GatewayError(Kind.INVALID, "the size of a page must not be negative")
+        _check(command.cursor)
+        found = await self.page(task.id, command.cursor, lines, size)
+        if wait and not found.page.blocks and not found.page.eof:
+            with self._waiting(user):
+                found = await self._awaited(task.id, command.cursor, lines, size, wait)
+        return found
+
+    async def page(
+        self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
+    ) -> LogRead:
+        """The page at a cursor and the task as it was afterwards."""
+        page = await self._hot_page(task_id, cursor, max_lines, max_bytes)
+        if page is None:
+            page = await self._spool.read_log(task_id, cursor, max_lines, max_bytes)
+        if page is None:
+            page = LogPage((), cursor, 0, 0, eof=False)
+        task = await self._store.read(ById(task_id))
+        ended = task.state.final and task.log_complete
+        last = max(page.last, task.last_line)
+        eof = ended and page.next.line > last and not page.next.part
+        return LogRead(replace(page, last=last, eof=eof), task)
+
+    async def _hot_page(
+        self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
+    ) -> LogPage | None:
+        try:
+            return await self._hot.read(task_id, cursor, max_lines, max_bytes)
+        except GatewayError as error:
+            if error.kind is not Kind.UNAVAILABLE:
+                raise
+            return None
+
+    async def _awaited(
+        self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int, wait: float
+    ) -> LogRead:
+        deadline = clock.monotonic() + wait
+        with self._feed.watch(task_id) as watcher:
+            while True:
+                found = await self.page(task_id, cursor, max_lines, max_bytes)
+                left = deadline - clock.monotonic()
+                if found.page.blocks or found.page.eof or left <= 0:
+                    return found
+                await watcher.changed(min(left, _LOOK_SECONDS))
+
+    @contextmanager
+    def _waiting(self, user: str) -> Iterator[None]:
+        if self._waits[user] >= self._limits.waits_per_user:
+            raise GatewayError(
+                Kind.EXHAUSTED,
+                f"{self._limits.waits_per_user} requests of yours are waiting already",
+                retry_after=1.0,
+            )
+        self._waits[user] += 1
+        try:
+            yield
+        finally:
+            self._waits[user] -= 1
+            if not self._waits[user]:
+                del self._waits[user]
+
+
+def _check(cursor: Cursor) -> None:
+    if not 1 <= cursor.line <= _MAX_LINE or not 0 <= cursor.part <= _MAX_LINE:
+        raise GatewayError(Kind.INVALID, f"no log has a line {cursor.line}", field="line")

@@ -1,0 +1,1 @@
+"""Sockets in: one HTTP handler, one websocket loop, and what stands between them and dispatch."""

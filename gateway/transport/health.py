@@ -1,0 +1,57 @@
+"""Whether the gateway lives, whether it can work, and what it counted.
+
+``/healthz`` says that this process answers. ``/readyz`` proves that the store takes writes and that
+a runner has vouched for the index. Neither tells a stranger more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.metrics import Metrics
+from protocol.errors import GatewayError
+from protocol.http import Reply
+from protocol.media import encode_json
+
+__all__ = ["Health"]
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+class Health:
+    """Answers three paths that belong to no dialect.
+
+    ``ready`` raises GatewayError while no task can be accepted.
+    """
+
+    def __init__(self, ready: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
+        self._ready = ready
+        self._metrics = metrics
+        self._paths: Mapping[str, Callable[[], Awaitable[Reply]]] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._exposition,
+        }
+
+    async def answer(self, method: str, path: str) -> Reply | None:
+        """The reply, or None for a path that is not one of these."""
+        known = self._paths.get(path)
+        if known is None:
+            return None
+        if method not in {"GET", "HEAD"}:
+            return Reply(405, b"only GET\n", _TEXT, {"allow": "GET, HEAD"})
+        return await known()
+
+    async def _healthz(self) -> Reply:
+        return Reply(200, b'{"status":"alive"}')
+
+    async def _readyz(self) -> Reply:
+        try:
+            await self._ready()
+        except GatewayError as error:
+            body = {"status": "not ready", "reason": error.message}
+            return Reply(503, encode_json(body), headers={"retry-after": "1"})
+        return Reply(200, b'{"status":"ready"}')
+
+    async def _exposition(self) -> Reply:
+        return Reply(200, self._metrics.exposition(), self._metrics.content_type)

@@ -1,0 +1,266 @@
+"""Sanic, reduced to what is wanted of it: HTTP/1.1 parsing and a listening socket.
+
+Every request goes to the one handler and every upgrade to the one loop; Sanic's routes, error
+pages, access log and signal handling are not used. Built once by the composition root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+from sanic import Sanic
+from sanic.config import Config as SanicConfig
+from sanic.exceptions import PayloadTooLarge, RequestCancelled, SanicException, ServiceUnavailable
+from sanic.http import Http, Stage
+from sanic.request import Request as SanicRequest
+
+from gateway import ids
+from gateway.auth.guard import Caller
+from gateway.auth.identify import Identify
+from gateway.auth.origins import Origins
+from gateway.config import Config
+from gateway.journal import journal
+from gateway.metrics import Metrics
+from gateway.transport.exchange import Exchange, Head, bearer, cookie
+from gateway.transport.http import HttpHandler
+from gateway.transport.switchboard import Switchboard
+from gateway.transport.tails import Sources
+from gateway.transport.websocket import Conversation
+from gateway.transport.wire import ConnectionLost, GatewayProtocol
+from protocol.accounts import Credential
+from protocol.dialect import Dialect
+from protocol.errors import GatewayError, Kind
+from protocol.routing import clean_path
+
+__all__ = ["Server"]
+
+_BACKLOG = 1024
+_HEAD_BYTES = 16_384
+_log = journal("gateway.server")
+
+
+class _App(Sanic[SanicConfig, SimpleNamespace]):
+    """Sanic with both of its doors replaced by ours."""
+
+    def __init__(self, server: Server, config: SanicConfig) -> None:
+        super().__init__(f"narthex-{ids.new_request_id()}", config=config, configure_logging=False)
+        self._server = server
+
+    async def handle_request(self, request: SanicRequest) -> None:
+        await self._server.handle(request)
+
+    async def handle_exception(
+        self,
+        request: SanicRequest,
+        exception: BaseException,
+        run_middleware: bool = True,  # noqa: FBT001, FBT002, ARG002 - Sanic's signature
+    ) -> None:
+        await self._server.malformed(request, exception)
+
+
+class Server:
+    """The gateway's door to the network."""
+
+    def __init__(
+        self,
+        config: Config,
+        handler: HttpHandler,
+        switchboard: Switchboard,
+        sources: Sources,
+        identify: Identify,
+        origins: Origins,
+        metrics: Metrics,
+    ) -> None:
+        self._config = config
+        self._handler = handler
+        self._switchboard = switchboard
+        self._sources = sources
+        self._identify = identify
+        self._origins = origins
+        self._metrics = metrics
+        self._conversations: set[Conversation] = set()
+        self._users: Counter[str] = Counter()
+        self._active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+
+    @contextlib.asynccontextmanager
+    async def serving(self, listener: socket.socket) -> AsyncIterator[None]:
+        """Serves on a listening socket for the length of the block, then stops gently."""
+        app = _App(self, _sanic_config(self._config))
+        logging.getLogger("sanic").setLevel(logging.ERROR)
+        server = await app.create_server(
+            sock=listener,
+            protocol=GatewayProtocol,
+            backlog=_BACKLOG,
+            access_log=False,
+            return_asyncio_server=True,
+            asyncio_server_kwargs={"start_serving": False},
+        )
+        if server is None:
+            raise RuntimeError("Sanic made no server")
+        await server.startup()  # type: ignore[no-untyped-call]  # Sanic leaves it untyped
+        await server.start_serving()  # type: ignore[no-untyped-call]
+        try:
+            yield
+        finally:
+            await self._stop(server)
+
+    async def handle(self, request: SanicRequest) -> None:
+        """Answers one request or holds one conversation."""
+        exchange = Exchange(request, ids.new_request_id())
+        protocol = _protocol(request)
+        protocol.keep_alive_timeout = self._config.server.keep_alive_seconds
+        self._active += 1
+        self._idle.clear()
+        try:
+            if exchange.upgrade:
+                await self._converse(exchange, protocol)
+            else:
+                await self._handler.answer(exchange)
+        finally:
+            self._active -= 1
+            if not self._active:
+                self._idle.set()
+
+    async def malformed(self, request: SanicRequest, exception: BaseException) -> None:
+        """Refuses what Sanic could not read, in a dialect's shape."""
+        stream = cast("Http | None", request.stream)
+        if stream is None or stream.stage is not Stage.HANDLER:
+            return
+        match exception:
+            case RequestCancelled():
+                return
+            case PayloadTooLarge():
+                error = GatewayError(Kind.TOO_LARGE, "the request is too large")
+            case ServiceUnavailable():
+                error = GatewayError(Kind.UNAVAILABLE, "the answer took too long", retry_after=1.0)
+            case SanicException():
+                error = GatewayError(Kind.INVALID, "the request is malformed or came too slowly")
+            case asyncio.CancelledError():
+                return
+            case _:
+                _log.error("a request failed", exc_info=exception)
+                error = GatewayError(Kind.INTERNAL, "internal error")
+        stream.keep_alive = False
+        await Exchange(request, ids.new_request_id()).send(self._handler.refuse("/", error))
+
+    async def _converse(self, exchange: Exchange, protocol: GatewayProtocol) -> None:
+        path = "/"
+        try:
+            head = exchange.head()
+            host = self._origins.check_host(head.hosts)
+            path = clean_path(head.raw_path)
+            self._origins.check_origin(head.origins, host)
+            conversation = self._upgraded(head, path, protocol)
+        except ConnectionLost:
+            return
+        except GatewayError as error:
+            exchange.refuse_upgrade()
+            await exchange.send(self._handler.refuse(path, error))
+            return
+        user = conversation.user
+        self._users[user] += 1
+        self._conversations.add(conversation)
+        self._metrics.sockets.inc()
+        try:
+            await conversation.run()
+        finally:
+            self._metrics.sockets.dec()
+            self._conversations.discard(conversation)
+            self._users[user] -= 1
+            if not self._users[user]:
+                del self._users[user]
+
+    def _upgraded(self, head: Head, path: str, protocol: GatewayProtocol) -> Conversation:
+        dialect = self._switchboard.socket(path)
+        if dialect is None:
+            raise GatewayError(Kind.NOT_FOUND, f"no websocket is at {path}")
+        if head.method != "GET":
+            raise GatewayError(Kind.UNSUPPORTED, "a websocket is opened with GET")
+        credential = self._credential(head, dialect)
+        principal = self._identify(credential) if credential else None
+        user = principal.name if principal else ""
+        limits = self._config.limits
+        if self._stopping:
+            raise GatewayError(Kind.UNAVAILABLE, "the gateway restarts", retry_after=1.0)
+        if len(self._conversations) >= limits.sockets or (
+            self._users[user] >= limits.sockets_per_user
+        ):
+            raise GatewayError(Kind.EXHAUSTED, "too many websockets are open", retry_after=5.0)
+        wire = protocol.upgrade(
+            path,
+            list(head.headers.items()),
+            max_bytes=limits.message_bytes,
+            inbox=limits.inbox_messages,
+            send_seconds=limits.send_seconds,
+        )
+        caller = Caller(principal, head.address)
+        return Conversation(
+            self._config, dialect, wire, self._sources, self._identify, caller, credential
+        )
+
+    def _credential(self, head: Head, dialect: Dialect) -> Credential | None:
+        """The credential of an upgrade. A cookie counts only from a known origin, and if good."""
+        explicit = bearer(head.headers)
+        if explicit is not None:
+            return explicit
+        offered = cookie(head.headers, dialect.cookie)
+        if offered is None:
+            return None
+        if not head.origins:
+            raise GatewayError(
+                Kind.FORBIDDEN, "with a cookie an Origin header is needed", field="Origin"
+            )
+        try:
+            self._identify(offered)
+        except GatewayError:
+            return None
+        return offered
+
+    async def _stop(self, server: Any) -> None:  # noqa: ANN401 - Sanic's server is untyped
+        self._stopping = True
+        server.server.close()
+        for conversation in tuple(self._conversations):
+            conversation.restart()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.server.shutdown_seconds):
+                await self._idle.wait()
+        for connection in tuple(server.connections):
+            connection.abort()
+
+
+def _protocol(request: SanicRequest) -> GatewayProtocol:
+    transport = cast("Any", request.transport)
+    return cast("GatewayProtocol", transport.get_protocol())
+
+
+def _sanic_config(config: Config) -> SanicConfig:
+    server, limits = config.server, config.limits
+    settled = SanicConfig(env_prefix=None)
+    settled.update(
+        {
+            "USE_UVLOOP": False,
+            "ACCESS_LOG": False,
+            "MOTD": False,
+            "TOUCHUP": True,
+            "NOISY_EXCEPTIONS": False,
+            "AUTO_EXTEND": False,
+            "INSPECTOR": False,
+            "REQUEST_MAX_SIZE": limits.body_bytes,
+            "REQUEST_MAX_HEADER_SIZE": _HEAD_BYTES,
+            "REQUEST_TIMEOUT": server.header_seconds,
+            "RESPONSE_TIMEOUT": limits.wait_seconds + 30.0,
+            "KEEP_ALIVE_TIMEOUT": server.keep_alive_seconds,
+            "GRACEFUL_SHUTDOWN_TIMEOUT": server.shutdown_seconds,
+        }
+    )
+    return settled

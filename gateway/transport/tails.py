@@ -1,0 +1,194 @@
+"""One subscription: a cursor into a task's log and no buffer.
+
+When the doorbell rings and the socket has taken what it was sent, the next page is read and told.
+A slow client is simply behind. The end is told once, after every line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from gateway import clock, ids
+from gateway.dispatch import Dispatch
+from gateway.feed import Feed, Watcher
+from gateway.metrics import Metrics
+from gateway.services.logs import Logs
+from gateway.services.tasks import Tasks
+from gateway.stores.delivery import DeliveryStore
+from gateway.stores.queue import TaskQueue
+from protocol.accounts import Principal
+from protocol.commands import LogRead
+from protocol.dialect import Follow
+from protocol.errors import GatewayError, Kind
+from protocol.events import (
+    Ended,
+    Event,
+    LinesAppended,
+    ProgressChanged,
+    QueueMoved,
+    StateChanged,
+)
+from protocol.logs import Cursor, LogPage
+from protocol.tasks import ById, Task, TaskState
+
+__all__ = ["Sources", "Tail"]
+
+_PAGE_LINES = 2_000
+_PAGE_BYTES = 128 * 1024
+_LOOK_SECONDS = 2.0
+_LEASE_LOOK_SECONDS = 1.0
+_RENEW_SECONDS = 3.0
+_TROUBLE_SECONDS = 1.0
+_WAITING = frozenset({TaskState.ACCEPTED, TaskState.QUEUED, TaskState.HELD, TaskState.RETRYING})
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where subscriptions look."""
+
+    dispatch: Dispatch
+    tasks: Tasks
+    logs: Logs
+    queue: TaskQueue
+    feed: Feed
+    delivery: DeliveryStore
+    metrics: Metrics
+
+
+class Tail:
+    """Follows one task for one socket.
+
+    ``tell`` hands an event to the session and returns when its frames are sent. ``turn`` bounds how
+    many pages one socket holds at a time.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        follow: Follow,
+        tell: Callable[[Event], Awaitable[None]],
+        turn: asyncio.Semaphore,
+    ) -> None:
+        self._sources = sources
+        self._follow = follow
+        self._tell = tell
+        self._turn = turn
+        self._cursor = follow.cursor
+        self._holder = ids.new_request_id() if follow.resume else ""
+        self._renew_at = 0.0
+        self._told_state: TaskState | None = None
+        self._told_progress: object = None
+        self._told_ahead = -1
+
+    async def run(self, principal: Principal) -> None:
+        """Tells everything until the end, through any trouble of the store.
+
+        Raises:
+            GatewayError: the task may not be followed.
+        """
+        task = await self._sources.dispatch.find(principal, self._follow.task)
+        self._sources.metrics.subscriptions.inc()
+        try:
+            with self._sources.feed.watch(task.id) as watcher:
+                if self._holder:
+                    self._cursor = await self._lease(task, watcher)
+                await self._told_to_the_end(task, watcher)
+        finally:
+            self._sources.metrics.subscriptions.dec()
+            if self._holder:
+                await self._leave(task)
+
+    async def _told_to_the_end(self, task: Task, watcher: Watcher) -> None:
+        while True:
+            try:
+                if await self._look(task):
+                    return
+                await watcher.changed(_LOOK_SECONDS)
+            except GatewayError as error:
+                if error.kind is not Kind.UNAVAILABLE:
+                    raise
+                await asyncio.sleep(_TROUBLE_SECONDS)
+
+    async def _look(self, task: Task) -> bool:
+        """Tells all there is now; whether that was the end."""
+        while True:
+            async with self._turn:
+                read = await self._read(task)
+                await self._tell_task(read.task)
+                if read.page.blocks:
+                    await self._tell_lines(read)
+            if not await self._held(task):
+                continue
+            if read.page.eof:
+                await self._tell(Ended(read.task))
+                return True
+            if not read.page.blocks:
+                return False
+
+    async def _read(self, task: Task) -> LogRead:
+        """The next page; for one who wants no lines the task and whether its log has ended."""
+        if self._follow.watch.lines:
+            return await self._sources.logs.page(task.id, self._cursor, _PAGE_LINES, _PAGE_BYTES)
+        now = await self._sources.tasks.find(ById(task.id))
+        ended = now.state.final and now.log_complete
+        return LogRead(LogPage((), self._cursor, 1, now.last_line, ended), now)
+
+    async def _tell_lines(self, read: LogRead) -> None:
+        page = read.page
+        if not await self._held(read.task):
+            return
+        await self._tell(LinesAppended(read.task, page))
+        self._sources.metrics.lines.inc(page.next.line - self._cursor.line)
+        self._cursor = page.next
+        if self._holder:
+            await self._mark(read.task)
+
+    async def _tell_task(self, task: Task) -> None:
+        watch = self._follow.watch
+        if watch.state and task.state is not self._told_state and not task.state.final:
+            self._told_state = task.state
+            await self._tell(StateChanged(task))
+        if watch.progress and task.progress != self._told_progress:
+            first = self._told_progress is None
+            self._told_progress = task.progress
+            if not first or task.progress.fraction is not None or task.progress.stages:
+                await self._tell(ProgressChanged(task))
+        if watch.queue and task.state in _WAITING:
+            ahead = await self._sources.queue.ahead(task.id)
+            if ahead != self._told_ahead:
+                self._told_ahead = ahead
+                await self._tell(QueueMoved(task, ahead))
+
+    async def _lease(self, task: Task, watcher: Watcher | None) -> Cursor:
+        """Waits until no other socket delivers; where that one stopped."""
+        while True:
+            try:
+                place = await self._sources.delivery.place(task.id, self._holder)
+            except GatewayError:
+                place = None
+            if place is not None:
+                self._renew_at = clock.monotonic() + _RENEW_SECONDS
+                return place
+            if watcher is None:
+                await asyncio.sleep(_LEASE_LOOK_SECONDS)
+            else:
+                await watcher.changed(_LEASE_LOOK_SECONDS)
+
+    async def _held(self, task: Task) -> bool:
+        """Renews the lease in time; False if it was lost and is ours again, at another place."""
+        if not self._holder or clock.monotonic() < self._renew_at or await self._mark(task):
+            return True
+        self._cursor = await self._lease(task, None)
+        return False
+
+    async def _mark(self, task: Task) -> bool:
+        self._renew_at = clock.monotonic() + _RENEW_SECONDS
+        return await self._sources.delivery.mark(task.id, self._holder, self._cursor)
+
+    async def _leave(self, task: Task) -> None:
+        try:
+            await self._sources.delivery.leave(task.id, self._holder)
+        except GatewayError:
+            return  # the lease ends by itself

@@ -1,0 +1,257 @@
+"""The one websocket loop: a dialect's session on one side, a wire on the other.
+
+The session decides what is said; this file carries it out. Everything that leaves goes through one
+outbox in one order. The identity of a socket never changes once it has one. This is one of the
+three places that catch everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, assert_never
+
+from gateway import clock, ids
+from gateway.auth.guard import Caller
+from gateway.auth.identify import Identify
+from gateway.config import Config
+from gateway.journal import bound, journal
+from gateway.transport.outbox import Outbox
+from gateway.transport.tails import Sources, Tail
+from gateway.transport.wire import ConnectionLost, Wire
+from protocol.accounts import Credential, Principal
+from protocol.dialect import (
+    Ask,
+    Authenticate,
+    Close,
+    Dialect,
+    Follow,
+    Frame,
+    Send,
+    Step,
+    Unfollow,
+)
+from protocol.errors import GatewayError, Kind
+from protocol.events import Event
+
+__all__ = ["Conversation"]
+
+_log = journal("gateway.websocket")
+
+_NORMAL, _POLICY, _FAULT, _RESTART = 1000, 1008, 1011, 1012
+_LOOK_SECONDS = 2.0
+_OUTSTANDING = 32
+_PAGES = 4
+_STRANGER_MESSAGES = 8
+_STRANGER_BYTES = 8192
+
+
+class _Closed(Exception):  # noqa: N818 - the ordinary end of a conversation
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Conversation:
+    """One websocket from its opening to its end."""
+
+    def __init__(
+        self,
+        config: Config,
+        dialect: Dialect,
+        wire: Wire,
+        sources: Sources,
+        identify: Identify,
+        caller: Caller,
+        credential: Credential | None,
+    ) -> None:
+        self._limits = config.limits
+        self._login_seconds = config.auth.login_seconds
+        self._session = dialect.session()
+        self._wire = wire
+        self._sources = sources
+        self._identify = identify
+        self._address = caller.address
+        self._principal = caller.principal
+        self._credential = credential
+        self._outbox = Outbox()
+        self._outstanding = asyncio.Semaphore(_OUTSTANDING)
+        self._turn = asyncio.Semaphore(_PAGES)
+        self._tails: dict[int, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._allowance = float(self._limits.message_burst)
+        self._counted = clock.monotonic()
+        self._strange = 0
+
+    @property
+    def user(self) -> str:
+        """Who is logged in; empty for nobody."""
+        return self._principal.name if self._principal else ""
+
+    async def run(self) -> None:
+        """Holds the conversation until either side ends it."""
+        code, reason = _NORMAL, ""
+        with bound(socket=ids.new_request_id()):
+            try:
+                await self._held()
+            except* ConnectionLost:
+                pass
+            except* _Closed as closed:
+                code, reason = _ending(closed)
+            except* Exception:  # noqa: BLE001 - one of the three boundaries
+                _log.exception("a conversation failed", user=self.user)
+                code, reason = _FAULT, "internal error"
+        self._wire.close(code, reason)
+
+    def restart(self) -> None:
+        """Ends the conversation because this process ends: the client may come back at once."""
+        self._wire.close(_RESTART, "the gateway restarts")
+
+    async def _held(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(self._outbox.drain(self._wire.send))
+            group.create_task(
+                self._wire.alive(self._limits.ping_seconds, self._limits.pong_seconds)
+            )
+            group.create_task(self._watch_identity())
+            self._perform(self._session.opened(self.user, clock.now_ms()))
+            await self._listen()
+
+    async def _listen(self) -> None:
+        while True:
+            frame = await self._wire.receive()
+            self._admit(frame)
+            # No more calls at a time than this: the next message waits, and then the peer.
+            async with self._outstanding:
+                self._perform(self._session.received(frame, clock.now_ms()))
+
+    def _admit(self, frame: Frame) -> None:
+        now = clock.monotonic()
+        earned = (now - self._counted) * self._limits.messages_per_second
+        self._counted = now
+        self._allowance = min(self._allowance + earned, float(self._limits.message_burst)) - 1
+        if self._allowance < 0:
+            raise _Closed(_POLICY, "too many messages")
+        if self._principal is None:
+            self._strange += 1
+            if self._strange > _STRANGER_MESSAGES or len(frame) > _STRANGER_BYTES:
+                raise _Closed(_POLICY, "log in first")
+
+    def _perform(self, steps: Sequence[Step]) -> None:
+        """Carries steps out in order, without waiting for anything."""
+        refused: GatewayError | None = None
+        for step in steps:
+            match step:
+                case Send(frame):
+                    self._outbox.put(frame)
+                case Ask():
+                    self._spawn(self._asked(step, refused))
+                case Authenticate(token):
+                    refused = self._authenticate(token)
+                case Follow():
+                    self._follow(step)
+                case Unfollow(key):
+                    self._unfollow(key)
+                case Close(code, reason):
+                    self._spawn(self._closing(code, reason))
+                case _ as never:
+                    assert_never(never)
+
+    async def _asked(self, ask: Ask, refused: GatewayError | None) -> None:
+        async with self._outstanding:
+            steps = await self._answer(ask, refused)
+            self._perform(steps)
+            await self._outbox.emptied()
+
+    async def _answer(self, ask: Ask, refused: GatewayError | None) -> Sequence[Step]:
+        if refused is not None:
+            return self._session.failed(ask.key, refused, clock.now_ms())
+        try:
+            caller = Caller(self._principal, self._address)
+            result = await self._sources.dispatch(caller, ask.command)
+        except GatewayError as error:
+            return self._session.failed(ask.key, error, clock.now_ms())
+        except Exception:  # noqa: BLE001 - one of the three boundaries
+            _log.exception("a message failed", user=self.user, command=type(ask.command).__name__)
+            fault = GatewayError(Kind.INTERNAL, "internal error")
+            return self._session.failed(ask.key, fault, clock.now_ms())
+        return self._session.answered(ask.key, result, clock.now_ms())
+
+    def _authenticate(self, token: str) -> GatewayError | None:
+        credential = Credential(token)
+        try:
+            found = self._identify(credential)
+        except GatewayError as error:
+            return error
+        if self._principal is not None and self._principal.name != found.name:
+            return GatewayError(Kind.FORBIDDEN, "this websocket belongs to another user")
+        self._principal, self._credential = found, credential
+        return None
+
+    def _follow(self, follow: Follow) -> None:
+        self._unfollow(follow.key)
+        if len(self._tails) >= self._limits.subscriptions or self._principal is None:
+            kind = Kind.UNAUTHENTICATED if self._principal is None else Kind.EXHAUSTED
+            error = GatewayError(kind, f"at most {self._limits.subscriptions} tasks are followed")
+            self._perform(self._session.failed(follow.key, error, clock.now_ms()))
+            return
+        tail = Tail(self._sources, follow, lambda event: self._tell(follow.key, event), self._turn)
+        self._tails[follow.key] = self._spawn(self._tailed(follow.key, tail, self._principal))
+
+    def _unfollow(self, key: int) -> None:
+        tail = self._tails.pop(key, None)
+        if tail is not None:
+            tail.cancel()
+
+    async def _tailed(self, key: int, tail: Tail, principal: Principal) -> None:
+        current = asyncio.current_task()
+        try:
+            await tail.run(principal)
+        except GatewayError as error:
+            self._perform(self._session.failed(key, error, clock.now_ms()))
+        finally:
+            if self._tails.get(key) is current:
+                del self._tails[key]
+
+    async def _tell(self, key: int, event: Event) -> None:
+        self._perform(self._session.told(key, event, clock.now_ms()))
+        await self._outbox.emptied()
+
+    async def _watch_identity(self) -> None:
+        """Ends the conversation of a stranger soon, and of a user whose ticket is worthless."""
+        deadline = clock.monotonic() + self._login_seconds
+        while True:
+            if self._principal is None:
+                left = deadline - clock.monotonic()
+                if left <= 0:
+                    raise _Closed(_POLICY, "log in first")
+                await asyncio.sleep(min(left, _LOOK_SECONDS))
+                continue
+            if not self._still(self._credential, self._principal):
+                raise _Closed(_POLICY, "your login has ended")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _still(self, credential: Credential | None, principal: Principal) -> bool:
+        try:
+            return credential is not None and self._identify.current(credential, principal)
+        except GatewayError:
+            return False
+
+    async def _closing(self, code: int, reason: str) -> None:
+        await self._outbox.emptied()
+        raise _Closed(code, reason)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        if self._group is None:
+            work.close()
+            raise ConnectionLost
+        return self._group.create_task(work)
+
+
+def _ending(closed: BaseExceptionGroup[_Closed]) -> tuple[int, str]:
+    first: BaseException = closed
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return (first.code, first.reason) if isinstance(first, _Closed) else (_NORMAL, "")
