@@ -1,0 +1,156 @@
+"""Variables in code: directives that set them, ``${name}`` that uses them, and ``&{...}`` dates.
+
+Follows the entrance contract, section 7.1. Precedence: a directive in the code, then the variables
+of the request, then the user's global ones; ``user``, ``submit_user`` and ``execute_user`` are the
+system's. A name that nobody set stays in the code as it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow
+from typing import NamedTuple
+
+from protocol.dialects.linkis.dates import RUN_DATE, Calendar, formatted
+from protocol.errors import GatewayError, Kind
+
+__all__ = ["Directives", "directives", "substituted"]
+
+_FAMILIES: Mapping[str, frozenset[str]] = {
+    "--": frozenset(
+        {
+            *("sql", "hql", "jdbc", "hive", "psql", "fql", "tsql"),
+            *("nebula", "ngql", "aisql", "starrocks"),
+        }
+    ),
+    "#": frozenset({"python", "py", "pyspark", "py3", "sh", "shell"}),
+    "//": frozenset({"scala"}),
+    "!!": frozenset({"java"}),
+}
+_MARKERS: Mapping[str, str] = {
+    run_type: marker for marker, run_types in _FAMILIES.items() for run_type in run_types
+}
+_SYSTEM = ("user", "submit_user", "execute_user")
+_NAME = r"[A-Za-z_][A-Za-z0-9_.]{0,127}"
+_REFERENCE = re.compile(
+    rf"\$\{{\s*(?P<name>{_NAME})\s*(?:(?P<sign>[-+*/])\s*(?P<operand>[^{{}}]{{1,64}}?))?\s*\}}",
+    re.ASCII,
+)
+_FORMAT = re.compile(r"&\{([^{}]{1,128})\}")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?", re.ASCII)
+_SHIFT = re.compile(r"\d{1,9}", re.ASCII)
+
+
+class Directives(NamedTuple):
+    """Code without its directives, and the variables that they set."""
+
+    code: str
+    variables: Mapping[str, str]
+
+
+def directives(code: str, run_type: str) -> Directives:
+    """Takes ``--@set k=v`` and its like out of the code, each line of it by itself.
+
+    Raises INVALID for a directive that has not exactly one ``=``.
+    """
+    marker = _MARKERS.get(run_type.lower())
+    if marker is None or "@set" not in code:
+        return Directives(code, {})
+    pattern = re.compile(rf"[ \t]*{re.escape(marker)}[ \t]*@set(?![A-Za-z0-9_])[ \t]*(.*)")
+    kept: list[str] = []
+    variables: dict[str, str] = {}
+    for line in code.split("\n"):
+        found = pattern.fullmatch(line.rstrip("\r"))
+        if not found:
+            kept.append(line)
+            continue
+        name, equals, value = (part.strip() for part in found[1].rstrip("; \t").partition("="))
+        if not equals or "=" in value or not re.fullmatch(_NAME, name, re.ASCII):
+            raise GatewayError(
+                Kind.INVALID,
+                f"error code(20044): the directive {line.strip()[:80]!r} is not @set name=value",
+                field="executionCode",
+            )
+        variables[name] = value
+    return Directives("\n".join(kept), variables)
+
+
+def substituted(
+    code: str,
+    run_type: str,
+    variables: Mapping[str, str],
+    *,
+    user: str,
+    now_ms: int,
+    global_variables: Mapping[str, str] | None = None,
+) -> str:
+    """The code with its directives taken out and every variable that is known put in.
+
+    Raises INVALID for a malformed directive, a ``run_date`` that is no date, or arithmetic that
+    its operands do not allow.
+    """
+    if run_type.lower() not in _MARKERS:
+        return code
+    bare, own = directives(code, run_type)
+    known = {**(global_variables or {}), **dict.fromkeys(_SYSTEM, user), **variables, **own}
+    calendar = Calendar.of(known.get(RUN_DATE, ""), now_ms)
+    if calendar is None:
+        raise GatewayError(
+            Kind.INVALID,
+            f"run_date {known[RUN_DATE][:40]!r} is no date such as 20200228",
+            field="params.variable.run_date",
+        )
+    scope = _Scope(known, calendar)
+    bare = _REFERENCE.sub(scope.put, bare)
+    return _FORMAT.sub(lambda found: formatted(found[1], now_ms) or found[0], bare)
+
+
+class _Scope(NamedTuple):
+    """What names mean in one task."""
+
+    known: Mapping[str, str]
+    calendar: Calendar
+
+    def put(self, found: re.Match[str]) -> str:
+        """What a reference becomes: itself if the name is unknown."""
+        name, sign, operand = found["name"], found["sign"], found["operand"] or ""
+        if name not in self.known or name == RUN_DATE:
+            value = self._date(name, sign, operand)
+            return found[0] if value is None else value
+        value = self.known[name]
+        return _computed(value, sign, operand, found[0]) if sign else value
+
+    def _date(self, name: str, sign: str | None, operand: str) -> str | None:
+        if sign is None:
+            return self.calendar.value(name)
+        if sign not in ("+", "-") or not _SHIFT.fullmatch(operand):
+            return None
+        return self.calendar.value(name, int(f"{sign}{operand}"))
+
+
+def _computed(value: str, sign: str, operand: str, written: str) -> str:
+    """Decimal arithmetic for numbers; for texts ``+`` joins them and nothing else is allowed."""
+    if not (_NUMBER.fullmatch(value) and _NUMBER.fullmatch(operand)):
+        if sign == "+":
+            return value + operand
+        raise _refused(written, "only numbers can be computed with")
+    left, right = Decimal(value), Decimal(operand)
+    try:
+        match sign:
+            case "+":
+                result = left + right
+            case "-":
+                result = left - right
+            case "*":
+                result = left * right
+            case _:
+                result = left / right
+    except (DivisionByZero, InvalidOperation, Overflow):
+        raise _refused(written, "there is no such number") from None
+    text = f"{result:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _refused(written: str, why: str) -> GatewayError:
+    return GatewayError(Kind.INVALID, f"error code(20049): {written}: {why}", field="executionCode")
