@@ -1,0 +1,218 @@
+"""What the runner's tests build on: a node on a real Redis, its run directories, whole runners."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engines.records import ERR, OUT, header
+from engines.rundir import OUTPUT, RunDir
+from gateway.clock import now_ms
+from gateway.config import Config, load
+from gateway.ids import new_task_id
+from gateway.places import Places
+from gateway.runner.node import Node
+from gateway.runner.roster import Roster
+from gateway.stores.link import Link
+from gateway.stores.logs import LogStore
+from gateway.stores.objects import Objects
+from gateway.stores.queue import TaskQueue
+from gateway.stores.spec import TaskSpec
+from gateway.stores.spool import Spool
+from gateway.stores.tasks import QueueLimits, TaskStore
+from protocol.errors import GatewayError, Kind
+from protocol.logs import Cursor, Line
+from protocol.tasks import ById, Task, TaskId
+from tests.support.waiting import wait_until, wait_until_sync
+
+__all__ = ["Client", "Runner", "make_node", "record", "settings", "spec_of"]
+
+
+def settings(**overrides: object) -> Config:
+    """The shipped configuration with some keys changed, ``section__key=value``."""
+    changed = {name.replace("__", ".", 1): value for name, value in overrides.items()}
+    return load(None, {}, changed)
+
+
+def make_node(link: Link, places: Places, config: Config, epoch: int = 1) -> Node:
+    """The shared parts of a runner, without its process."""
+    spool = Spool(places.spool)
+    spool.prepare()
+    return Node(
+        epoch=epoch,
+        config=config,
+        tasks=TaskStore(link),
+        queue=TaskQueue(link),
+        logs=LogStore(link, hot_bytes=config.retention.hot_bytes),
+        spool=spool,
+        objects=Objects(places.objects),
+        roster=Roster(),
+    )
+
+
+def spec_of(number: int, code: str = "true", **changes: object) -> TaskSpec:
+    """A task of user ada for the shell."""
+    created = now_ms()
+    fields: dict[str, object] = {
+        "owner": "ada",
+        "engine": "shell",
+        "language": "shell",
+        "created_ms": created,
+        "expires_ms": created + 3_600_000,
+    }
+    fields.update(changes)
+    return TaskSpec(new_task_id(created), number, code=code, **fields)  # type: ignore[arg-type]  # named by the callers
+
+
+def record(run: RunDir, data: bytes, *, errors: bool = False, time_ms: int = 1) -> None:
+    """Appends output as a shim would."""
+    with Path(run.file(OUTPUT)).open("ab") as file:
+        file.write(header(ERR if errors else OUT, time_ms, len(data)) + data)
+
+
+class Client:
+    """What a gateway process does with stores: submits, reads, kills."""
+
+    def __init__(self, link: Link, places: Places) -> None:
+        self.tasks = TaskStore(link)
+        self.queue = TaskQueue(link)
+        self.logs = LogStore(link)
+        self.spool = Spool(places.spool)
+        self._bell = places.runner_socket
+        self.spool.prepare()
+
+    async def submit(self, code: str, **changes: object) -> TaskSpec:
+        """Has a task accepted and queued, waiting for a runner that is ready."""
+        owner = str(changes.get("owner", "ada"))
+        numbers: list[int] = []
+
+        async def reserved() -> bool:
+            try:
+                numbers.append(await self.tasks.reserve(owner, QueueLimits()))
+            except GatewayError as error:
+                assert error.kind is Kind.UNAVAILABLE, error  # noqa: PT017 - anything else is final
+                return False
+            return True
+
+        await wait_until(reserved, "the runner is ready", 30)
+        spec = spec_of(numbers[-1], code, **changes)
+        await self.spool.accept(spec)
+        await self.tasks.index(spec)
+        self.ring(b"q")
+        return spec
+
+    def ring(self, ring: bytes) -> None:
+        """Rings at the runner; a ring may be lost."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as finger:
+            try:
+                finger.sendto(ring, str(self._bell))
+            except OSError:
+                return
+
+    async def kill(self, task_id: TaskId, grace_seconds: float = 1.0, *, ring: bool = True) -> None:
+        """Has a task killed as the gateway does it."""
+        await self.spool.wish_kill(task_id, grace_seconds)
+        await self.tasks.wish_kill(task_id, now_ms())
+        if ring:
+            self.ring(b"k" + task_id.encode())
+
+    async def ended(self, task_id: TaskId, within: float = 20.0) -> Task:
+        """The task once it is final."""
+        found: list[Task] = []
+
+        async def final() -> bool:
+            try:
+                found.append(await self.tasks.read(ById(task_id)))
+            except GatewayError as error:
+                assert error.kind in (Kind.UNAVAILABLE, Kind.NOT_FOUND), error  # noqa: PT017 - as above
+                return False
+            return found[-1].state.final
+
+        await wait_until(final, f"task {task_id} is final", within)
+        return found[-1]
+
+    async def lines(self, task_id: TaskId) -> list[Line]:
+        """The whole log from the spool."""
+        return [line async for line in self._from_spool(task_id)]
+
+    async def _from_spool(self, task_id: TaskId) -> AsyncIterator[Line]:
+        cursor = Cursor()
+        while True:
+            page = await self.spool.read_log(task_id, cursor, 10_000, 1 << 20)
+            assert page is not None
+            for line in page.lines():
+                yield line
+            if page.next == cursor:
+                return
+            cursor = page.next
+
+    async def hot_lines(self, task_id: TaskId) -> list[Line]:
+        """The whole log from Redis, which must hold all of it."""
+        found: list[Line] = []
+        cursor = Cursor()
+        while True:
+            page = await self.logs.read(task_id, cursor, 10_000, 1 << 20)
+            assert page is not None
+            found.extend(page.lines())
+            if page.next == cursor:
+                return found
+            cursor = page.next
+
+
+@dataclass(slots=True)
+class Runner:
+    """A runner process of a test's own."""
+
+    places: Places
+    url: str
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it; a client's first submit waits until it is ready."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway.runner", "--data-dir", str(self.places.data)],
+            env={**os.environ, "NARTHEX_REDIS_URL": self.url, **self.environment},
+        )
+
+    def kill(self) -> None:
+        """SIGKILL, and nothing is left of it but what it started."""
+        self.end(signal.SIGKILL)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Ends it with a signal; its exit status."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(number)
+        status = self.process.wait(15)
+        self.process = None
+        return status
+
+
+@asynccontextmanager
+async def running(places: Places, url: str, **environment: str) -> AsyncIterator[Runner]:
+    """A runner for the length of a block."""
+    runner = Runner(places, url, environment)
+    runner.start()
+    try:
+        yield runner
+    finally:
+        runner.kill()
+
+
+def gone(pid: int) -> None:
+    """Waits until a process does not exist any more."""
+    wait_until_sync(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} is gone")
+
+
+def seconds_since(start: float) -> float:
+    """How long ago a monotonic moment was."""
+    return time.monotonic() - start
