@@ -29,6 +29,21 @@ class Judge:
         """Takes a process in, and with it all its children to come."""
         (self.path / "cgroup.procs").write_text(f"{pid}\n")
 
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """Has the test itself be in the group for a block, so that what it starts is born there."""
+        before = hierarchy()
+        assert before
+        self.admit(os.getpid())
+        try:
+            yield
+        finally:
+            (before / "cgroup.procs").write_text(f"{os.getpid()}\n")
+
+    def childless(self) -> None:
+        """Forbids groups below this one, so that a run can have none of its own."""
+        (self.path / "cgroup.max.descendants").write_text("0\n")
+
     @property
     def populated(self) -> bool:
         """Whether any process, zombies apart, is in the group or below it."""

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from gateway.stores.embedded import find_server
 from tests.support.waiting import wait_until_sync
@@ -29,7 +31,9 @@ class OwnRedis:
         self.folder = folder
         self.short = short
         self.socket = str(short / "redis.sock")
-        self.client = redis.Redis(unix_socket_path=self.socket, socket_timeout=5)
+        self.client = redis.Redis(
+            unix_socket_path=self.socket, socket_timeout=5, retry=Retry(NoBackoff(), 0)
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,6 +67,13 @@ class OwnRedis:
         with contextlib.suppress(redis.RedisError):
             return bool(self.client.ping())
         return False
+
+    def glance(self) -> None:
+        """Asks it for a sign of life and waits for no more than a moment; raises if none comes."""
+        with redis.Redis(
+            unix_socket_path=self.socket, socket_timeout=0.2, retry=Retry(NoBackoff(), 0)
+        ) as client:
+            client.ping()
 
     def signal(self, number: int) -> None:
         """Sends it a signal."""

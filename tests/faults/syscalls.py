@@ -1,0 +1,78 @@
+"""Crashes at chosen system calls: a process is recorded once, then killed at each of its calls.
+
+``strace`` counts a call by its name, and kills on entry, so that the call itself is not made. Only
+calls after a marker are points: what the interpreter does before that is not ours.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+__all__ = ["MARKER", "Point", "crash", "points", "strace"]
+
+MARKER = "/narthex-marks-the-beginning"
+"""A path that the recorded program asks for just before the part that is to be crashed."""
+
+_SECONDS = 30
+_OURS = frozenset({"exit", "exit_group", "rt_sigreturn", "restart_syscall"})
+"""Not points: nothing follows them, or the kernel makes them by itself."""
+
+
+class Point(NamedTuple):
+    """The ``number``-th call of a name since the start of the process; ``place`` in the record."""
+
+    name: str
+    number: int
+    place: int
+
+
+def strace() -> str:
+    """The program; skips the test where there is none."""
+    found = shutil.which("strace")
+    if found is None:
+        pytest.skip("strace is not installed: the crash at every system call is not tested here")
+    return found
+
+
+def points(command: Sequence[str], record: Path) -> list[Point]:
+    """Runs a command once under strace; every call that it makes after the marker."""
+    done = subprocess.run(
+        [strace(), "-qq", "-o", str(record), *command],
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    counted: Counter[str] = Counter()
+    found: list[Point] = []
+    begun = False
+    for line in record.read_text(errors="replace").splitlines():
+        name, opened, _ = line.partition("(")
+        if not opened or not name.isidentifier():
+            continue
+        counted[name] += 1
+        if begun and name not in _OURS:
+            found.append(Point(name, counted[name], len(found)))
+        begun = begun or MARKER in line
+    assert found, "the marker was not found in the record"
+    return found
+
+
+def crash(command: Sequence[str], point: Point) -> bool:
+    """Runs a command and kills it at a point; False if it never came there."""
+    inject = f"inject={point.name}:signal=SIGKILL:when={point.number}"
+    done = subprocess.run(
+        [strace(), "-qq", "-o", "/dev/null", "-e", f"trace={point.name}", "-e", inject, *command],
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    return done.returncode != 0
