@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,7 +83,7 @@ class _Watch:
             watched.code,
             engine=watched.engine,
             language=watched.language,
-            request_id=uuid.uuid4().hex,
+            push=self._screen.live or self._printer.as_json,
         )
         with contextlib.closing(news):
             for batch in news:

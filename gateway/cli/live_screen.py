@@ -21,6 +21,8 @@ _STYLES = {"Succeed": "green", "Failed": "red", "Cancelled": "yellow", "Timeout"
 class LiveScreen:
     """A spinner, the state, a bar and the time that has passed."""
 
+    live = True
+
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._bar = Bar(

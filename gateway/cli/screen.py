@@ -15,7 +15,9 @@ __all__ = ["NoScreen", "Screen", "make_screen"]
 
 
 class Screen(Protocol):
-    """The part of the terminal that is ours while a run goes on."""
+    """The part of the terminal that is ours while a run goes on; ``live`` if there is one."""
+
+    live: bool
 
     def __enter__(self) -> Self:
         """Begins to show."""
@@ -53,6 +55,8 @@ class Screen(Protocol):
 
 class NoScreen:
     """What there is without a terminal."""
+
+    live = False
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -19,9 +20,9 @@ from websockets.exceptions import WebSocketException
 
 from gateway.client import calls, wire
 from gateway.client.address import Address
-from gateway.client.calls import Call, Reply
+from gateway.client.calls import Call, Reply, Submission
 from gateway.client.errors import ConnectionFailed
-from gateway.client.follow import Follower, Place, Submission
+from gateway.client.follow import Follower, Place
 from gateway.client.plans import (
     Connect,
     Fetch,
@@ -99,8 +100,7 @@ class AsyncClient:
         self, code: str, *, engine: str = "shell", language: str = "", request_id: str = ""
     ) -> Submitted:
         """Submits code and answers when the task is durable; a broken attempt is repeated."""
-        request_id = request_id or uuid.uuid4().hex
-        return await self._ask(calls.execute(engine, language, code, request_id))
+        return await self._ask(calls.execute(_submission(code, engine, language, request_id)))
 
     async def status(self, task: str) -> Status:
         """How far a task is; ``task`` is here and below an execID or a task number."""
@@ -125,7 +125,7 @@ class AsyncClient:
     ) -> LogPage:
         """One page of lines; waits up to ``wait`` seconds for the first of them.
 
-        ``part`` goes on inside the long line ``from_line``, after that part of it.
+        ``part`` is the first part wanted of the long line ``from_line``, 0 for the whole of it.
         """
         return await self._ask(calls.log(task, from_line, part, size=size, wait=wait))
 
@@ -146,10 +146,19 @@ class AsyncClient:
         return self._steps(Follower(task, Place(from_line), self._pacing).plan())
 
     def run(
-        self, code: str, *, engine: str = "shell", language: str = "", request_id: str = ""
+        self,
+        code: str,
+        *,
+        engine: str = "shell",
+        language: str = "",
+        request_id: str = "",
+        push: bool = True,
     ) -> AsyncGenerator[tuple[News, ...]]:
-        """Submits code and follows it, by one websocket if one can be had."""
-        submission = Submission(engine, language, code, request_id or uuid.uuid4().hex)
+        """Submits code and follows it, by one websocket if one can be had.
+
+        ``push`` asks for changes of state and progress as well.
+        """
+        submission = replace(_submission(code, engine, language, request_id), push=push)
         return self._steps(Follower(submission, Place(), self._pacing).plan())
 
     async def _ask(self, call: Call[T]) -> T:
@@ -275,3 +284,7 @@ class _Socket:
 def _kept(plan: Plan[T], results: list[T]) -> Plan[None]:
     """The plan with what it comes to put aside: an async generator returns nothing."""
     results.append((yield from plan))
+
+
+def _submission(code: str, engine: str, language: str, request_id: str) -> Submission:
+    return Submission(engine, language, code, request_id or uuid.uuid4().hex)

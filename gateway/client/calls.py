@@ -31,6 +31,7 @@ __all__ = [
     "Call",
     "Message",
     "Reply",
+    "Submission",
     "execute",
     "execute_frame",
     "kill",
@@ -118,13 +119,27 @@ def login(user: str, password: str) -> Call[Ticket]:
     return Call("POST", f"{_ROOT}/user/login", read, body=body)
 
 
-def execute(engine: str, language: str, code: str, request_id: str) -> Call[Submitted]:
-    """Submits code. The same request id again gives the same task, so a retry is safe."""
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Code that is to be run; the same request id again gives the same task: a retry is safe.
+
+    ``push`` asks a websocket for the task's changes of state and progress besides its lines.
+    """
+
+    engine: str
+    language: str
+    code: str
+    request_id: str
+    push: bool = True
+
+
+def execute(submission: Submission) -> Call[Submitted]:
+    """Submits code."""
 
     def read(data: Document, _reply: Reply) -> Submitted:
         return read_submitted(data)
 
-    body = orjson.dumps(_execution(engine, language, code, request_id))
+    body = orjson.dumps(_execution(submission))
     return Call("POST", f"{_ENTRANCE}/execute", read, body=body)
 
 
@@ -176,7 +191,10 @@ def list_tasks(
 
 
 def log(task: str, line: int, part: int = 0, size: int = 1000, wait: float = 0.0) -> Call[LogPage]:
-    """Asks for lines from ``line`` on; waits up to ``wait`` seconds for the first of them."""
+    """Asks for lines from ``line`` on; waits up to ``wait`` seconds for the first of them.
+
+    ``part`` is the first part wanted of a long line, 0 for the whole of it.
+    """
 
     def read(data: Document, _reply: Reply) -> LogPage:
         return LogPage(
@@ -187,6 +205,7 @@ def log(task: str, line: int, part: int = 0, size: int = 1000, wait: float = 0.0
             reading.number(data, "last", 0),
             reading.flag(data, "eof"),
             reading.text(data, "status", ""),
+            reading.gaps(data),
         )
 
     query = {"format": "lines", "fromLine": str(line), "size": str(size), "wait": f"{wait:g}"}
@@ -195,15 +214,16 @@ def log(task: str, line: int, part: int = 0, size: int = 1000, wait: float = 0.0
     return Call("GET", _path(task, "log"), read, query, seconds=_SECONDS + wait)
 
 
-def execute_frame(engine: str, language: str, code: str, request_id: str) -> str:
+def execute_frame(submission: Submission) -> str:
     """The message that submits code; the request id serves as its tag too."""
-    return _frame(
-        f"{_ENTRANCE}/execute", _execution(engine, language, code, request_id), request_id
-    )
+    return _frame(f"{_ENTRANCE}/execute", _execution(submission), submission.request_id)
 
 
 def subscribe_frame(task: str, line: int, part: int) -> str:
-    """The message that asks for all lines from ``line`` on, as they come."""
+    """The message that asks for all lines from ``line`` on, as they come.
+
+    ``part`` is the first part wanted of a long line, 0 for the whole of it.
+    """
     data: dict[str, object] = {"fromLine": line, "format": "lines"}
     if part:
         data["fromPart"] = part
@@ -251,14 +271,15 @@ def _path(task: str, verb: str) -> str:
     return f"{_ENTRANCE}/{quote(task, safe=':')}/{verb}"
 
 
-def _execution(engine: str, language: str, code: str, request_id: str) -> dict[str, object]:
-    return {
-        "executeApplicationName": engine,
-        "runType": language or engine,
-        "executionCode": code,
-        "requestId": request_id,
+def _execution(submission: Submission) -> dict[str, object]:
+    body: dict[str, object] = {
+        "executeApplicationName": submission.engine,
+        "runType": submission.language or submission.engine,
+        "executionCode": submission.code,
+        "requestId": submission.request_id,
         "params": {},
     }
+    return body if submission.push else body | {"push": False}
 
 
 def _frame(method: str, data: Mapping[str, object], tag: str = "") -> str:

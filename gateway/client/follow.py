@@ -7,11 +7,10 @@ Whether a refusal is final is always asked over HTTP, where the code of the repl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.client import calls, reading
-from gateway.client.calls import Message
+from gateway.client.calls import Message, Submission
 from gateway.client.errors import ClientError, ConnectionFailed
 from gateway.client.plans import (
     Connect,
@@ -35,7 +34,7 @@ from gateway.client.values import (
 )
 from protocol.logs import Gap, Line
 
-__all__ = ["Follower", "Place", "Submission"]
+__all__ = ["Follower", "Place"]
 
 _CONNECT_SECONDS = 10.0
 _ANSWER_SECONDS = 15.0
@@ -45,42 +44,40 @@ _POLL_LINES = 5000
 _USEFUL_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """Code that is to be run and then followed; the request id makes repeating it safe."""
-
-    engine: str
-    language: str
-    code: str
-    request_id: str
-
-
 class Place:
-    """Where in the log the reader is; lets each line, and each part of a long one, pass once."""
+    """Where in the log the reader is; lets each line, and each part of a long one, pass once.
+
+    ``line`` is the next line wanted, or the long one of which ``part`` parts have passed.
+    """
 
     __slots__ = ("_fresh", "line", "part")
 
-    def __init__(self, line: int = 1, part: int = 0) -> None:
+    def __init__(self, line: int = 1) -> None:
         self.line = line
-        self.part = part
+        self.part = 0
         self._fresh = True
+
+    @property
+    def next_part(self) -> int:
+        """The first part wanted of the line, 0 for the whole of it."""
+        return self.part + 1 if self.part else 0
 
     def restarted(self) -> None:
         """What comes next answers a new question from this place on."""
         self._fresh = True
 
-    def admit(self, lines: Iterable[Line]) -> Iterator[Line | Gap]:
-        """The lines not told before.
+    def admit(self, lines: Iterable[Line], gaps: Sequence[Gap] = ()) -> Iterator[Line | Gap]:
+        """The lines not told before, and a Gap for lines that are no longer kept.
 
-        Lines that are missing at the beginning of an answer are no longer kept: a Gap. Lines that
-        are missing further on were lost on the way: ConnectionFailed, and the caller asks anew.
+        Such lines are named in ``gaps``, or missing at the beginning of an answer. Lines that are
+        missing elsewhere were lost on the way: ConnectionFailed, and the caller asks anew.
         """
         for line in lines:
             if line.number < self.line or (line.number == self.line and self._known(line)):
                 continue
             if line.number > self.line:
-                yield from self.jump(line.number)
-            elif line.part > self.part + 1:
+                yield from self.jump(line.number, gaps)
+            if line.part > self.part + 1:
                 raise ConnectionFailed(f"a part of line {line.number} is missing")
             self._fresh = False
             if line.more:
@@ -88,12 +85,16 @@ class Place:
             else:
                 self.line, self.part = line.number + 1, 0
             yield line
+        for gap in gaps:
+            if gap.first <= self.line <= gap.last:
+                yield from self.jump(gap.last + 1, gaps)
 
-    def jump(self, line: int) -> Iterator[Gap]:
-        """Moves on to ``line`` if it is ahead; only the beginning of an answer may do so."""
+    def jump(self, line: int, gaps: Sequence[Gap] = ()) -> Iterator[Gap]:
+        """Moves on to ``line`` if it is ahead and what lies between is known to be gone."""
         if line <= self.line:
             return
-        if not self._fresh:
+        gone = any(gap.first <= self.line and line - 1 <= gap.last for gap in gaps)
+        if not self._fresh and not gone:
             raise ConnectionFailed(f"line {self.line} is missing")
         yield Gap(self.line, line - 1)
         self.line, self.part = line, 0
@@ -149,18 +150,14 @@ class Follower:
             if self._submission and not self._task:
                 yield from self._submit_by_socket(self._submission)
             self._place.restarted()
-            yield Send(calls.subscribe_frame(self._task, self._place.line, self._place.part))
+            yield Send(calls.subscribe_frame(self._task, self._place.line, self._place.next_part))
             yield from self._hear()
         except ConnectionFailed:
             yield Hangup()
         return self._told > told or self._contact - began > _USEFUL_SECONDS
 
     def _submit_by_socket(self, submission: Submission) -> Plan[None]:
-        yield Send(
-            calls.execute_frame(
-                submission.engine, submission.language, submission.code, submission.request_id
-            )
-        )
+        yield Send(calls.execute_frame(submission))
         until = self._pacing.clock() + _ANSWER_SECONDS
         while not self._task:
             message = yield from self._message(until - self._pacing.clock())
@@ -204,9 +201,8 @@ class Follower:
         data = message.data
         match message.verb:
             case "lines":
-                yield from self._place.admit(
-                    reading.line(row) for row in reading.rows(data, "lines")
-                )
+                rows = (reading.line(row) for row in reading.rows(data, "lines"))
+                yield from self._place.admit(rows, reading.gaps(data))
             case "eof":
                 last = reading.number(data, "last")
                 yield from self._place.jump(last + 1)
@@ -217,8 +213,8 @@ class Follower:
                     reading.optional(data, "exitCode"),
                     reading.optional(data, "signal"),
                 )
-            case "status":
-                yield from self._state_news(reading.text(data, "status"))
+            case "status" | "subscribe":
+                yield from self._state_news(reading.text(data, "status", ""))
             case "progress":
                 yield ProgressChanged(calls.read_progress(data))
             case _:
@@ -260,12 +256,10 @@ class Follower:
 
     def _poll(self, wait: float) -> Plan[None]:
         if self._submission and not self._task:
-            s = self._submission
-            call = calls.execute(s.engine, s.language, s.code, s.request_id)
-            yield from self._accepted((yield from fetch(call)))
+            yield from self._accepted((yield from fetch(calls.execute(self._submission))))
         self._place.restarted()
         page = yield from fetch(
-            calls.log(self._task, self._place.line, self._place.part, _POLL_LINES, wait)
+            calls.log(self._task, self._place.line, self._place.next_part, _POLL_LINES, wait)
         )
         self._contact = self._pacing.clock()
         yield from self._tell(self._page_news(page))
@@ -273,7 +267,7 @@ class Follower:
             yield from self._finish(page)
 
     def _page_news(self, page: LogPage) -> Iterator[News]:
-        yield from self._place.admit(page.lines)
+        yield from self._place.admit(page.lines, page.gaps)
         yield from self._place.jump(page.next_line)
         yield from self._state_news(page.status)
 

@@ -5,15 +5,28 @@ Nothing here guesses: a missing field is the default only where the caller names
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import TypeGuard
 
 import orjson
 
 from gateway.client.errors import ClientError
-from protocol.logs import Line, Stream
+from protocol.logs import Gap, Line, Stream
 
-__all__ = ["Document", "decode", "flag", "line", "number", "optional", "real", "rows", "text"]
+__all__ = [
+    "Document",
+    "decode",
+    "flag",
+    "gaps",
+    "line",
+    "number",
+    "optional",
+    "real",
+    "rows",
+    "section",
+    "text",
+]
 
 Document = Mapping[str, object]
 
@@ -59,11 +72,14 @@ def optional(document: Document, name: str) -> int | None:
 
 
 def real(document: Document, name: str, default: float | None = None) -> float:
-    """The number under ``name``."""
+    """The number under ``name``, which a job's row has as a text."""
     value = document.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _unlike(name, "a number")
-    return float(value)
+    try:
+        return float(value)
+    except ValueError as error:
+        raise _unlike(name, "a number") from error
 
 
 def flag(document: Document, name: str, *, default: bool | None = None) -> bool:
@@ -85,16 +101,42 @@ def rows(document: Document, name: str) -> tuple[Document, ...]:
     return found
 
 
+def gaps(document: Document) -> tuple[Gap, ...]:
+    """The stretches of lines that are no longer kept, as pairs of their first and last."""
+    value = document.get("gaps", [])
+    if not isinstance(value, list):
+        raise _unlike("gaps", "an array")
+    return tuple(_gap(pair) for pair in value)
+
+
 def line(row: Document) -> Line:
-    """One element of ``lines``: number, time, stream, text, and which part of a long line."""
+    """One element of ``lines``: number, time, stream, text, and which part of a long line.
+
+    A line that is no UTF-8 has its bytes in ``base64``.
+    """
     return Line(
         number(row, "n"),
         number(row, "t"),
         Stream.ERR if row.get("s") == "err" else Stream.OUT,
-        text(row, "text").encode(),
+        _bytes(text(row, "base64")) if "base64" in row else text(row, "text").encode(),
         number(row, "part", 0),
         flag(row, "more", default=False),
     )
+
+
+def _bytes(encoded: str) -> bytes:
+    try:
+        return b64decode(encoded, validate=True)
+    except ValueError as error:
+        raise _unlike("base64", "base64") from error
+
+
+def _gap(pair: object) -> Gap:
+    match pair:
+        case [int(first), int(last)]:
+            return Gap(first, last)
+        case _:
+            raise _unlike("gaps", "pairs of line numbers")
 
 
 def _is_document(value: object) -> TypeGuard[Document]:

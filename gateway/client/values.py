@@ -97,9 +97,10 @@ class TaskRow:
 class LogPage:
     """Consecutive lines and where to go on.
 
-    ``next_line`` and ``next_part`` are the place for the following request. ``first`` and ``last``
-    are the numbers of the first line still kept and of the last one there is. ``eof`` says that
-    the task is final and nothing follows this page.
+    ``next_line`` and ``next_part`` are the place for the following request; part 0 is the whole
+    line. ``first`` and ``last`` are the numbers of the first line still kept and of the last one
+    there is. ``eof`` says that the task is final and nothing follows this page. ``gaps`` are
+    stretches of lines that are no longer kept.
     """
 
     lines: tuple[Line, ...]
@@ -109,6 +110,7 @@ class LogPage:
     last: int
     eof: bool
     status: str
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

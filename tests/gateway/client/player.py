@@ -97,7 +97,7 @@ def rows(*numbers: int) -> list[dict[str, object]]:
 def lines(*numbers: int, **more: object) -> str:
     """A push of plain lines."""
     listed = rows(*numbers)
-    return push("lines", {"execID": "e", "lines": listed, "last": max(numbers), **more})
+    return push("lines", {"execID": "e", "lines": listed, "last": numbers[-1], **more})
 
 
 def eof(last: int, status: str = "Succeed", code: int | None = 0) -> str:

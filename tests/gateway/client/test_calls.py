@@ -1,19 +1,21 @@
 """The requests a client makes, literally, and how it reads the replies."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from gateway.client import calls
-from gateway.client.calls import Call, Reply
+from gateway.client.calls import Call, Reply, Submission
 from gateway.client.errors import ClientError
 from gateway.client.values import LogPage, Progress, Stage, Status, Submitted, TaskRow, Ticket
-from protocol.logs import Line, Stream
+from protocol.logs import Gap, Line, Stream
 
 EXEC_ID = "030418IDEhivebdpdwc010004:10087IDE_johnnwang_21"
 ROOT = "/api/rest_j/v1"
+JOB = Submission("shell", "", "echo", "r1")
 
 
 def ok(data: dict[str, object], **more: Any) -> Reply:  # noqa: ANN401 - fields of Reply
@@ -50,7 +52,7 @@ REQUESTS: list[tuple[Call[Any], str, str, dict[str, str], object]] = [
         {"userName": "ann", "password": "pw"},
     ),
     (
-        calls.execute("shell", "", "echo", "r1"),
+        calls.execute(JOB),
         "POST",
         f"{ROOT}/entrance/execute",
         {},
@@ -82,12 +84,12 @@ def test_a_long_poll_waits_longer_than_the_gateway() -> None:
 
 LINES = [
     {"n": 3, "t": 1700, "s": "err", "text": "é"},
-    {"n": 4, "t": 1701, "s": "out", "text": "ab", "part": 1, "more": True},
+    {"n": 4, "t": 1701, "s": "out", "text": "\ufffd", "base64": "/w==", "part": 1, "more": True},
 ]
 
 REPLIES: list[tuple[Call[Any], dict[str, object], object]] = [
-    (calls.execute("shell", "", "x", "r"), {"execID": "e", "taskID": 12}, Submitted("e", 12)),
-    (calls.execute("shell", "", "x", "r"), {"execID": "e", "taskID": "12"}, Submitted("e", 12)),
+    (calls.execute(JOB), {"execID": "e", "taskID": 12}, Submitted("e", 12)),
+    (calls.execute(JOB), {"execID": "e", "taskID": "12"}, Submitted("e", 12)),
     (calls.status("e"), {"execID": "e", "status": "Running"}, Status("e", "Running")),
     (
         calls.status("e"),
@@ -122,11 +124,12 @@ REPLIES: list[tuple[Call[Any], dict[str, object], object]] = [
             "last": 9,
             "eof": False,
             "status": "Running",
+            "gaps": [[1, 2]],
         },
         LogPage(
             (
                 Line(3, 1700, Stream.ERR, "é".encode()),
-                Line(4, 1701, Stream.OUT, b"ab", 1, more=True),
+                Line(4, 1701, Stream.OUT, b"\xff", 1, more=True),
             ),
             4,
             1,
@@ -134,6 +137,7 @@ REPLIES: list[tuple[Call[Any], dict[str, object], object]] = [
             9,
             eof=False,
             status="Running",
+            gaps=(Gap(1, 2),),
         ),
     ),
     (
@@ -150,7 +154,7 @@ REPLIES: list[tuple[Call[Any], dict[str, object], object]] = [
                     "runType": "sh",
                     "createdTime": 1000,
                     "costTime": 20,
-                    "progress": 1.0,
+                    "progress": "1.0",
                     "errDesc": None,
                 }
             ]
@@ -238,16 +242,17 @@ FRAMES: list[tuple[Callable[[], str], dict[str, object]]] = [
         },
     ),
     (
-        lambda: calls.execute_frame("shell", "sh", "echo", "r1"),
+        lambda: calls.execute_frame(replace(JOB, push=False)),
         {
             "method": f"{ROOT}/entrance/execute",
             "websocketTag": "r1",
             "data": {
                 "executeApplicationName": "shell",
-                "runType": "sh",
+                "runType": "shell",
                 "executionCode": "echo",
                 "requestId": "r1",
                 "params": {},
+                "push": False,
             },
         },
     ),
@@ -280,3 +285,21 @@ def test_no_message(frame: str | bytes) -> None:
     """What is no JSON object is an error."""
     with pytest.raises(ClientError):
         calls.parse_message(frame)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"gaps": 1},
+        {"gaps": [[1]]},
+        {"gaps": [["a", 2]]},
+        {"lines": [{"n": 1, "t": 1, "s": "out", "text": "", "base64": "?"}]},
+        {"lines": [{"n": 1, "t": 1, "s": "out"}]},
+        {"eof": None},
+    ],
+)
+def test_odd_pages(odd: dict[str, object]) -> None:
+    """A page of another shape is an error and not a guess."""
+    page = {"lines": [], "fromLine": 1, "eof": False, **odd}
+    with pytest.raises(ClientError, match="has no"):
+        calls.log("e", 1).parse(ok(page))

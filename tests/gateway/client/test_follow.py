@@ -3,8 +3,9 @@
 import pytest
 
 from gateway.client import calls
+from gateway.client.calls import Submission
 from gateway.client.errors import ClientError, ConnectionFailed
-from gateway.client.follow import Follower, Place, Submission
+from gateway.client.follow import Follower, Place
 from gateway.client.plans import Pacing, ask
 from gateway.client.values import End, Progress, ProgressChanged, StateChanged, Submitted
 from protocol.logs import Gap, Line, Stream
@@ -104,6 +105,21 @@ def test_lines_no_longer_kept() -> None:
     assert follow(player) == [Gap(1, 2), 3, END]
 
 
+def test_gaps_that_are_named() -> None:
+    """A hole that the gateway names is not asked about again, wherever it lies."""
+    named = lines(1, 4, gaps=[[2, 3], [5, 6]])
+    player = Player(sockets=[[ACK, named, lines(7), eof(7)]])
+    assert follow(player) == [1, Gap(2, 3), 4, Gap(5, 6), 7, End(7, "Succeed", 0, None)]
+    assert len(player.sent) == 1
+
+
+def test_the_answer_tells_the_state() -> None:
+    """The answer to the subscription is the first word about the state."""
+    ack = push("subscribe", {"execID": "e", "status": "Running"})
+    player = Player(sockets=[[ack, lines(1, 2, 3), eof(3)]])
+    assert follow(player) == [StateChanged("Running"), 1, 2, 3, END]
+
+
 def test_an_end_before_its_lines() -> None:
     """An end that comes before the last line is not believed."""
     player = Player(sockets=[[ACK, lines(1), eof(3)], [lines(2, 3), eof(3)]])
@@ -134,7 +150,7 @@ def test_parts_of_a_long_line() -> None:
     assert follow(player) == [1, 2, 2, 2, 3, END]
     parts = [(i.part, i.more) for i in player.news if isinstance(i, Line) and i.number == 2]
     assert parts == [(1, True), (2, True), (3, False)]
-    assert [frame["data"].get("fromPart") for frame in player.sent] == [None, 2, None]
+    assert [frame["data"].get("fromPart") for frame in player.sent] == [None, 3, None]
     assert [frame["data"]["fromLine"] for frame in player.sent] == [1, 2, 3]
 
 
