@@ -32,12 +32,15 @@ __all__ = [
 ROOT = "/api/rest_j/v1"
 PREFIXES = (ROOT, "/api/rest_j", "/api/rest_s/v1", "/api/rest_s")
 
-_PREFIX = re.compile(r"/api/rest_[js](?:/v1)?(?=/)")
+_PREFIX = re.compile(r"/api/rest_[js](?:/v1)?(?=/)(?!/v[0-9]+/)")
 _INTERNAL = "something went wrong inside the gateway"
 
 
 def canonical(path: str) -> str:
-    """The path as it stands in ``method``, whichever of the equal paths was called."""
+    """The path as it stands in ``method``, whichever of the equal paths was called.
+
+    A path of another version is no such path and stays as it is.
+    """
     return _PREFIX.sub(ROOT, path, count=1) if _PREFIX.match(path) else path
 
 
@@ -66,7 +69,10 @@ def success(
 
 def failure(method: str, error: GatewayError, status: int | None = None) -> dict[str, object]:
     """The envelope of an error, total over every kind; ``status`` overrides the kind's own."""
-    message = _message(error)
+    number = STATUSES[error.kind] if status is None else status
+    message = error.message or _INTERNAL
+    if number == STATUSES[Kind.UNAUTHENTICATED]:
+        message = f"You are not logged in, please login first ({message})"
     data: dict[str, object] = {
         "errorMsg": {"errCode": ERROR_CODES[error.kind], "desc": message, "level": 2}
     }
@@ -74,7 +80,7 @@ def failure(method: str, error: GatewayError, status: int | None = None) -> dict
         data["field"] = error.field
     if error.retry_after > 0:
         data["retryAfter"] = error.retry_after
-    return envelope(method, message, data, STATUSES[error.kind] if status is None else status)
+    return envelope(method, message, data, number)
 
 
 def http_code(error: GatewayError, status: int) -> int:
@@ -96,9 +102,3 @@ def retry_headers(error: GatewayError) -> dict[str, str]:
     if error.retry_after <= 0:
         return {}
     return {"Retry-After": str(math.ceil(error.retry_after))}
-
-
-def _message(error: GatewayError) -> str:
-    if error.kind is Kind.UNAUTHENTICATED:
-        return f"You are not logged in, please login first ({error.message})"
-    return error.message or _INTERNAL

@@ -5,15 +5,16 @@ Absent and null are the same thing, and in queries the empty text too (contract,
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 
 from protocol.errors import GatewayError, Kind
-from protocol.media import JsonObject, JsonValue
+from protocol.media import JsonObject
 
 __all__ = ["Fields", "invalid", "number", "whole"]
 
+_MOST_SECONDS = 1e9
+_NO_SECONDS = "must be a number of seconds between 0 and 1000000000"
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 
 
@@ -78,14 +79,12 @@ class Fields:
 
     def seconds(self, name: str) -> float:
         """A field that is a time in seconds, as a number or its digits; 0 if it is absent."""
-        value: JsonValue = self.values.get(name)
+        value = self.values.get(name)
         if value is None:
             return 0.0
-        if isinstance(value, str):
-            return number({name: value}, name, 0.0, self.path(name))
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise invalid(self.path(name), "must be a number of seconds, 0 or more")
-        return float(value)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise invalid(self.path(name), _NO_SECONDS)
+        return number({name: str(value)}, name, 0.0, self.path(name))
 
 
 def whole(query: Mapping[str, str], name: str, default: int) -> int:
@@ -99,14 +98,14 @@ def whole(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 def number(query: Mapping[str, str], name: str, default: float, path: str = "") -> float:
-    """A number in a query, finite and not negative."""
+    """A number of seconds in a query, finite and not negative; ``path`` names it in errors."""
     text = query.get(name, "")
     if not text:
         return default
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or value < 0:
-        raise invalid(path or name, "must be a number of seconds, 0 or more")
+        value = -1.0
+    if not 0 <= value <= _MOST_SECONDS:
+        raise invalid(path or name, _NO_SECONDS)
     return value

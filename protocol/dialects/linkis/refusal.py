@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from protocol.dialects.linkis.envelope import ROOT, canonical, failure, http_code
 from protocol.dialects.linkis.exec_id import unknown_id
 from protocol.dialects.linkis.routes import LOGIN
-from protocol.dialects.linkis.words import STATUSES
+from protocol.dialects.linkis.words import STATUSES, WRONG_PASSWORD
 from protocol.errors import GatewayError, Kind
 from protocol.routing import Found, Match, NotAllowed
 
@@ -40,6 +40,8 @@ def refusal(error: GatewayError, path: str, match: Match) -> Refusal:
             if error.kind is Kind.NOT_FOUND and "id" in params:
                 error = unknown_id(params["id"])
             at_login = method == ROOT + LOGIN and error.kind in _AT_LOGIN
+            if at_login and error.kind is Kind.UNAUTHENTICATED:
+                error = GatewayError(error.kind, WRONG_PASSWORD)
             status = _REFUSED if at_login else STATUSES[error.kind]
             return Refusal(failure(method, error, status), http_code(error, status))
         case NotAllowed(allowed) if error.kind in _ABOUT_ROUTES:

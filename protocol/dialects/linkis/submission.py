@@ -42,10 +42,11 @@ def body_of(request: Request) -> tuple[Fields, Fields]:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The four things that the two styles say differently."""
+    """What the two styles say differently."""
 
     creator: str
     application: str
+    engine: str
     run_type: str
     code: str
 
@@ -72,7 +73,7 @@ def parse_execute(request: Request, instance: str) -> Execute:
         "push": fields.flag("push", default=True),
     }
     return Execute(
-        engine=_engine(asked.application),
+        engine=asked.engine.lower(),
         language=language(asked.run_type),
         code=asked.code,
         dialect="linkis",
@@ -96,19 +97,23 @@ def _execute(fields: Fields, source: Fields) -> _Asked:
             field=fields.path(_CODE),
         )
     creator = fields.text(CREATOR).strip() or DEFAULT_CREATOR
-    return _Asked(creator, application, run_type, _full(fields.path(_CODE), code))
+    code = _full(fields.path(_CODE), code)
+    return _Asked(creator, application, _engine(application), run_type, code)
 
 
 def _submit(fields: Fields, labels: Fields) -> _Asked:
     content = fields.object(_CONTENT)
     # Both labels are split at the last hyphen: names of users and engines may hold one.
-    engine = labels.needed("engineType")
+    engine = _engine(labels.needed("engineType"))
     user_creator = labels.text("userCreator").strip()
+    if user_creator and "-" not in user_creator:
+        raise invalid(labels.path("userCreator"), "must be user-creator")
     creator = user_creator.rpartition("-")[2] or DEFAULT_CREATOR
     run_type = labels.text("codeType").strip() or labels.text("codeLanguageType").strip()
     return _Asked(
         creator,
-        _engine(engine),
+        engine,
+        engine,
         run_type or content.needed("runType"),
         _full(content.path("code"), content.text("code")),
     )
@@ -116,7 +121,7 @@ def _submit(fields: Fields, labels: Fields) -> _Asked:
 
 def _engine(application: str) -> str:
     """The engine's name without its version, which follows the last hyphen."""
-    return (application.rpartition("-")[0] or application).lower()
+    return application.rpartition("-")[0] or application
 
 
 def _full(path: str, code: str) -> str:

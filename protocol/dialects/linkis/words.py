@@ -19,6 +19,7 @@ __all__ = [
     "HTTP_CODES",
     "STATUSES",
     "STATUS_WORDS",
+    "WRONG_PASSWORD",
     "error_code",
     "error_text",
     "language",
@@ -28,6 +29,7 @@ __all__ = [
 
 COOKIE = "linkis_user_session_ticket_id_v1"
 DEFAULT_CREATOR = "IDE"
+WRONG_PASSWORD = "wrong user name or password"  # noqa: S105 - a sentence that clients look for
 
 STATUS_WORDS: Mapping[TaskState, str] = {
     TaskState.ACCEPTED: "Inited",
