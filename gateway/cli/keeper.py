@@ -9,6 +9,7 @@ this may depend on the owner being alive.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import shutil
@@ -25,6 +26,7 @@ from gateway.places import Places
 __all__ = ["main"]
 
 _SERVE = (sys.executable, "-m", "gateway.cli", "serve", "--host", "127.0.0.1", "--port", "0")
+_PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 5.0
 _RUN_SECONDS = 10.0
 _REMOVE_SECONDS = 5.0
@@ -49,7 +51,10 @@ def main() -> None:
 def _serve(places: Places, log: Path) -> None:
     with log.open("wb") as errors:
         gateway = subprocess.Popen(  # noqa: S603 - our own program
-            [*_SERVE, "--data-dir", str(places.data)], stdin=subprocess.DEVNULL, stderr=errors
+            [*_SERVE, "--data-dir", str(places.data)],
+            stdin=subprocess.DEVNULL,
+            stderr=errors,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call; there are no threads
         )
     try:
         _wait(gateway.pid)
@@ -60,6 +65,11 @@ def _serve(places: Places, log: Path) -> None:
         except subprocess.TimeoutExpired:
             gateway.kill()
             gateway.wait()
+
+
+def _die_with_parent() -> None:
+    """In the child: SIGTERM comes when the keeper ends, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def _wait(pid: int) -> None:

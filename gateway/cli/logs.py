@@ -9,6 +9,7 @@ from gateway.cli.lines import LinePrinter, print_record
 from gateway.cli.options import Reach
 from gateway.cli.reach import calling
 from gateway.client import Client, End, Gap, Line
+from gateway.client.follow import Place
 
 __all__ = ["end_record", "logs"]
 
@@ -65,13 +66,14 @@ def _follow(client: Client, task: str, line: int, printer: LinePrinter, *, as_js
 
 def _print_pages(client: Client, task: str, line: int, printer: LinePrinter) -> None:
     """Prints what there is when the command is given; what comes later is for --follow."""
-    part = 0
+    place = Place(line)
     until = 0
     while True:
-        page = client.log(task, line, part=part, size=_PAGE_LINES)
+        page = client.log(task, place.line, part=place.next_part, size=_PAGE_LINES)
         until = until or page.last
-        printer.print([item for item in page.lines if item.number <= until])
-        stuck = (page.next_line, page.next_part) == (line, part)
-        line, part = page.next_line, page.next_part
-        if page.eof or stuck or line > until:
+        before = (place.line, place.part)
+        place.restarted()
+        wanted = (item for item in page.lines if item.number <= until)
+        printer.print(place.admit(wanted, page.gaps))
+        if page.eof or place.line > until or before == (place.line, place.part):
             return

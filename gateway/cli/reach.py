@@ -6,6 +6,7 @@ folder is asked, with a short token made from the folder's own key.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from gateway.cli.options import Reach
 from gateway.client import Client, ClientError
 from gateway.clock import now_ms
 from gateway.places import Places
+from gateway.stores.accounts import Accounts
 from protocol.accounts import Role
+from protocol.errors import GatewayError
 
 __all__ = ["Target", "calling", "target_of"]
 
-_NAME = "admin"
 _TOKEN_SECONDS = 600
 
 
@@ -49,7 +51,20 @@ def _minter(places: Places) -> Callable[[], str]:
         tokens = Tokens(load_key(places.token_key), _TOKEN_SECONDS)
     except SigningKeyError as error:
         raise click.ClickException(str(error)) from error
-    return lambda: tokens.issue(_NAME, Role.ADMIN, now_ms(), _TOKEN_SECONDS).token
+    name = _administrator(places)
+    return lambda: tokens.issue(name, Role.ADMIN, now_ms(), _TOKEN_SECONDS).token
+
+
+def _administrator(places: Places) -> str:
+    """Who can read the data folder may do anything there, so an administrator speaks."""
+    try:
+        accounts = asyncio.run(Accounts(places.accounts).list())
+    except GatewayError as error:
+        raise click.ClickException(error.message) from error
+    for account in accounts:
+        if account.role is Role.ADMIN:
+            return account.name
+    raise click.ClickException(f"{places.data} has no administrator; see 'narthex user add'")
 
 
 @contextmanager
