@@ -24,11 +24,20 @@ T = TypeVar("T")
 class Calls:
     """Runs plain functions in threads of their own, ``width`` at a time, each with a deadline.
 
-    At most ``most`` threads exist, those included that passed their deadline.
+    At most ``most`` threads exist, those included that passed their deadline. ``own`` are the
+    errors that the functions raise on purpose and that come through as they are.
     """
 
-    def __init__(self, seconds: float, width: int = 8, most: int = 40) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        width: int = 8,
+        most: int = 40,
+        own: tuple[type[Exception], ...] = (EngineError,),
+    ) -> None:
         self._seconds = seconds
+        self._own = own
         self._turns = asyncio.Semaphore(width)
         self._free = most
 
@@ -36,12 +45,12 @@ class Calls:
         """What ``function`` returns. ``what`` is the subject of the sentence if it fails.
 
         Raises:
-            EngineError: it raised something, whatever it was, or did not answer in time.
+            EngineError: it raised what is not its own, whatever it was, or did not answer in time.
         """
         async with self._turns:
             if self._free <= 0:
                 raise EngineError(f"{what} is blocked by earlier calls that did not end")
-            call = _Call(what, function)
+            call = _Call(what, function, self._own)
             self._free -= 1
             call.done.add_done_callback(self._back)
             threading.Thread(target=call.run, name=what, daemon=True).start()
@@ -60,8 +69,11 @@ class Calls:
 class _Call(Generic[T]):
     """One call on its way: what came of it, and the future that says that it is over."""
 
-    def __init__(self, what: str, function: Callable[[], T]) -> None:
+    def __init__(
+        self, what: str, function: Callable[[], T], own: tuple[type[Exception], ...]
+    ) -> None:
         self._what = what
+        self._own = own
         self._function = function
         self._loop = asyncio.get_running_loop()
         self._values: list[T] = []
@@ -92,8 +104,8 @@ class _Call(Generic[T]):
             self.done.set_result(None)
 
     def result(self) -> T:
-        """What the function returned; EngineError if it raised."""
-        if isinstance(self._error, EngineError):
+        """What the function returned. Raises what it raised, or EngineError in place of it."""
+        if isinstance(self._error, self._own):
             raise self._error
         if self._error is not None:
             kind = type(self._error).__name__

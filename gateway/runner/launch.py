@@ -6,7 +6,6 @@ ever been started before: that is decided under the lock of the run directory by
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import Mapping
@@ -21,11 +20,13 @@ from gateway.runner.deadline import Calls
 from gateway.runner.inputs import environment, place
 from gateway.stores.objects import Objects
 from gateway.stores.spec import TaskSpec
+from protocol.errors import GatewayError
 
 __all__ = ["Launcher"]
 
 _WORK = "work"
 _PREPARE_SECONDS = 20.0
+_ORDER_SECONDS = 300.0
 
 
 class Launcher:
@@ -45,7 +46,10 @@ class Launcher:
         self._objects = objects
         self._settings = settings
         self._bell = str(bell)
-        self._calls = Calls(prepare_seconds)
+        # One that blocks holds up nobody but its own tasks.
+        self._calls = {name: Calls(prepare_seconds) for name in engines}
+        # Threads apart: inputs may be large, and nothing else should wait for a slow disk.
+        self._orders = Calls(_ORDER_SECONDS, width=4, own=(GatewayError, OSError))
 
     async def launch(self, run: RunDir, spec: TaskSpec) -> bool:
         """Starts a run; False if it was started or ended before, by whomever.
@@ -58,8 +62,9 @@ class Launcher:
         engine = self._engines.get(spec.engine)
         if engine is None:
             raise EngineError(f"engine {spec.engine!r} is not enabled here")
-        order = await asyncio.to_thread(self._order, run, spec)
-        made = await self._calls.call(f"engine {spec.engine!r}", lambda: engine.prepare(order))
+        order = await self._orders.call("placing inputs", lambda: self._order(run, spec))
+        what = f"engine {spec.engine!r}"
+        made = await self._calls[spec.engine].call(what, lambda: engine.prepare(order))
         return await self._zygote.launch(run, _checked(made, spec.engine), self._bell)
 
     def _order(self, run: RunDir, spec: TaskSpec) -> RunSpec:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,10 +29,10 @@ from gateway.stores.spool import Spool
 from gateway.stores.tasks import QueueLimits, TaskStore
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, Line
-from protocol.tasks import ById, Task, TaskId
+from protocol.tasks import ById, Task, TaskId, TaskState
 from tests.support.waiting import wait_until, wait_until_sync
 
-__all__ = ["Client", "Runner", "make_node", "record", "settings", "spec_of"]
+__all__ = ["Client", "Runner", "gone", "make_node", "record", "running", "settings", "spec_of"]
 
 
 def settings(**overrides: object) -> Config:
@@ -139,6 +138,18 @@ class Client:
         await wait_until(final, f"task {task_id} is final", within)
         return found[-1]
 
+    async def has_line(self, task_id: TaskId, number: int) -> bool:
+        """Whether a line is in Redis by now."""
+        return (await self.logs.last(task_id)).line > number
+
+    async def is_running(self, task_id: TaskId) -> bool:
+        """Whether a task is shown as running."""
+        return (await self.tasks.read(ById(task_id))).state is TaskState.RUNNING
+
+    async def nothing_live(self) -> bool:
+        """Whether no run directory is live."""
+        return not await self.spool.live_ids()
+
     async def lines(self, task_id: TaskId) -> list[Line]:
         """The whole log from the spool."""
         return [line async for line in self._from_spool(task_id)]
@@ -211,8 +222,3 @@ async def running(places: Places, url: str, **environment: str) -> AsyncIterator
 def gone(pid: int) -> None:
     """Waits until a process does not exist any more."""
     wait_until_sync(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} is gone")
-
-
-def seconds_since(start: float) -> float:
-    """How long ago a monotonic moment was."""
-    return time.monotonic() - start

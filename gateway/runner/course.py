@@ -1,0 +1,214 @@
+"""The way of one run to its end: start, mirror, states, outcome, out of the way.
+
+What is done next follows from the facts in the run directory alone, looked at afresh before every
+step. So it makes no difference whether this runner started the run or found it, or how often the
+way was begun: every step may be repeated. The order at the end is fixed: all lines, that the log is
+complete, the final state, the slot, and last the move of the directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from engines.contract import EngineError
+from engines.facts import Exit, ExitKind, RunState
+from engines.rundir import RunDir, sweep_orphan
+from gateway.clock import monotonic, now_ms
+from gateway.journal import journal
+from gateway.runner.deadline import Calls
+from gateway.runner.launch import Launcher
+from gateway.runner.mirror import Mirror
+from gateway.runner.node import Node
+from gateway.runner.patience import Patience
+from gateway.runner.roster import Live
+from gateway.runner.verdict import judge
+from gateway.stores.spec import decode_spec
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import Outcome, Task, TaskState
+
+__all__ = ["Course"]
+
+_LOOK_SECONDS = 2.0
+"""A quiet run is looked at this often without a ring: only so is the death of a shim noticed."""
+_TRIES = 3
+_ENGINE_ERROR = "engine_error"
+_STATES = {
+    RunState.STARTING: TaskState.STARTING,
+    RunState.RUNNING: TaskState.RUNNING,
+    RunState.KILLING: TaskState.KILLING,
+}
+
+_journal = journal(__name__)
+
+
+class Course:
+    """The way of one run: what is known of it and what was told of it so far."""
+
+    def __init__(
+        self, node: Node, launcher: Launcher, sweeps: Calls, live: Live, patience: Patience
+    ) -> None:
+        self._node = node
+        self._launcher = launcher
+        self._sweeps = sweeps
+        self._live = live
+        self._patience = patience
+        self._spec = decode_spec(live.run.spec())
+        self._mirror = Mirror(
+            live.run, self._spec.task_id, node.epoch, node.logs, node.config.retention.hot_bytes
+        )
+        self._told: TaskState | None = None
+        self._tries = 0
+        self._flushed = 0.0
+        self._abandoned = False
+        self._unknown = False
+
+    async def run(self) -> None:
+        """Goes on until the run is out of the way. Raises what goes wrong; then call it again."""
+        live = self._live
+        if self._unknown:
+            await self._reindex()
+        while (state := live.run.state()) is not RunState.ENDED:
+            match state:
+                case RunState.ACCEPTED:
+                    await self._start()
+                case RunState.ORPHANED:
+                    await self._sweeps.call("sweep", lambda: sweep_orphan(live.run))
+                case _ if self._abandoned:
+                    await live.wait(_LOOK_SECONDS)
+                case _:
+                    await self._tell(_STATES[state])
+                    await self._mirror_some()
+        if not self._abandoned:
+            await self._finish()
+        await self._node.spool.finish(self._spec.task_id)
+        if self._abandoned:
+            await self._node.spool.remove(self._spec.task_id)
+
+    def hear(self, error: GatewayError) -> None:
+        """Draws the conclusion from a refusal, for the next time that it goes on.
+
+        A task that was buried while it was live ends, and nothing of it is kept. One that the
+        index does not know is put back into it.
+        """
+        if error.kind is Kind.GONE and not self._abandoned:
+            self._abandoned = True
+            self._live.run.wish_kill(0)
+            self._live.run.ring()
+        elif error.kind is Kind.NOT_FOUND:
+            self._unknown = True
+
+    async def _reindex(self) -> None:
+        begun = self._live.run.shim() is not None
+        state = TaskState.STARTING if begun else TaskState.QUEUED
+        await self._node.tasks.restore(self._spec, self._node.epoch, state, at_ms=now_ms())
+        self._unknown = False
+        self._told = None
+
+    async def _start(self) -> None:
+        """Starts the run, unless a kill came first; what cannot be started ends here."""
+        run = self._live.run
+        if run.kill_wish() is not None and await asyncio.to_thread(run.call_off):
+            return
+        try:
+            launched = await self._launcher.launch(run, self._spec)
+        except EngineError as error:
+            await self._refuse(str(error), _ENGINE_ERROR)
+            return
+        except GatewayError as error:
+            await self._refuse(error.message, "")
+            return
+        except OSError as error:
+            await self._refuse(f"the run cannot be started: {error.strerror}", "")
+            return
+        if not launched and run.state() is RunState.ACCEPTED:
+            self._tries += 1
+            if self._tries >= _TRIES:
+                await self._refuse("the run cannot be started: nothing took it up", "")
+            else:
+                await self._live.wait(self._patience.next())
+
+    async def _refuse(self, message: str, reason: str) -> None:
+        """Ends a run that was not started and cannot be."""
+        _journal.info("start failed", run=self._live.run_id, reason=reason or "start_failed")
+        end = Exit(ExitKind.START_FAILED, message=message, reason=reason, ended_ms=now_ms())
+        await asyncio.to_thread(_end_unstarted, self._live.run, end)
+
+    async def _tell(self, state: TaskState) -> None:
+        """Shows a state, once; a step back or a repetition changes nothing."""
+        if self._told is state:
+            return
+        started = self._live.run.started()
+        at_ms = started.started_ms if started else now_ms()
+        await self._advance(state, at_ms, None)
+        self._told = state
+
+    async def _advance(self, state: TaskState, at_ms: int, outcome: Outcome | None) -> Task:
+        """Moves the task on; one that the index does not know is put back into it."""
+        node, spec = self._node, self._spec
+        try:
+            task = await node.tasks.advance(spec.task_id, node.epoch, state, at_ms, outcome)
+        except GatewayError as error:
+            if error.kind not in (Kind.NOT_FOUND, Kind.UNAVAILABLE):
+                raise
+            # Unavailable may mean that nobody vouches for the index yet, and it lacks this task.
+            started = self._live.run.started()
+            task = await node.tasks.restore(
+                spec,
+                node.epoch,
+                state,
+                at_ms=at_ms,
+                started_ms=started.started_ms if started else 0,
+                outcome=outcome,
+            )
+        self._patience.reset()
+        return task
+
+    async def _mirror_some(self) -> None:
+        """Mirrors what there is, or waits for more.
+
+        The first output of a quiet run goes on at once. While more keeps coming, pieces are
+        gathered for a moment, unless there is a whole one or the run has ended.
+        """
+        settings = self._node.config.runner
+        live = self._live
+        rest = self._flushed + settings.mirror_seconds - monotonic()
+        waiting = live.waiting_bytes(self._mirror.offset)
+        if rest > 0 and waiting < settings.mirror_bytes:
+            await live.wait(rest)
+            return
+        if await self._mirror.turn():
+            self._patience.reset()
+            self._flushed = monotonic()
+        else:
+            await live.wait(_LOOK_SECONDS)
+
+    async def _finish(self) -> None:
+        """The end, in its fixed order; every step may have been done before."""
+        node, spec, run = self._node, self._spec, self._live.run
+        end = run.exit()
+        if end is None:
+            return
+        verdict = judge(end, wished=run.kill_wish() is not None)
+        if run.started() is not None:
+            await self._tell(TaskState.RUNNING)
+        last = await self._mirror.finish()
+        await node.tasks.complete_log(spec.task_id, node.epoch, last)
+        task = await self._advance(verdict.state, end.ended_ms, verdict.outcome)
+        if not task.state.final:
+            # A kill was shown after the end was on record: it was promised, so it is kept.
+            await self._advance(TaskState.KILLED, end.ended_ms, verdict.outcome)
+        await node.queue.release(spec.task_id, spec.owner, epoch=node.epoch)
+        await node.logs.expire(spec.task_id, node.config.retention.hot_seconds)
+
+
+def _end_unstarted(run: RunDir, end: Exit) -> None:
+    """Writes the end of a run if it is certain, under its lock, that it was never started."""
+    lock = run.take()
+    if lock is None:
+        return
+    try:
+        if run.shim() is None:
+            run.write_exit(end)
+    finally:
+        os.close(lock)

@@ -1,0 +1,336 @@
+"""The way of one run through a real runner, real shims and a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from engines.facts import RunState
+from gateway.clock import now_ms
+from gateway.ids import new_task_id
+from gateway.places import Places
+from gateway.stores.embedded import EmbeddedRedis
+from gateway.stores.link import Link
+from gateway.stores.tasks import QueueLimits
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import ById, Reason, TaskId, TaskState
+from tests.gateway.runner.rig import Client, Runner, gone, running, spec_of
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def places(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+    """A data folder and a runtime folder of a test's own."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
+    made = Places.of(redis_folder / "data")
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def client(link: Link, places: Places) -> Client:
+    """Speaks to the runner as a gateway process does."""
+    return Client(link, places)
+
+
+@pytest.fixture
+async def runner(places: Places, redis_server: EmbeddedRedis) -> AsyncIterator[Runner]:
+    """A runner with small limits."""
+    async with running(
+        places,
+        redis_server.url,
+        NARTHEX_RUNNER_RUNNING_TOTAL="4",
+        NARTHEX_RUNNER_RUNNING_PER_USER="3",
+    ) as made:
+        yield made
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_script_runs_and_its_lines_are_there(client: Client) -> None:
+    """Output of both streams, exit code, times, and the directory out of the way."""
+    spec = await client.submit("echo one; echo two >&2; printf three; exit 3")
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.FAILED
+    assert task.outcome is not None
+    assert (task.outcome.reason, task.outcome.exit_code) == (Reason.EXITED, 3)
+    assert task.log_complete
+    assert task.last_line == 3
+    assert spec.created_ms - 1000 < task.started_ms <= task.finished_ms
+    hot = await client.hot_lines(spec.task_id)
+    assert sorted(line.data for line in hot) == [b"one", b"three", b"two"]
+    assert await client.lines(spec.task_id) == hot
+    await wait_until(client.nothing_live, "the run directory is put away")
+    assert await client.queue.running("ada") == frozenset()
+
+
+@pytest.mark.usefixtures("runner")
+async def test_the_first_line_comes_while_it_runs(client: Client) -> None:
+    """Output of a quiet run is not held back."""
+    spec = await client.submit("echo now; sleep 1000")
+    await wait_until(lambda: client.has_line(spec.task_id, 1), "the first line")
+    assert (await client.tasks.read(ById(spec.task_id))).state in (
+        TaskState.STARTING,
+        TaskState.RUNNING,
+    )
+    await client.kill(spec.task_id, 0)
+    assert (await client.ended(spec.task_id)).state is TaskState.KILLED
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_kill_ends_what_ignores_signals(client: Client) -> None:
+    """Grace, then certainty, and no child is left."""
+    spec = await client.submit("trap '' TERM; sleep 1000 & echo $!; wait; wait")
+    await wait_until(lambda: client.has_line(spec.task_id, 1), "the child's pid")
+    (line,) = await client.hot_lines(spec.task_id)
+    await client.kill(spec.task_id, 0.3)
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.KILLED
+    assert not Path(f"/proc/{int(line.data)}").exists()  # noqa: ASYNC240 - /proc does not block
+
+
+@pytest.mark.usefixtures("runner")
+async def test_caps_hold_and_a_waiting_task_can_be_killed(client: Client) -> None:
+    """A task that waits is killed before it starts, with and without a ring."""
+    blockers = [await client.submit("sleep 1000") for _ in range(3)]
+    waiting = [await client.submit("echo never") for _ in range(2)]
+    for spec in blockers:
+        await wait_until(partial(client.is_running, spec.task_id), "the cap is reached")
+    await client.kill(waiting[0].task_id)
+    await client.kill(waiting[1].task_id, ring=False)
+    for spec in waiting:
+        task = await client.ended(spec.task_id)
+        assert task.state is TaskState.KILLED
+        assert task.outcome is not None
+        assert task.outcome.reason is Reason.KILLED_BEFORE_START
+        assert task.last_line == 0
+    await asyncio.gather(*(client.kill(spec.task_id, 0) for spec in blockers))
+    for spec in blockers:
+        assert (await client.ended(spec.task_id)).state is TaskState.KILLED
+    assert (await client.queue.counts("ada")).waiting_in_all == 0
+
+
+@pytest.mark.usefixtures("runner")
+async def test_the_time_limit_is_kept(client: Client) -> None:
+    """A run that is over its time ends as timed out."""
+    spec = await client.submit("echo begun; sleep 1000", seconds=0.3)
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.TIMED_OUT
+    assert task.last_line == 1
+
+
+@pytest.mark.usefixtures("runner")
+async def test_what_cannot_start_says_why(client: Client) -> None:
+    """An unknown engine and a missing input end the task, and the runner goes on."""
+    strange = await client.submit("x", engine="no-such-engine")
+    task = await client.ended(strange.task_id)
+    assert task.state is TaskState.FAILED
+    assert task.outcome is not None
+    assert task.outcome.reason is Reason.ENGINE_ERROR
+    assert "no-such-engine" in task.outcome.message
+    fine = await client.submit("true")
+    assert (await client.ended(fine.task_id)).state is TaskState.SUCCEEDED
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_hundred_thousand_lines_are_exact(client: Client) -> None:
+    """All lines, once and in order, from Redis as from the disk."""
+    spec = await client.submit("seq 100000")
+    task = await client.ended(spec.task_id, 30)
+    assert task.last_line == 100_000
+    expected = [b"%d" % number for number in range(1, 100_001)]
+    assert [line.data for line in await client.hot_lines(spec.task_id)] == expected
+    stored = await client.lines(spec.task_id)
+    assert [line.data for line in stored] == expected
+    assert [line.number for line in stored] == list(range(1, 100_001))
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_task_whose_time_has_passed_goes(client: Client) -> None:
+    """An expired task is killed if it runs, then answered as gone, and its files are removed."""
+    spec = await client.submit("echo x; sleep 1000", expires_ms=now_ms() + 1500)
+
+    async def expired() -> bool:
+        try:
+            await client.tasks.read(ById(spec.task_id))
+        except GatewayError as error:
+            return error.kind is Kind.GONE
+        return False
+
+    await wait_until(expired, "the task is gone", 20)
+    await wait_until(lambda: client.spool.find(spec.task_id) is None, "its files are gone")
+
+
+async def test_a_runner_that_is_killed_leaves_everything_to_the_next(
+    client: Client, runner: Runner
+) -> None:
+    """SIGKILL in the middle of a run and of its log: nothing is lost, repeated or run twice."""
+    spec = await client.submit(
+        "echo start >> effect; for i in $(seq 2000); do echo $i; done; "
+        "while [ ! -e go ]; do sleep 0.02; done; "
+        "for i in $(seq 2001 4000); do echo $i; done; cat effect; exit 7"
+    )
+    await wait_until(lambda: client.has_line(spec.task_id, 100), "it prints")
+    queued = await client.submit("echo later")
+    runner.kill()
+    touch(client, spec.task_id, "go")
+    runner.start()
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.FAILED
+    assert task.outcome is not None
+    assert task.outcome.exit_code == 7
+    expected = [b"%d" % number for number in range(1, 4001)] + [b"start"]
+    assert [line.data for line in await client.hot_lines(spec.task_id)] == expected
+    assert (await client.ended(queued.task_id)).state is TaskState.SUCCEEDED
+
+
+async def test_a_runner_that_is_told_to_end_leaves_its_runs_alone(
+    client: Client, runner: Runner
+) -> None:
+    """SIGTERM ends the runner at once and no run; the next one goes on."""
+    spec = await client.submit("echo begun; while [ ! -e go ]; do sleep 0.02; done; echo ended")
+    await wait_until(lambda: client.has_line(spec.task_id, 1), "it prints")
+    begun = time.monotonic()
+    assert runner.end() == 0
+    assert time.monotonic() - begun < 5
+    run = client.spool.find(spec.task_id)
+    assert run is not None
+    assert run.state() is RunState.RUNNING
+    runner.start()
+    touch(client, spec.task_id, "go")
+    assert (await client.ended(spec.task_id)).state is TaskState.SUCCEEDED
+    texts = [line.data for line in await client.hot_lines(spec.task_id)]
+    assert texts == [b"begun", b"ended"]
+
+
+async def test_a_run_may_end_while_nobody_looks(client: Client, runner: Runner) -> None:
+    """What ended between two runners is found by the second, with everything it said."""
+    spec = await client.submit("echo begun; while [ ! -e go ]; do sleep 0.02; done; seq 500")
+    await wait_until(lambda: client.has_line(spec.task_id, 1), "it prints")
+    runner.kill()
+    touch(client, spec.task_id, "go")
+    run = client.spool.find(spec.task_id)
+    assert run is not None
+    await wait_until(lambda: run.state() is RunState.ENDED, "the run ended alone")
+    runner.start()
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.SUCCEEDED
+    assert task.last_line == 501
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_shim_that_dies_loses_its_run_and_nothing_is_left(client: Client) -> None:
+    """The run is lost, its processes are killed, what it said is kept."""
+    spec = await client.submit("echo $$; sleep 1000")
+    await wait_until(lambda: client.has_line(spec.task_id, 1), "it prints")
+    (line,) = await client.hot_lines(spec.task_id)
+    run = client.spool.find(spec.task_id)
+    assert run is not None
+    fact = run.shim()
+    assert fact is not None
+    os.kill(fact.pid, signal.SIGKILL)
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.LOST
+    assert task.outcome is not None
+    assert task.outcome.reason is Reason.SHIM_DIED
+    assert task.last_line == 1
+    gone(int(line.data))
+
+
+@pytest.mark.usefixtures("runner")
+async def test_what_a_dead_gateway_accepted_is_run(client: Client) -> None:
+    """A task that is on disk and that nobody indexed is found, queued and run once."""
+    await client.submit("true")
+    number = await client.tasks.reserve("ada", QueueLimits())
+    old = now_ms() - 10_000
+    spec = replace(spec_of(number, "echo once"), task_id=new_task_id(old))
+    await client.spool.accept(spec)
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.SUCCEEDED
+    assert task.last_line == 1
+
+
+async def test_a_lost_ring_costs_a_moment_only(
+    client: Client, places: Places, redis_server: EmbeddedRedis
+) -> None:
+    """With a doorbell that nobody can ring everything still happens."""
+    async with running(places, redis_server.url) as deaf:
+        await client.submit("true")
+        places.runner_socket.unlink()
+        spec = await client.submit("echo one; sleep 0.3; echo two; sleep 1000")
+        await wait_until(lambda: client.has_line(spec.task_id, 2), "both lines")
+        await client.kill(spec.task_id, 0, ring=False)
+        assert (await client.ended(spec.task_id)).state is TaskState.KILLED
+        assert deaf.end() == 0
+
+
+async def test_a_second_runner_is_refused(
+    client: Client, places: Places, runner: Runner, redis_server: EmbeddedRedis
+) -> None:
+    """One spool has one runner; another one says so and ends."""
+    await client.submit("true")
+    other = Runner(places, redis_server.url, {})
+    other.start()
+    assert other.process is not None
+    assert await asyncio.to_thread(other.process.wait, 20) == 1
+    assert runner.process is not None
+    assert runner.process.poll() is None
+
+
+async def test_redis_may_die_and_come_back_empty(redis_folder: Path, places: Places) -> None:
+    """A run goes on without Redis; afterwards the index and the logs are what the disk says."""
+    server = EmbeddedRedis(redis_folder / "one", redis_folder / "r.sock")
+    await server.start()
+    link = Link(server.url)
+    client = Client(link, places)
+    try:
+        async with running(places, server.url):
+            done = await client.submit("echo done; exit 4")
+            await client.ended(done.task_id)
+            live = await client.submit(
+                "echo begun; while [ ! -e go ]; do sleep 0.02; done; seq 1000"
+            )
+            doomed = await client.submit("echo $$; sleep 1000")
+            for spec in (live, doomed):
+                await wait_until(partial(client.has_line, spec.task_id, 1), "it prints")
+            (line,) = await client.hot_lines(doomed.task_id)
+            os.kill(server.pid, signal.SIGKILL)
+            await server.wait()
+            touch(client, live.task_id, "go")
+            await client.spool.wish_kill(doomed.task_id, 0)
+            client.ring(b"k" + doomed.task_id.encode())
+            await wait_until(lambda: not Path(f"/proc/{int(line.data)}").exists(), "killed")
+            shutil.rmtree(redis_folder / "one")
+            await server.start()
+            begun = time.monotonic()
+            assert (await client.ended(live.task_id)).state is TaskState.SUCCEEDED
+            assert (await client.ended(doomed.task_id)).state is TaskState.KILLED
+            again = await client.ended(done.task_id)
+            assert time.monotonic() - begun < 10
+            assert again.state is TaskState.FAILED
+            assert again.outcome is not None
+            assert again.outcome.exit_code == 4
+            assert (again.number, again.last_line, again.log_complete) == (done.number, 1, True)
+            texts = [line.data for line in await client.lines(live.task_id)]
+            assert texts == [b"begun"] + [b"%d" % number for number in range(1, 1001)]
+            fresh = await client.submit("true")
+            assert fresh.number > doomed.number
+            assert (await client.ended(fresh.task_id)).state is TaskState.SUCCEEDED
+    finally:
+        await link.close()
+        await server.stop()
+
+
+def touch(client: Client, task_id: TaskId, name: str) -> None:
+    """Makes a file in a run's working directory."""
+    run = client.spool.find(task_id)
+    assert run is not None
+    Path(run.file("work"), name).touch()

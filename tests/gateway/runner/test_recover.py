@@ -1,0 +1,162 @@
+"""Finding runs again, by the facts in their directories."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engines.facts import Exit, ExitKind, ShimFact, Started, encode
+from engines.rundir import SHIM, STARTED, RunDir
+from gateway.clock import now_ms
+from gateway.ids import new_task_id
+from gateway.places import Places
+from gateway.runner.kill import Killer
+from gateway.runner.node import Node
+from gateway.runner.recover import Recovery
+from gateway.runner.roster import Live
+from gateway.stores.link import Link
+from gateway.stores.spec import TaskSpec
+from gateway.stores.tasks import QueueLimits
+from protocol.tasks import ById, Reason, TaskState
+from tests.gateway.runner.rig import make_node, record, settings, spec_of
+
+
+class Scene:
+    """A node, and what its recovery takes in."""
+
+    def __init__(self, link: Link, folder: Path) -> None:
+        places = Places.of(folder, {})
+        places.prepare()
+        self.node: Node = make_node(link, places, settings())
+        self.begun: dict[str, Live] = {}
+        self.recovery = Recovery(self.node, self.begin, Killer(self.node, self.begin))
+
+    def begin(self, live: Live) -> bool:
+        """Takes a run in without doing anything for it."""
+        self.begun[live.run_id] = live
+        return self.node.roster.enter(live)
+
+    async def accepted(self, number: int) -> tuple[TaskSpec, RunDir]:
+        """A run directory as a gateway leaves it."""
+        spec = spec_of(number)
+        await self.node.spool.accept(spec)
+        run = self.node.spool.find(spec.task_id)
+        assert run is not None
+        return spec, run
+
+    async def state(self, spec: TaskSpec) -> TaskState:
+        """What the index says."""
+        return (await self.node.tasks.read(ById(spec.task_id))).state
+
+    async def waiting(self) -> set[str]:
+        """The tasks in the queue."""
+        heads = await self.node.queue.heads(1000, 1000)
+        return {task for head in heads for task in head.tasks}
+
+
+@pytest.fixture
+def scene(link: Link, tmp_path: Path) -> Scene:
+    """A node without runs."""
+    return Scene(link, tmp_path)
+
+
+def died(run: RunDir, boot_id: str = "another boot") -> None:
+    """Makes a run look as if it had run and its shim were gone."""
+    run.write(SHIM, encode(ShimFact(1, 1, boot_id)), durable=False)
+    run.write(STARTED, encode(Started(1, now_ms())), durable=False)
+
+
+async def test_what_was_never_started_waits_again(scene: Scene) -> None:
+    """After a loss, and also if a runner took it from the queue and died."""
+    spec, _ = await scene.accepted(1)
+    await scene.recovery.rebuild()
+    assert await scene.waiting() == {spec.task_id}
+    assert await scene.node.queue.take(spec.task_id, "ada", 1.0, epoch=1)
+    await scene.recovery.rebuild()
+    assert await scene.waiting() == {spec.task_id}
+    assert await scene.node.queue.running("ada") == frozenset()
+    assert not scene.begun
+
+
+async def test_each_fact_finds_its_way(scene: Scene) -> None:
+    """Started, ended and orphaned runs are taken in; a waiting one that is to die as well."""
+    waiting, _ = await scene.accepted(1)
+    held, held_run = await scene.accepted(2)
+    ended, ended_run = await scene.accepted(3)
+    orphan, orphan_run = await scene.accepted(4)
+    doomed, doomed_run = await scene.accepted(5)
+    lock = held_run.take()
+    assert lock is not None
+    died(ended_run)
+    ended_run.write_exit(Exit(ExitKind.EXITED, 0, ended_ms=now_ms()))
+    died(orphan_run)
+    doomed_run.wish_kill(0)
+    await scene.recovery.adopt()
+    assert set(scene.begun) == {held.task_id, ended.task_id, orphan.task_id}
+    await scene.recovery.rebuild()
+    assert set(scene.begun) == {held.task_id, ended.task_id, orphan.task_id, doomed.task_id}
+    assert await scene.waiting() >= {waiting.task_id}
+    assert await scene.state(held) is TaskState.STARTING
+
+
+async def test_finished_tasks_come_back(scene: Scene) -> None:
+    """A finished run tells its outcome, its lines and its times to an index that lost them."""
+    spec, run = await scene.accepted(41)
+    died(run)
+    record(run, b"one\ntwo\nthree")
+    run.write_exit(Exit(ExitKind.EXITED, 3, message="exit code 3", ended_ms=now_ms()))
+    await scene.node.spool.finish(spec.task_id)
+    await scene.recovery.rebuild()
+    task = await scene.node.tasks.read(ById(spec.task_id))
+    assert task.state is TaskState.FAILED
+    assert task.outcome is not None
+    assert (task.outcome.reason, task.outcome.exit_code) == (Reason.EXITED, 3)
+    assert (task.last_line, task.log_complete) == (3, True)
+    assert task.started_ms
+    await scene.node.tasks.ready(1)
+    assert await scene.node.tasks.reserve("ada", QueueLimits()) == 42
+
+
+async def test_the_patrol_finds_what_nobody_told(scene: Scene) -> None:
+    """A task that was accepted some time ago and never indexed is queued; a fresh one is let be."""
+    old_time = now_ms() - 60_000
+    old = replace(spec_of(1), task_id=new_task_id(old_time), created_ms=old_time)
+    await scene.node.spool.accept(old)
+    await scene.accepted(2)
+    await scene.recovery.patrol()
+    assert await scene.waiting() == {old.task_id}
+    assert await scene.node.queue.take(old.task_id, "ada", 1.0, epoch=1)
+    await scene.recovery.patrol()
+    assert await scene.waiting() == set()
+    scene.recovery.doubt(old.task_id)
+    await scene.recovery.patrol()
+    assert await scene.waiting() == {old.task_id}
+
+
+async def test_a_stray_directory_is_no_obstacle(scene: Scene, tmp_path: Path) -> None:
+    """What is no run directory of ours is passed over."""
+    spec, _ = await scene.accepted(1)
+    (tmp_path / "spool" / "live" / "lost+found").mkdir()
+    broken, run = await scene.accepted(2)
+    os.truncate(run.file("spec"), 3)
+    await scene.recovery.adopt()
+    await scene.recovery.rebuild()
+    await scene.recovery.patrol()
+    assert await scene.waiting() == {spec.task_id}
+    assert broken.task_id not in scene.begun
+
+
+async def test_a_thousand_live_runs_are_adopted_quickly(scene: Scene) -> None:
+    """A start looks at live directories only and takes a thousand in within the bound."""
+    for number in range(1000):
+        _, run = await scene.accepted(number + 1)
+        died(run)
+    begun = time.monotonic()
+    await scene.recovery.adopt()
+    assert len(scene.begun) == 1000
+    await scene.recovery.rebuild()
+    assert time.monotonic() - begun < 5
