@@ -28,6 +28,9 @@ __all__ = ["PARTS", "Plan", "complaints", "made", "storm"]
 PARTS = ("gateway.app", "gateway.runner")
 COMPLAINTS = ("Traceback", "never retrieved", "was never awaited", "was destroyed but")
 
+VICTIMS = 11
+"""One of so many runs is killed."""
+
 _TICK = 0.02
 
 
@@ -96,13 +99,26 @@ async def blow(visitor: Visitor, plan: Plan, folder: Path) -> None:
         for turn in turns:
             if turn >= plan.runs and len(visitor.ledger.kills) >= plan.kills:
                 return
-            expected, script = made(dice, f"s{plan.seed}-{turn}", folder)
-            exec_id = await visitor.submit(expected, script)
-            await watch(visitor, turn, expected.name, exec_id)
+            name = f"s{plan.seed}-{turn}"
+            if turn % VICTIMS == 5:
+                await end(visitor, name, folder, dice.uniform(0, 0.5))
+            else:
+                expected, script = made(dice, name, folder)
+                exec_id = await visitor.submit(expected, script)
+                await watch(visitor, turn, name, exec_id)
 
     async with asyncio.TaskGroup() as lanes:
         for _ in range(plan.abreast):
             lanes.create_task(lane())
+
+
+async def end(visitor: Visitor, name: str, folder: Path, wait: float) -> None:
+    """Submits a run that would last, and kills it."""
+    expected = Expected(name, (), 0, folder / name, killed=True)
+    code = f"printf x >> {shlex.quote(str(expected.effect))}; trap '' TERM; sleep 60 & wait"
+    exec_id = await visitor.submit(expected, code)
+    await pause(wait)
+    await visitor.kill(name, exec_id)
 
 
 async def watch(visitor: Visitor, turn: int, name: str, exec_id: str) -> None:
@@ -122,7 +138,8 @@ async def look_back(visitor: Visitor) -> None:
     async def lane() -> None:
         for name, answers in names:
             await visitor.poll(name, answers[0])
-            await visitor.follow(name, answers[0])
+            if not visitor.ledger.asked[name].killed:
+                await visitor.follow(name, answers[0])
 
     async with asyncio.TaskGroup() as lanes:
         for _ in range(8):

@@ -180,7 +180,7 @@ async def test_it_gets_three_descriptors_and_no_more(runs: Bench) -> None:
     assert all(target.startswith("pipe:") for _, _, target in shown[1:3])
 
 
-async def test_a_helper_left_behind_ends_with_its_run(runs: Bench) -> None:
+async def test_a_process_left_behind_ends_with_its_run(runs: Bench) -> None:
     """A process that holds the output open is waited for a moment and then killed, log sealed."""
     run = runs.make()
     late = "(sleep 30; echo late) & echo soon"

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.faults.chance import chance
+from tests.faults.judge import perhaps_judging
 from tests.faults.storm import Plan, storm
 from tests.support.served import serving
+from tests.support.waiting import wait_until
 
 LONG = 20
 
 
 async def blown(plan: Plan, folder: Path, *options: str) -> None:
-    """Blows one storm over a gateway of its own and judges it."""
+    """Blows one storm over a gateway of its own, judges it, and looks whether anybody is left."""
     effects = folder / "effects"
     effects.mkdir()
-    with serving(folder / "data", *options) as gateway:
-        ledger = await storm(gateway, plan, effects)
+    with perhaps_judging(f"storm-{plan.seed}") as judge:
+        with ExitStack() as stack:
+            with judge.inside() if judge else nullcontext():
+                gateway = stack.enter_context(
+                    serving(folder / "data", *options, NARTHEX_RUNNER_GRACE_SECONDS="0.5")
+                )
+            ledger = await storm(gateway, plan, effects)
+        if judge:
+            try:
+                await wait_until(lambda: not judge.populated, "nobody to be left")
+            except AssertionError:
+                ledger.violate("I6", "ended runs", f"processes {judge.members()} are left")
     ledger.check()
 
 
