@@ -103,13 +103,21 @@ async def _stores(config: Config, places: Places) -> AsyncIterator[_Stores]:
             LogStore(link, hot_bytes=config.retention.hot_bytes),
             DeliveryStore(link),
             spool,
-            Objects(places.objects, ObjectLimits(max_bytes=config.limits.upload_bytes)),
+            Objects(places.objects, _object_limits(config)),
             Accounts(places.accounts),
             Revocations(places.revoked),
         )
     finally:
         spool.close()
         await link.close()
+
+
+def _object_limits(config: Config) -> ObjectLimits:
+    return ObjectLimits(
+        max_bytes=config.limits.upload_bytes,
+        quota_bytes=config.objects.quota_bytes,
+        max_parts=config.objects.parts,
+    )
 
 
 def _assembled(
@@ -125,7 +133,7 @@ def _assembled(
     identify = Identify(tokens, stores.accounts, stores.revocations, clock.now_ms)
     engines = {name: engine.capabilities for name, engine in load_engines(config).items()}
     data = ObjectService(
-        stores.objects, stores.tasks, stores.spool, answer_bytes=config.limits.upload_bytes
+        stores.objects, stores.tasks, stores.spool, answer_bytes=config.objects.answer_bytes
     )
     tasks = Tasks(config, engines, stores.tasks, stores.spool, bell, data, unfinished)
     logs = Logs(config.limits, stores.tasks, stores.logs, stores.spool, feed)
