@@ -1,0 +1,117 @@
+"""The task commands against a gateway that serves."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.cli.command import NARTHEX, clean_environment, narthex
+from tests.gateway.cli.terminal import on_terminal
+from tests.support.served import Served, serving
+from tests.support.waiting import wait_until_sync
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway of this module."""
+    with serving(tmp_path_factory.mktemp("served") / "data") as gateway:
+        yield gateway
+
+
+def submitted(served: Served, code: str) -> str:
+    """The execID of code that was submitted."""
+    return narthex("submit", code, "--data-dir", served.data).stdout.split()[1]
+
+
+def status_of(served: Served, task: str) -> dict[str, object]:
+    """What ``status --json`` says."""
+    found = json.loads(narthex("status", task, "--json", "--data-dir", served.data).stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_from_submit_to_kill(served: Served) -> None:
+    """A task is submitted, seen, read and killed by its number or its execID."""
+    number, exec_id = narthex(
+        "submit", "echo here; sleep 300", "--data-dir", served.data
+    ).stdout.split()
+    wait_until_sync(lambda: status_of(served, number)["status"] == "Running", "it to run")
+    assert narthex("status", exec_id, "--data-dir", served.data).stdout.startswith("Running")
+    wait_until_sync(
+        lambda: narthex("logs", number, "--data-dir", served.data).stdout == "here\n", "its line"
+    )
+    rows = narthex("ps", "--data-dir", served.data).stdout.splitlines()
+    assert rows[0].split()[:2] == ["TASK", "STATUS"]
+    assert any(row.split()[0] == number and exec_id in row for row in rows[1:])
+    assert narthex("kill", number, "--data-dir", served.data).stdout.strip() == exec_id
+    wait_until_sync(lambda: status_of(served, number)["status"] == "Cancelled", "its end")
+    listed = narthex("ps", "--all", "--json", "--data-dir", served.data).stdout.splitlines()
+    assert exec_id in [json.loads(row)["exec_id"] for row in listed]
+    assert exec_id not in narthex("ps", "--data-dir", served.data).stdout
+
+
+def test_by_address_and_token(served: Served) -> None:
+    """A gateway is named by options or by the environment."""
+    named = narthex("ps", "--server", served.url, "--token", served.token)
+    told = narthex("ps", NARTHEX_SERVER=served.url, NARTHEX_TOKEN=served.token)
+    assert named.stdout.splitlines()[0] == told.stdout.splitlines()[0]
+    bad = narthex("ps", "--server", served.url, "--token", "nonsense", code=1)
+    assert bad.stderr.count("\n") == 1
+
+
+def test_run_on_a_server(served: Served) -> None:
+    """A run on a named gateway has its streams and its exit code, and stays there."""
+    done = narthex("run", "echo out; exit 3", "--data-dir", served.data, code=3)
+    assert done.stdout == "out\n"
+    assert "Failed" in narthex("ps", "--all", "--data-dir", served.data).stdout
+
+
+def test_log_from_a_line(served: Served) -> None:
+    """The log is printed from any line, with and without following."""
+    task = submitted(served, "seq 1 30")
+    expected = "".join(f"{i}\n" for i in range(28, 31))
+    for words in (["-f"], []):
+        done = narthex("logs", *words, "--from-line", "28", task, "--data-dir", served.data)
+        assert done.stdout == expected
+
+
+def test_unknown_tasks(served: Served) -> None:
+    """A task that is not there is one line and exit code 1, for every command."""
+    for command in ("status", "logs", "kill"):
+        done = narthex(command, "999999", "--data-dir", served.data, code=1)
+        assert done.stderr.startswith("narthex: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_on_a_server(served: Served) -> None:
+    """Ctrl-C kills the run on a named gateway, and nothing else."""
+    with on_terminal("run", "echo begun; sleep 300", "--data-dir", served.data) as seat:
+        seat.see(b"begun")
+        seat.press(b"\x03")
+        assert seat.leave() == 130
+    newest = narthex("ps", "--all", "--limit", "1", "--json", "--data-dir", served.data).stdout
+    assert json.loads(newest)["status"] == "Cancelled"
+
+
+def test_following_through_a_dead_gateway(tmp_path: Path) -> None:
+    """``logs -f`` goes on when the gateway process is killed: no line is lost or repeated."""
+    count = 800
+    with serving(tmp_path / "data") as served:
+        task = submitted(served, f"for i in $(seq 1 {count}); do echo $i; sleep 0.005; done")
+        with subprocess.Popen(
+            [*NARTHEX, "logs", "-f", task, "--data-dir", str(served.data)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+        ) as process:
+            assert process.stdout
+            lines = [process.stdout.readline()]
+            for pid in served.parts("gateway.app"):
+                os.kill(pid, signal.SIGKILL)
+            lines += process.stdout.readlines()
+            assert process.wait(60) == 0
+    assert lines == [f"{i}\n" for i in range(1, count + 1)]
