@@ -22,10 +22,11 @@ from gateway.stores.objects import Objects
 from gateway.stores.spec import TaskSpec
 from protocol.errors import GatewayError
 
-__all__ = ["Launcher"]
+__all__ = ["PREPARE_SECONDS", "Launcher"]
 
 _WORK = "work"
-_PREPARE_SECONDS = 20.0
+PREPARE_SECONDS = 20.0
+"""How long an engine may take to say what to start."""
 _ORDER_SECONDS = 300.0
 
 
@@ -39,7 +40,7 @@ class Launcher:
         objects: Objects,
         settings: Runner,
         bell: Path,
-        prepare_seconds: float = _PREPARE_SECONDS,
+        prepare_seconds: float = PREPARE_SECONDS,
     ) -> None:
         self._engines = engines
         self._zygote = zygote

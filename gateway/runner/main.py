@@ -11,13 +11,14 @@ import asyncio
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from engines.launcher import Zygote
 
+from engines.contract import Engine
 from gateway.config import Config, ConfigError, load
 from gateway.journal import journal, set_up
 from gateway.places import PlaceError, Places
@@ -25,7 +26,7 @@ from gateway.plugins import load_engines
 from gateway.runner.admit import Admission
 from gateway.runner.bell import KILL, QUEUE, Doorbell
 from gateway.runner.kill import Killer
-from gateway.runner.launch import Launcher
+from gateway.runner.launch import PREPARE_SECONDS, Launcher
 from gateway.runner.node import Node
 from gateway.runner.recover import Recovery
 from gateway.runner.retention import Retention
@@ -41,7 +42,7 @@ from gateway.stores.spool import NodeLock, Spool
 from gateway.stores.tasks import TaskStore
 from protocol.errors import GatewayError, Kind
 
-__all__ = ["House", "main", "serve"]
+__all__ = ["House", "composed", "main", "serve"]
 
 _TICK_SECONDS = 0.5
 _LOCK_SECONDS = 10.0
@@ -112,7 +113,12 @@ class House:
 
 
 @asynccontextmanager
-async def composed(config: Config, places: Places) -> AsyncIterator[House]:
+async def composed(
+    config: Config,
+    places: Places,
+    engines: Mapping[str, Engine],
+    prepare_seconds: float = PREPARE_SECONDS,
+) -> AsyncIterator[House]:
     """A runner with all it needs, listening at its doorbell. Closes everything at the end."""
     async with AsyncExitStack() as stack:
         spool = Spool(places.spool)
@@ -140,7 +146,7 @@ async def composed(config: Config, places: Places) -> AsyncIterator[House]:
         await zygote.start()
         stack.push_async_callback(zygote.close)
         launcher = Launcher(
-            load_engines(config), zygote, node.objects, config.runner, places.runner_socket
+            engines, zygote, node.objects, config.runner, places.runner_socket, prepare_seconds
         )
         house = House(node, launcher)
         await stack.enter_async_context(Doorbell(places.runner_socket, house.heard))
@@ -153,7 +159,7 @@ async def serve(config: Config, places: Places) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with composed(config, places) as house:
+    async with composed(config, places, load_engines(config)) as house:
         await house.run(stopping)
 
 
