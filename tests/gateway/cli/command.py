@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 __all__ = ["NARTHEX", "clean_environment", "narthex"]
@@ -17,9 +18,12 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def narthex(
-    *words: str | Path, stdin: str = "", code: int | None = 0, **environment: str
+    *words: str | Path,
+    stdin: str = "",
+    code: int | None = 0,
+    more: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end and insists on its exit code."""
+    """Runs a command to its end, with ``more`` environment, and insists on its exit code."""
     done = subprocess.run(
         [*NARTHEX, *map(str, words)],
         input=stdin,
@@ -27,7 +31,7 @@ def narthex(
         text=True,
         timeout=60,
         check=False,
-        env=clean_environment(**environment),
+        env=clean_environment(**(more or {})),
     )
     assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
     return done

@@ -58,7 +58,7 @@ def test_version() -> None:
 )
 def test_misuse(words: list[str], tmp_path: Path) -> None:
     """A command line that makes no sense ends with 2 and one line."""
-    done = narthex(*words, code=2, XDG_DATA_HOME=str(tmp_path))
+    done = narthex(*words, code=2, more={"XDG_DATA_HOME": str(tmp_path)})
     assert done.stderr.startswith("narthex: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
@@ -77,7 +77,7 @@ def test_misuse(words: list[str], tmp_path: Path) -> None:
 )
 def test_failures(words: list[str], said: str, tmp_path: Path) -> None:
     """What cannot be done ends with 1 and one line that says why."""
-    done = narthex(*words, code=None, XDG_DATA_HOME=str(tmp_path))
+    done = narthex(*words, code=None, more={"XDG_DATA_HOME": str(tmp_path)})
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert done.stderr.count("\n") == 1

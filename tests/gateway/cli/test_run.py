@@ -41,7 +41,7 @@ def alive(mark: str) -> list[str]:
 
 def test_streams_and_exit_code(temporary: dict[str, str]) -> None:
     """Each stream goes where it came from, and the exit code is the run's."""
-    done = narthex("run", "echo one; echo two >&2; exit 7", code=7, **temporary)
+    done = narthex("run", "echo one; echo two >&2; exit 7", code=7, more=temporary)
     assert (done.stdout, done.stderr) == ("one\n", "two\n")
 
 
@@ -49,12 +49,12 @@ def test_a_signal(temporary: dict[str, str], tmp_path: Path) -> None:
     """A run that a signal ended exits as a shell says it; the code may come from a file."""
     script = tmp_path / "script.sh"
     script.write_text("echo before; kill -9 $$\n")
-    assert narthex("run", "--file", script, stdin="", code=137, **temporary).stdout == "before\n"
+    assert narthex("run", "--file", script, code=137, more=temporary).stdout == "before\n"
 
 
 def test_json(temporary: dict[str, str]) -> None:
     """For programs everything is one JSON object a line, the end last."""
-    done = narthex("run", "--json", "echo one; echo two", **temporary)
+    done = narthex("run", "--json", "echo one; echo two", more=temporary)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert records[0].keys() == {"execID", "taskID"}
     assert [(r["n"], r["text"]) for r in records if "n" in r] == [(1, "one"), (2, "two")]
@@ -75,7 +75,7 @@ def test_exact_bytes(temporary: dict[str, str]) -> None:
 
 def test_a_refused_engine(temporary: dict[str, str]) -> None:
     """An engine that is not there is one line and exit code 1."""
-    done = narthex("run", "--engine", "nonsense", "x", code=1, **temporary)
+    done = narthex("run", "--engine", "nonsense", "x", code=1, more=temporary)
     assert done.stderr.startswith("narthex: ")
     assert done.stderr.count("\n") == 1
 

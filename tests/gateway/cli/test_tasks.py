@@ -57,7 +57,7 @@ def test_from_submit_to_kill(served: Served) -> None:
 def test_by_address_and_token(served: Served) -> None:
     """A gateway is named by options or by the environment."""
     named = narthex("ps", "--server", served.url, "--token", served.token)
-    told = narthex("ps", NARTHEX_SERVER=served.url, NARTHEX_TOKEN=served.token)
+    told = narthex("ps", more={"NARTHEX_SERVER": served.url, "NARTHEX_TOKEN": served.token})
     assert named.stdout.splitlines()[0] == told.stdout.splitlines()[0]
     bad = narthex("ps", "--server", served.url, "--token", "nonsense", code=1)
     assert bad.stderr.count("\n") == 1
