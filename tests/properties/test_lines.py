@@ -22,11 +22,11 @@ class Piece(NamedTuple):
     """A line or a part of one, as a reader would see it."""
 
     number: int
-    part: int
-    more: bool
     stream: int
     time_ms: int
     data: bytes
+    part: int = 0
+    more: bool = False
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -74,14 +74,14 @@ def pieces(blocks: Sequence[Block]) -> list[Piece]:
         if block.part:
             mark = block.marks[0]
             seen.append(
-                Piece(block.first, block.part, block.more, mark.stream, mark.time_ms, block.data)
+                Piece(block.first, mark.stream, mark.time_ms, block.data, block.part, block.more)
             )
             continue
         texts = block.data.split(b"\n")
         assert sum(mark.size for mark in block.marks) == len(texts) == block.last - block.first + 1
         marks = [mark for mark in block.marks for _ in range(mark.size)]
         for number, (text, mark) in enumerate(zip(texts, marks, strict=True), block.first):
-            seen.append(Piece(number, 0, False, mark.stream, mark.time_ms, text))
+            seen.append(Piece(number, mark.stream, mark.time_ms, text))
     return seen
 
 
@@ -98,6 +98,7 @@ class Model:
         self.queue: list[tuple[int, int, bytes]] = []
 
     def record(self, kind: int, time_ms: int, data: bytes) -> None:
+        """Takes one record."""
         if kind == GAP:
             self.end()
             text = b"[7 bytes of output with 1 line ends were not kept here]"
@@ -106,6 +107,7 @@ class Model:
         self.enter(kind, time_ms, data)
 
     def enter(self, kind: int, time_ms: int, data: bytes) -> None:
+        """Takes the bytes of a stream, or has them wait."""
         since = [time for _, time, text in self.queue if b"\n" in text]
         if self.long and since and time_ms - since[0] >= WAITING_MS:
             self.close()
@@ -118,6 +120,7 @@ class Model:
             self.byte(kind, time_ms, data[place : place + 1])
 
     def byte(self, kind: int, time_ms: int, byte: bytes) -> None:
+        """Takes one byte of a stream that need not wait."""
         if byte == b"\n":
             if self.long:
                 self.time[kind] = time_ms
@@ -136,15 +139,18 @@ class Model:
             self.open[kind] = self.open[kind][PART:]
 
     def whole(self, kind: int, time_ms: int, data: bytes) -> None:
-        self.out.append(Piece(self.line, 0, False, kind, time_ms, data))
+        """Gives out a whole line."""
+        self.out.append(Piece(self.line, kind, time_ms, data))
         self.line += 1
 
     def emit(self, data: bytes, *, more: bool) -> None:
+        """Gives out a part of the long line."""
         self.part += 1
         when = self.time[self.long]
-        self.out.append(Piece(self.line - 1, self.part, more, self.long, when, data))
+        self.out.append(Piece(self.line - 1, self.long, when, data, self.part, more))
 
     def close(self) -> None:
+        """Ends the long line and lets in what waits."""
         self.emit(self.open[self.long], more=False)
         self.open[self.long] = b""
         self.long = 0
@@ -153,6 +159,7 @@ class Model:
             self.enter(*entry)
 
     def end(self) -> None:
+        """Ends all open lines."""
         while self.long:
             self.close()
         for kind in (OUT, ERR):
