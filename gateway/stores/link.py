@@ -20,9 +20,15 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -33,10 +39,21 @@ __all__ = ["Bells", "Link", "Value", "script_text", "unavailable"]
 
 Value = str | bytes | int | float
 
+# redis-py has types for some of what Redis says, and takes the word that says it out of the text.
+_TRANSIENT_TYPES = (
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
 _TRANSIENT = re.compile(
     r"MISCONF|OOM|READONLY|LOADING|BUSY|NOAUTH|WRONGPASS|NOPERM|CLUSTERDOWN|MASTERDOWN|TRYAGAIN"
-    r"|NOREPLICAS|UNKILLABLE|WRONGTYPE|max number of clients"
+    r"|NOREPLICAS|UNKILLABLE|WRONGTYPE|EXECABORT|max number of clients"
 )
+_RUN_ID = re.compile(rb"^run_id:(\w+)", re.MULTILINE)
 _RETRY_SECONDS = 1.0
 _PATIENCE = 3
 _PING_SECONDS = 5.0
@@ -55,7 +72,7 @@ def unavailable(cause: BaseException | None = None) -> GatewayError:
 
 
 def _transient(error: ResponseError) -> bool:
-    return isinstance(error, BusyLoadingError) or _TRANSIENT.search(str(error)) is not None
+    return isinstance(error, _TRANSIENT_TYPES) or _TRANSIENT.search(str(error)) is not None
 
 
 def wrong_type(error: BaseException | None) -> bool:
@@ -137,6 +154,8 @@ class Link:
                 protocol=2,
             )
         )
+        # Replies are read by the store that asked for them, and by nobody before it.
+        self._client.response_callbacks.clear()
         self._listener = aioredis.Redis.from_url(
             url,
             socket_timeout=None,
@@ -165,9 +184,11 @@ class Link:
 
     async def server_run(self) -> str:
         """A name that differs for every start of the server."""
-        async with self._guarded():
-            found = await self._client.info("server")
-        return str(found["run_id"])
+        reply = await self.call("INFO", "server")
+        found = _RUN_ID.search(reply) if isinstance(reply, bytes) else None
+        if found is None:
+            raise unavailable()
+        return found[1].decode()
 
     async def check(self, process: str) -> None:
         """Proves by a real write that the store takes writes; raises UNAVAILABLE if not."""

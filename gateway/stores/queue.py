@@ -90,8 +90,7 @@ class TaskQueue:
     async def running(self, owner: str) -> frozenset[TaskId]:
         """The tasks of an owner that were taken and are not final."""
         reply = await self._link.call("SMEMBERS", keys.RUNNING.key(owner))
-        members = reply if isinstance(reply, set | list) else ()
-        return frozenset(TaskId(text(item)) for item in members)
+        return frozenset(TaskId(text(item)) for item in items(reply))
 
     async def counts(self, owner: str) -> Counts:
         """How full the queue is."""

@@ -42,6 +42,8 @@ T = TypeVar("T")
 _READERS = 4
 _WRITERS = 4
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SPARE_SHARE = 0.05
+_SPARE_BYTES = 256 << 20
 
 
 def day_of(run_id: str) -> str:
@@ -119,7 +121,7 @@ class Spool:
 
         Answers the accepted spec: this one or, if its request id was accepted before with the same
         body, the one of then. Raises CONFLICT for another body, TaskGone if the earlier task is
-        no longer kept, UNAVAILABLE if the disk refuses.
+        no longer kept, UNAVAILABLE if the disk refuses or is nearly full.
         """
         return await self._write(lambda: self._accept(spec))
 
@@ -243,6 +245,7 @@ class Spool:
         return None
 
     def _accept(self, spec: TaskSpec) -> TaskSpec:
+        self._refuse_near_full()
         claim = self._claim(spec.owner, spec.request_id) if spec.request_id else None
         data = encode_spec(spec)
         # Free again, if it was swept or given back between losing it and reading it.
@@ -255,6 +258,13 @@ class Spool:
             else:
                 return spec
         raise GatewayError(Kind.CONFLICT, "the request id is contended", retry_after=1.0)
+
+    def _refuse_near_full(self) -> None:
+        """Leaves the last of the disk to what was accepted: its endings must be recorded."""
+        disk = os.statvfs(self._live)
+        free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        if free < min(size * _SPARE_SHARE, _SPARE_BYTES):
+            raise OSError(errno.ENOSPC, "nearly full")
 
     def _repeated(self, spec: TaskSpec, earlier: TaskSpec) -> TaskSpec:
         if earlier.body_hash != spec.body_hash:

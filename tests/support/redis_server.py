@@ -67,8 +67,7 @@ async def leaks(link: Link) -> list[str]:
     for item in items(await link.call("KEYS", "*")):
         key = text(item)
         family = keys.family(key)
-        if family is None:
-            found.append(key)
-        elif not family.lifeless and integer(await link.call("PTTL", key)) == -1:
+        mortal = family is not None and integer(await link.call("PTTL", key)) != -1
+        if family is None or not (mortal or family.lifeless):
             found.append(key)
     return found

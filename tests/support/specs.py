@@ -23,7 +23,7 @@ def task_id_at(time_ms: int = NOW_MS) -> TaskId:
     return TaskId(str(uuid.UUID(int=time_ms << 80 | 7 << 76 | 2 << 62 | random)))
 
 
-def make_spec(
+def make_spec(  # noqa: PLR0913  # a test names the few that it is about
     owner: str = "ann",
     number: int = 0,
     *,

@@ -14,7 +14,9 @@ _LONGEST = 0.05
 
 
 async def wait_until(
-    condition: Callable[[], object | Awaitable[object]], description: str, timeout: float = 10.0
+    condition: Callable[[], object | Awaitable[object]],
+    description: str,
+    timeout: float = 10.0,  # noqa: ASYNC109  # it ends in a failure that says what was awaited
 ) -> None:
     """Waits until the condition, which may be async, is true; fails with the description."""
     deadline = time.monotonic() + timeout

@@ -84,8 +84,8 @@ if added then
   redis.call('HSET', mark, 'last', string.format('%.0f', last), 'part', part,
     'more', more and 1 or 0, 'bytes', bytes)
   -- A life is written again only when half of it is over: an append is usually one small entry.
-  if redis.call('PTTL', log) < life / 2 then
-    for _, key in ipairs({log, mark, sizes}) do
+  for _, key in ipairs({log, mark, sizes}) do
+    if redis.call('PTTL', key) < life / 2 then
       redis.call('PEXPIRE', key, life)
     end
   end

@@ -337,7 +337,7 @@ async def test_lists_are_newest_first_and_filtered(tasks: TaskStore) -> None:
     assert await tasks.list("nobody") == []
 
 
-async def test_long_lists_are_read_in_steps(tasks: TaskStore, link: Link) -> None:
+async def test_long_lists_are_read_in_steps(tasks: TaskStore) -> None:
     """A filter that fits little still finds all of it, over many bounded steps."""
     wanted = []
     for n in range(1, 1101):
