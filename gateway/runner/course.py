@@ -22,7 +22,7 @@ from gateway.runner.mirror import Mirror
 from gateway.runner.node import Node
 from gateway.runner.patience import Patience
 from gateway.runner.roster import Live
-from gateway.runner.verdict import judge
+from gateway.runner.verdict import is_forgotten, judge
 from gateway.stores.spec import decode_spec
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import Outcome, Task, TaskState
@@ -79,22 +79,22 @@ class Course:
                 case _:
                     await self._tell(_STATES[state])
                     await self._mirror_some()
-        if not self._abandoned:
+        if self._abandoned or is_forgotten(live.run):
+            await self._forget()
+        else:
             await self._finish()
-        await self._node.spool.finish(self._spec.task_id)
-        if self._abandoned:
-            await self._node.spool.remove(self._spec.task_id)
 
     def hear(self, error: GatewayError) -> None:
         """Draws the conclusion from a refusal, for the next time that it goes on.
 
-        A task that was buried while it was live ends, and nothing of it is kept. One that the
-        index does not know is put back into it.
+        A task that was buried or deleted while it was live ends, and nothing of it is kept. One
+        that the index merely does not know is put back into it.
         """
-        if error.kind is Kind.GONE and not self._abandoned:
+        run = self._live.run
+        if error.kind is Kind.GONE or (error.kind is Kind.NOT_FOUND and is_forgotten(run)):
             self._abandoned = True
-            self._live.run.wish_kill(0)
-            self._live.run.ring()
+            if run.wish_kill(0):
+                run.ring()
         elif error.kind is Kind.NOT_FOUND:
             self._unknown = True
 
@@ -200,6 +200,16 @@ class Course:
             await self._advance(TaskState.KILLED, end.ended_ms, verdict.outcome)
         await node.queue.release(spec.task_id, spec.owner, epoch=node.epoch)
         await node.logs.expire(spec.task_id, node.config.retention.hot_seconds)
+        await node.spool.finish(spec.task_id)
+
+    async def _forget(self) -> None:
+        """The end of a run of which nothing is kept."""
+        node, task_id = self._node, self._spec.task_id
+        if not self._abandoned:
+            await node.tasks.bury(task_id, now_ms(), forget=True, epoch=node.epoch)
+        await node.logs.drop(task_id)
+        await node.spool.finish(task_id)
+        await node.spool.remove(task_id)
 
 
 def _end_unstarted(run: RunDir, end: Exit) -> None:

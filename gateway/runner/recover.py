@@ -20,7 +20,7 @@ from gateway.journal import journal
 from gateway.runner.kill import Killer
 from gateway.runner.node import Node
 from gateway.runner.roster import Live
-from gateway.runner.verdict import Verdict, judge
+from gateway.runner.verdict import Verdict, is_forgotten, judge
 from gateway.stores.errors import TaskGone
 from gateway.stores.spec import TaskSpec, decode_spec
 from protocol.errors import GatewayError, Kind
@@ -148,6 +148,10 @@ class Recovery:
         """Brings the index and the queue in line with one live run, and takes it in if need be."""
         node, spec = self._node, found.spec
         attended = spec.task_id in node.roster
+        if is_forgotten(found.run):
+            if not attended:
+                self._begin(Live(spec.task_id, spec.owner, found.run))
+            return
         waits = found.state is RunState.ACCEPTED and not attended
         state = _STATES.get(found.state, TaskState.STARTING)
         try:
@@ -204,7 +208,7 @@ class Recovery:
             except (OSError, GatewayError) as error:
                 _journal.warning("run directory not readable", run=run_id, error=str(error))
                 continue
-            if end is not None:
+            if end is not None and not is_forgotten(run):
                 verdict = judge(end, wished=run.kill_wish() is not None)
                 started_ms = started.started_ms if started else 0
                 ended.append(_Ended(spec, verdict, end.ended_ms, started_ms, last))

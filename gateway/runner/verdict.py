@@ -1,17 +1,22 @@
 """What the end of a run means: the exit record of a run directory as state and outcome of its task.
 
-Pure, and the only place where it is decided, so that the runner that saw the end and one that
-rebuilds the index years later say the same.
+The only place where it is decided, so that the runner that saw the end and one that rebuilds the
+index years later say the same.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from engines.facts import Exit, ExitKind
+from engines.rundir import RunDir
 from protocol.tasks import Outcome, Reason, TaskState
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["FORGET", "Verdict", "is_forgotten", "judge"]
+
+FORGET = "forget"
+"""The file of a run directory that says that its task was deleted and must not come back."""
 
 
 class Verdict(NamedTuple):
@@ -38,6 +43,11 @@ _STATES = {
     ExitKind.TIME_LIMIT: TaskState.TIMED_OUT,
     ExitKind.LOST: TaskState.LOST,
 }
+
+
+def is_forgotten(run: RunDir) -> bool:
+    """Whether the task was deleted, so that nothing of the run is to be kept or shown."""
+    return Path(run.file(FORGET)).exists()
 
 
 def judge(end: Exit, *, wished: bool) -> Verdict:
