@@ -47,7 +47,7 @@ def message_of(frame: Frame) -> Fields:
 
 def method_of(message: Fields) -> str:
     """The method of a message, which must be there."""
-    if "method" not in message.values:
+    if message.values.get("method") is None:
         raise invalid("method", "is missing")
     return message.text("method", longest=_LONGEST_METHOD)
 

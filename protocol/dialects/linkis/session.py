@@ -104,13 +104,15 @@ class LinkisSession:
         try:
             message = message_of(frame)
             method = method_of(message)
-            call = call_of(message, self._router, now_ms) if method else None
+            if not method:
+                return []
+            call = call_of(message, self._router, now_ms)
         except GatewayError as error:
             return [self._refused(error, method, "/", Unknown())]
         try:
-            return self._ask(call) if call else []
+            return self._ask(call)
         except GatewayError as error:
-            return [self._denied(call, error)] if call else []
+            return [self._denied(call, error)]
 
     def answered(self, key: int, result: object, now_ms: int) -> Sequence[Step]:
         """Sends the reply, and begins to follow where that was asked for."""
@@ -248,9 +250,9 @@ class LinkisSession:
                 return [pushes.progress(task)]
             case QueueMoved(task, ahead):
                 return [pushes.waiting(task, ahead)]
-            case Ended(task):
+            case _:
                 del self._book.pushing[key]
-                return pushes.end(task)
+                return pushes.end(event.task)
 
     def _read_on(self, key: int, reading: _Reading, event: Event) -> list[Message]:
         match event:

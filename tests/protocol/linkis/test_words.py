@@ -133,6 +133,13 @@ def test_languages(run_type: str, core: str) -> None:
     assert language(run_type) == core
 
 
+def test_sockets() -> None:
+    """A websocket is opened where the old client, the sibling page and the short path say."""
+    sockets = dialect().sockets
+    for path in ("/ws", "/ws/api/entrance/connect", "/api/rest_j/entrance/connect"):
+        assert path in sockets
+
+
 def test_moments() -> None:
     """Milliseconds are milliseconds."""
     assert time_text(1_700_000_000_007) == "2023-11-14 22:13:20.007"
