@@ -9,7 +9,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.served import Served
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_until_sync
 
 __all__ = ["Caller", "executing", "frame", "opened", "shell", "told"]
 
@@ -59,7 +59,7 @@ class Caller:
 
     def finished(self, exec_id: str, seconds: float = 30) -> str:
         """The final status word of a task, waited for."""
-        wait_until(lambda: self.status(exec_id) in FINAL, "the task to end", timeout=seconds)
+        wait_until_sync(lambda: self.status(exec_id) in FINAL, "the task to end", timeout=seconds)
         return self.status(exec_id)
 
     def lines(self, exec_id: str, size: int = 5000, first: int = 1) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.journeys.entrance import shell
 from tests.support.served import Served
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_until_sync
 
 
 def curl(gateway: Served, *words: str) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def test_the_five_verbs(served: Served, prefix: str, kill: str) -> None:
         assert status["execID"] == exec_id
         return bool(status["status"] == "Running")
 
-    wait_until(running, "the script to run")
+    wait_until_sync(running, "the script to run")
     page = curl(served, f"{base}/{exec_id}/log?format=lines&fromLine=2&size=1&wait=10")["data"]
     assert [(line["n"], line["text"]) for line in page["lines"]] == [(2, "two")]
     assert (page["fromLine"], page["eof"]) == (3, False)
@@ -68,4 +68,4 @@ def test_the_five_verbs(served: Served, prefix: str, kill: str) -> None:
     def cancelled() -> bool:
         return bool(curl(served, f"{base}/{exec_id}/status")["data"]["status"] == "Cancelled")
 
-    wait_until(cancelled, "the kill to be true")
+    wait_until_sync(cancelled, "the kill to be true")

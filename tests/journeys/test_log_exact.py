@@ -39,7 +39,7 @@ def check(lines: list[tuple[int, str, str]]) -> None:
 @pytest.fixture(scope="module")
 def long_run(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Path, str]]:
+) -> tuple[Path, str]:
     """A data folder whose gateway was restarted after the long script had ended."""
     data = tmp_path_factory.mktemp("long") / "data"
     with serving(data) as gateway:
@@ -48,7 +48,7 @@ def long_run(
         live = caller.lines(exec_id)
         check([(line["n"], line["s"], line["text"]) for line in live])
         assert caller.finished(exec_id) == "Succeed"
-    yield data, exec_id
+    return data, exec_id
 
 
 @pytest.fixture(scope="module")

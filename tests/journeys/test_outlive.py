@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.entrance import Caller
 from tests.support.served import Served
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_until_sync
 
 SLOW = "for i in $(seq 1 60); do echo line $i; sleep 0.05; done"
 
@@ -35,7 +35,7 @@ def test_kill_of_what_ignores_it(served: Served) -> None:
     caller = Caller(served)
     mark = f"NARTHEX_TEST_MARK={time.time_ns()}"
     exec_id = caller.execute(f"export {mark}; trap '' TERM; echo ready; sleep 1000 & wait")
-    wait_until(lambda: members(mark), "the children to be there")
+    wait_until_sync(lambda: members(mark), "the children to be there")
     caller.call("POST", f"{exec_id}/kill")
     assert caller.finished(exec_id, seconds=12) == "Cancelled"
     assert members(mark) == []
@@ -46,7 +46,7 @@ def test_the_run_outlives_a_part(own: Served, victim: str) -> None:
     """After SIGKILL of a worker or the runner the script runs on and its log is complete."""
     caller = Caller(own)
     exec_id = caller.execute(SLOW)
-    wait_until(lambda: caller.status(exec_id) == "Running", "the script to run")
+    wait_until_sync(lambda: caller.status(exec_id) == "Running", "the script to run")
     before = own.parts(victim)
     assert len(before) == 1
     os.kill(before[0], signal.SIGKILL)
@@ -55,9 +55,9 @@ def test_the_run_outlives_a_part(own: Served, victim: str) -> None:
         now = own.parts(victim)
         return bool(now) and now != before
 
-    wait_until(replaced, "the part to be replaced")
+    wait_until_sync(replaced, "the part to be replaced")
     own_caller = Caller(own)
-    wait_until(lambda: answers(own_caller, exec_id), "the gateway to answer again")
+    wait_until_sync(lambda: answers(own_caller, exec_id), "the gateway to answer again")
     lines = own_caller.lines(exec_id)
     assert [line["text"] for line in lines] == [f"line {i}" for i in range(1, 61)]
     assert own_caller.finished(exec_id) == "Succeed"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_until_sync
 
 __all__ = ["NARTHEX", "Served", "serving"]
 
@@ -102,7 +102,7 @@ def serving(data: Path, *options: str, **environment: str) -> Iterator[Served]:
 def endpoint(data: Path) -> dict[str, object]:
     """What the running gateway of a data folder says of itself."""
     path = data / "endpoint.json"
-    wait_until(path.exists, "the gateway to say where it is")
+    wait_until_sync(path.exists, "the gateway to say where it is")
     value = json.loads(path.read_text())
     assert isinstance(value, dict)
     return value
