@@ -19,6 +19,7 @@ from protocol.routing import Router
 
 __all__ = ["LinkisDialect"]
 
+_SETTINGS = frozenset({"instance", "mount"})
 _DEFAULT_INSTANCE = "127.0.0.1:9001"
 
 
@@ -27,12 +28,15 @@ class LinkisDialect:
 
     Args:
         settings: the dialect's table of the configuration. ``instance`` is the ``host:port`` that
-            becomes part of execIDs; GatewayError of kind INVALID if it cannot be that.
+            becomes part of execIDs; ``mount`` is nothing to it. GatewayError of kind INVALID for a
+            setting that it has not, or that cannot be.
     """
 
     name = "linkis"
 
     def __init__(self, settings: Mapping[str, object]) -> None:
+        for name in sorted(settings.keys() - _SETTINGS):
+            raise GatewayError(Kind.INVALID, f"{name} is not a setting of linkis", field=name)
         instance = settings.get("instance", _DEFAULT_INSTANCE)
         if not isinstance(instance, str) or not nameable(instance):
             raise GatewayError(

@@ -110,6 +110,13 @@ def test_an_instance_that_no_id_can_hold(instance: object) -> None:
         LinkisDialect({"instance": instance})
 
 
+def test_a_setting_that_is_none() -> None:
+    """A misspelt setting is refused by name; the mount is somebody else's."""
+    with pytest.raises(GatewayError, match="instanze is not a setting") as caught:
+        LinkisDialect({"instanze": "h:1", "mount": "/x"})
+    assert caught.value.field == "instanze"
+
+
 def test_the_default_instance() -> None:
     """Without a setting the ids name the default address."""
     assert LinkisDialect({}).session() is not dialect().session()
