@@ -39,6 +39,10 @@ _VERSION = re.compile(r"v=(\d+)\.(\d+)\.(\d+)")
 _LONGEST_SOCKET = 100
 _POLL_SECONDS = 0.01
 _PR_SET_PDEATHSIG = 1
+_LAST_WORDS = 1 << 14
+_DAMAGE = re.compile(
+    rb"(Bad file format|Unrecoverable error|Unexpected end of file) reading the append"
+)
 
 
 def find_server() -> tuple[Path, Version]:
@@ -130,17 +134,10 @@ class EmbeddedRedis:
         private_folder(self._socket.parent)
         try:
             async with asyncio.timeout(seconds):
-                lock = await self._lock()
-                try:
-                    self._check_version(version)
-                    hidden = self._socket.with_name(f"{self._socket.name}.new")
-                    self._clear(hidden)
-                    self._process = self._launch(path, hidden, lock)
-                finally:
-                    # From here on the server holds the lock, and nobody else.
-                    os.close(lock)
-                await self._loaded(hidden)
-                hidden.rename(self._socket)
+                while not await self._come_up(path, version):
+                    # All that is in it can be rebuilt from the spool, so it is put aside. Without
+                    # data there is none to be damaged, so that this happens once.
+                    self._set_aside()
         except TimeoutError as error:
             await self.stop()
             raise GatewayError(
@@ -175,6 +172,44 @@ class EmbeddedRedis:
         process.wait()
         self._process = None
         self._socket.unlink(missing_ok=True)
+
+    async def _come_up(self, path: Path, version: Version) -> bool:
+        """Starts the server and waits until it can be reached; False if its data is damaged."""
+        hidden = self._socket.with_name(f"{self._socket.name}.new")
+        lock = await self._lock()
+        try:
+            self._check_version(version)
+            self._clear(hidden)
+            self._process = self._launch(path, hidden, lock)
+        finally:
+            # From here on the server holds the lock, and nobody else.
+            os.close(lock)
+        if not await self._loaded(hidden):
+            if self._damaged() and self._data.exists():
+                return False
+            raise GatewayError(Kind.UNAVAILABLE, f"redis-server ended; see {self._log}")
+        hidden.rename(self._socket)
+        return True
+
+    def _damaged(self) -> bool:
+        """Whether the server said, in its last words, that it cannot read its data."""
+        with contextlib.suppress(OSError):
+            words = self._log.read_bytes()[-_LAST_WORDS:].rpartition(b"oO0OoO0OoO0Oo")[2]
+            return _DAMAGE.search(words) is not None
+        return False
+
+    def _set_aside(self) -> None:
+        aside = self._folder / "damaged"
+        shutil.rmtree(aside, ignore_errors=True)
+        self._data.rename(aside)
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "appendonlydir"
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "redis.log"
 
     async def _lock(self) -> int:
         path = self._folder / "lock"
@@ -215,7 +250,7 @@ class EmbeddedRedis:
             "maxmemory": str(self._max_bytes),
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
-            "logfile": str(self._folder / "redis.log"),
+            "logfile": str(self._log),
         }
         words = [word for name, value in settings.items() for word in (f"--{name}", value)]
         return subprocess.Popen(  # noqa: S603  # the program is the one we were told to use
@@ -229,8 +264,11 @@ class EmbeddedRedis:
             preexec_fn=_dies_with_parent(),  # noqa: PLW1509  # one system call, prepared before
         )
 
-    async def _loaded(self, hidden: Path) -> None:
-        """Waits until data is loaded, and takes back what an earlier runner vouched for."""
+    async def _loaded(self, hidden: Path) -> bool:
+        """Waits until data is loaded, and takes back what an earlier runner vouched for.
+
+        False if the server ended instead.
+        """
         client = aioredis.Redis(
             unix_socket_path=str(hidden),
             socket_timeout=1.0,
@@ -240,12 +278,10 @@ class EmbeddedRedis:
         try:
             while True:
                 if self._process is None or self._process.poll() is not None:
-                    raise GatewayError(
-                        Kind.UNAVAILABLE, f"redis-server ended; see {self._folder / 'redis.log'}"
-                    )
+                    return False
                 with contextlib.suppress(RedisError, OSError):
                     await client.delete(keys.READY.key())
-                    return
+                    return True
                 await asyncio.sleep(_POLL_SECONDS)
         finally:
             await client.aclose()

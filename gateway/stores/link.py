@@ -31,6 +31,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.stores import keys
 from protocol.errors import GatewayError, Kind
@@ -227,7 +228,10 @@ class Link:
             self._slow += 1
             raise unavailable(error) from error
         except (RedisError, OSError) as error:
-            self._slow = self._slow + 1 if "Timeout" in type(error).__name__ else 0
+            if isinstance(error, RedisTimeoutError):
+                self._slow += 1
+            elif isinstance(error, ResponseError):
+                self._slow = 0
             raise unavailable(error) from error
         else:
             self._slow = 0

@@ -107,6 +107,27 @@ async def test_a_socket_path_that_is_too_long_is_told(redis_folder: Path) -> Non
     assert caught.value.kind is Kind.UNSUPPORTED
 
 
+async def test_damaged_data_is_put_aside(redis_folder: Path) -> None:
+    """A server whose data cannot be read starts empty: the spool has all of it."""
+    server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
+    await server.start()
+    link = Link(server.url)
+    for number in range(100):
+        await link.call("SET", f"x{number}", "1")
+    await link.close()
+    await server.stop()
+    files = redis_folder / "data" / "appendonlydir"
+    increments = next(item for item in files.iterdir() if ".incr." in item.name)
+    data = increments.read_bytes()
+    increments.write_bytes(data[:500] + b"garbage" + data[507:])
+    await server.start()
+    link = Link(server.url)
+    assert await link.call("DBSIZE") == 0
+    await link.close()
+    await server.stop()
+    assert (redis_folder / "data" / "damaged" / increments.name).exists()
+
+
 _PARENT = """
 import asyncio, sys
 from pathlib import Path

@@ -9,11 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 from gateway.feed import Feed
 from gateway.stores import keys
+from gateway.stores import link as link_module
 from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.link import Link
 from gateway.stores.tasks import TaskStore
+from protocol.errors import GatewayError, Kind
 from protocol.tasks import TaskId, TaskState
 from tests.gateway.stores.conftest import EPOCH
 from tests.support.specs import NOW_MS, make_spec
@@ -78,6 +82,32 @@ async def test_no_wait_is_longer_than_a_lost_ring_may_cost(link: Link) -> None:
         await watcher.changed()
         async with asyncio.timeout(4):
             assert not await watcher.changed(60)
+
+
+async def test_a_silent_server_ends_the_subscription(
+    redis_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subscription that is not answered any more is given up, not believed for ever."""
+    monkeypatch.setattr(link_module, "_PING_SECONDS", 0.05)
+    server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
+    await server.start()
+    link = Link(server.url)
+    async with link.bells() as bells:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await bells.next()
+        await link.call("PUBLISH", keys.BELL, "x")
+        assert await bells.next() == "x"
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            async with asyncio.timeout(5):
+                with pytest.raises(GatewayError) as caught:
+                    await bells.next()
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+    assert caught.value.kind is Kind.UNAVAILABLE
+    await link.close()
+    await server.stop()
 
 
 async def test_it_comes_back_after_a_dead_server(redis_folder: Path) -> None:
