@@ -53,8 +53,8 @@ async def test_twenty_tasks_on_one_socket(served: Served) -> None:
                 final[exec_id] = data["status"]
     assert set(final.values()) == {"Succeed"}
     for exec_id, tag in tags.items():
-        number = tag.removeprefix("tag")
+        mark = tag.removeprefix("tag")
         printed = [line for line in texts[exec_id].splitlines() if " task " in line]
         assert [line.partition(" task ")[2] for line in printed] == [
-            f"{number} line {i}" for i in (1, 2, 3)
+            f"{mark} line {i}" for i in (1, 2, 3)
         ]

@@ -81,7 +81,7 @@ def serving(data: Path, *options: str, **environment: str) -> Iterator[Served]:
             env={**os.environ, **environment},
         )
     try:
-        assert process.stdout
+        assert process.stdout is not None
         line = process.stdout.readline()
         ready = READY.match(line)
         assert ready, f"{line!r}\n{log.read_text()[-4000:]}"
@@ -95,7 +95,7 @@ def serving(data: Path, *options: str, **environment: str) -> Iterator[Served]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout:
+        if process.stdout is not None:
             process.stdout.close()
 
 
