@@ -42,6 +42,7 @@ from engines.orphans import sweep_orphan
 __all__ = [
     "CONTROL",
     "EXIT",
+    "FAULT",
     "INDEX",
     "KILL",
     "LOCK",
@@ -58,6 +59,7 @@ __all__ = [
     "RunState",
     "ShimFact",
     "Started",
+    "killed_before_start",
     "sweep_orphan",
 ]
 
@@ -71,6 +73,7 @@ OUTPUT = "output"
 INDEX = "index"
 WORK = "work"
 CONTROL = "ctl"
+FAULT = "fault"
 
 
 class Claimed(Exception):  # noqa: N818 - it is the answer to a claim, not a fault

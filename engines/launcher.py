@@ -1,0 +1,241 @@
+"""The runner's side of starting runs: takes the lock, hands it over, and keeps the zygote alive.
+
+A run is started at most once, whatever dies in the middle: the lock goes from hand to hand without
+ever being free, and a run with a shim file is never started again. Must never fork by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import sys
+import time
+from asyncio.subprocess import DEVNULL, Process
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from engines.contract import EngineError, Launch, Limits
+from engines.order import Bounds, Order, encode_order
+from engines.orphans import COOKIE
+from engines.rundir import Exit, ExitKind, RunDir, killed_before_start
+from engines.zygote import ANSWER, REQUEST
+
+__all__ = ["Zygote"]
+
+_ROOT = str(Path(__file__).resolve().parent.parent)
+_KEPT = ("LD_LIBRARY_PATH",)
+_LOOK_TRIES = 20
+_LOOK_SECONDS = 0.002
+_END_SECONDS = 5.0
+
+
+class Zygote:
+    """Starts runs through a process that forks cheaply; starts that one anew if it dies.
+
+    Args:
+        answer_seconds: after this time without an answer the zygote counts as dead.
+    """
+
+    def __init__(self, answer_seconds: float = 10.0) -> None:
+        self._answer_seconds = answer_seconds
+        self._turn = asyncio.Lock()
+        self._process: Process | None = None
+        self._socket: socket.socket | None = None
+        self._number = 0
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Starts the process, so that the first run need not wait for it.
+
+        Raises:
+            EngineError: it cannot be started.
+        """
+        async with self._turn:
+            if self._socket is None:
+                await self._spawn()
+
+    async def close(self) -> None:
+        """Ends the process; the runs that it started go on."""
+        async with self._turn:
+            await self._end()
+
+    async def launch(self, run: RunDir, launch: Launch, bell: str) -> bool:
+        """Starts a run, at most once for ever; its directory tells how it goes from here on.
+
+        Returns False, and does nothing, if somebody is or was on this run, or if it was killed
+        before: its state says which. True means that this call settled it: a shim holds the lock,
+        or, if no process could be made, the ending says so. A shim that dies before it could say
+        who it is leaves the run ACCEPTED, and it may be launched again.
+
+        Args:
+            run: the accepted run.
+            launch: what to start.
+            bell: path of the datagram socket that is told of output and endings; empty for none.
+
+        Raises:
+            EngineError: the zygote does not answer, twice; the run was not started.
+        """
+        order = encode_order(_order(run, launch, bell))
+        first = await self._attempt(run, order)
+        if first is not None:
+            return first
+        # The zygote died over it. Whether it had forked before, only the lock and the files tell.
+        second = await self._attempt(run, order)
+        if second is None:
+            raise EngineError("the process that starts runs does not answer")
+        return True
+
+    async def _attempt(self, run: RunDir, order: bytes) -> bool | None:
+        """Goes through the start protocol once; None if the zygote died on the way."""
+        lock = await _take(run)
+        if lock is None:
+            return False
+        try:
+            if run.shim() is not None or run.exit() is not None:
+                return False
+            if run.kill_wish() is not None:
+                await asyncio.to_thread(run.write_exit, killed_before_start())
+                return False
+            failure = await self._hand_over(order, lock)
+            if failure:
+                await asyncio.to_thread(run.write_exit, _start_failed(failure))
+            return None if failure is None else True
+        finally:
+            os.close(lock)
+
+    async def _hand_over(self, order: bytes, lock: int) -> int | None:
+        """Sends lock and order to the zygote; the errno of its fork, None if it died."""
+        message = os.memfd_create("order", os.MFD_CLOEXEC)
+        try:
+            with open(message, "wb", closefd=False) as file:  # noqa: ASYNC230 - it is memory
+                file.write(order)
+            async with self._turn:
+                return await self._ask([lock, message])
+        finally:
+            os.close(message)
+
+    async def _ask(self, fds: list[int]) -> int | None:
+        if self._socket is None:
+            await self._spawn()
+        requests = self._socket
+        if requests is None:
+            return None
+        self._number += 1
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                socket.send_fds(requests, [REQUEST.pack(self._number)], fds)
+                while answer := await _receive(requests):
+                    number, failure, _ = ANSWER.unpack(answer)
+                    # An older number is the answer to a caller that did not wait for it.
+                    if number == self._number:
+                        return int(failure)
+        except OSError:
+            pass
+        await self._end()
+        return None
+
+    async def _spawn(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *_command(theirs.fileno()),
+                    stdin=DEVNULL,
+                    stdout=DEVNULL,
+                    env={name: os.environ[name] for name in _KEPT if name in os.environ},
+                    cwd="/",
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise EngineError(
+                    f"the process that starts runs cannot be started: {error}"
+                ) from error
+        ours.settimeout(0)
+        self._socket = ours
+
+    async def _end(self) -> None:
+        requests, self._socket = self._socket, None
+        process, self._process = self._process, None
+        if requests is not None:
+            requests.close()
+        if process is None:
+            return
+        try:
+            async with asyncio.timeout(_END_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            async with asyncio.timeout(_END_SECONDS):
+                await process.wait()
+
+
+async def _receive(requests: socket.socket) -> bytes:
+    return await asyncio.get_running_loop().sock_recv(requests, ANSWER.size)
+
+
+async def _take(run: RunDir) -> int | None:
+    """Takes the lock; one that is held for a moment only, by a look at the state, is waited for."""
+    for _ in range(_LOOK_TRIES):
+        lock = run.take()
+        if lock is not None:
+            return lock
+        if run.shim() is not None:
+            return None
+        await asyncio.sleep(_LOOK_SECONDS)
+    return None
+
+
+def _command(fd: int) -> tuple[str, ...]:
+    code = (
+        f"import sys; sys.path.append(sys.argv[1]); from engines.zygote import serve; serve({fd})"
+    )
+    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", code, _ROOT)
+
+
+def _order(run: RunDir, launch: Launch, bell: str) -> Order:
+    return Order(
+        str(Path(run.path).absolute()),
+        list(launch.argv),
+        {**launch.environment, COOKIE: run.run_id},
+        str(launch.directory),
+        _bounds(launch.limits),
+        bell,
+    )
+
+
+def _bounds(limits: Limits) -> Bounds:
+    return Bounds(
+        limits.seconds,
+        limits.grace_seconds,
+        limits.output_bytes,
+        limits.drain_seconds,
+        limits.processes,
+        limits.memory_bytes,
+        limits.open_files,
+        limits.file_bytes,
+    )
+
+
+def _start_failed(number: int) -> Exit:
+    return Exit(
+        ExitKind.START_FAILED,
+        message=f"no process could be made for the run: {os.strerror(number)}",
+        reason=errno.errorcode.get(number, ""),
+        ended_ms=time.time_ns() // 1_000_000,
+    )

@@ -1,0 +1,49 @@
+"""What the launcher tells a shim: the one message between them, and its form.
+
+The shim imports this file: standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+__all__ = ["Bounds", "Order", "decode_order", "encode_order"]
+
+
+class Bounds(NamedTuple):
+    """The limits of a run, as in the engine contract: 0 is none, but for the grace."""
+
+    seconds: float
+    grace_seconds: float
+    output_bytes: int
+    drain_seconds: float
+    processes: int
+    memory_bytes: int
+    open_files: int
+    file_bytes: int
+
+
+class Order(NamedTuple):
+    """One run to supervise: its directory, the process to start, and whom to tell.
+
+    ``bell`` is the path of a datagram socket; empty if nobody wants to be told.
+    """
+
+    run: str
+    argv: list[str]
+    environment: dict[str, str]
+    directory: str
+    bounds: Bounds
+    bell: str
+
+
+def encode_order(order: Order) -> bytes:
+    """The message; text that stands for undecodable bytes survives."""
+    return json.dumps(order).encode()
+
+
+def decode_order(data: bytes) -> Order:
+    """The order in a message of this version."""
+    run, argv, environment, directory, bounds, bell = json.loads(data)
+    return Order(run, argv, environment, directory, Bounds(*bounds), bell)

@@ -1,0 +1,333 @@
+"""The watch over one task: records it, ends it when that is due, and sees to it that all is gone.
+
+One loop waits for the pipes, for ended children, for the control socket and for the clock. Every
+process below is reaped here, because orphans fall to this one; so "no child is left" is a proof.
+Must never signal a pid that may mean another process. Standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import signal
+import socket
+import time
+
+from engines import cgroups, child, processes
+from engines.bell import Bell
+from engines.facts import Exit, ExitKind, Started, encode
+from engines.order import Order
+from engines.recorder import Recorder
+from engines.records import ERR, OUT
+from engines.rundir import CONTROL, STARTED, RunDir
+
+__all__ = ["Watch"]
+
+_LOOK_SECONDS = 0.2
+_READ_BYTES = 1 << 16
+_REPORT_BYTES = 1 << 12
+_LAST_READS = 64
+_MAX_REAPED = 1000
+_MIN_PAUSE_SECONDS = 0.001
+_MAX_PAUSE_SECONDS = 0.05
+_WALL = 0x40000000
+"""__WALL of waitpid: children of every kind."""
+_NEVER = float("inf")
+
+
+class Watch:
+    """What is known about the task while it lives.
+
+    Args:
+        order: what to start and its limits.
+        run: the run directory, which is the working directory of this process.
+        recorder: where the output goes.
+        group: the directory of the run's control group, empty for none.
+        bell: how the runner is told.
+    """
+
+    def __init__(
+        self, order: Order, run: RunDir, recorder: Recorder, group: str, bell: Bell
+    ) -> None:
+        self.run = run
+        self.recorder = recorder
+        self._order = order
+        self._group = group
+        self._bell = bell
+        self._poll = select.poll()
+        self._pipes: dict[int, int] = {}
+        self._report = -1
+        self._failure: tuple[int, str] | None = None
+        self._pid = 0
+        self._status: int | None = None
+        self._childless = False
+        self._why: ExitKind | None = None
+        self._wished = False
+        self._look_at = 0.0
+        self._stop_at = _NEVER
+        self._kill_at = _NEVER
+        self._drain_until = _NEVER
+        self._started_ms = 0
+        self._begun = time.monotonic()
+        self._ended = self._begun
+        self._control = _control_socket()
+        self._wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _do_nothing)
+        self._poll.register(self._wake, select.POLLIN)
+        self._poll.register(self._control.fileno(), select.POLLIN)
+
+    def start(self, umask: int) -> None:
+        """Forks the task; whether it could be executed comes through a pipe later."""
+        try:
+            self._fork(umask)
+        except OSError as error:
+            self._failure = (error.errno or 0, str(error))
+            self._status = 0
+            self._childless = True
+            self._pipes = {}
+            self._report = -1
+        # The arguments and the environment are no longer needed, and may be large.
+        self._order = self._order._replace(argv=[], environment={})
+
+    def keep(self) -> None:
+        """Watches until no process of the run is left and all that it said is recorded."""
+        while not self._is_over():
+            for fd, _ in self._poll.poll(self._patience_ms()):
+                self._handle(fd)
+            now = time.monotonic()
+            if now >= self._look_at:
+                self._look(now)
+            if now >= self._stop_at and self._why is None and self._status is None:
+                self._begin_kill(ExitKind.TIME_LIMIT, self._order.bounds.grace_seconds, now)
+            if now >= self._kill_at or (now >= self._drain_until and not self._childless):
+                self.exterminate()
+                self._kill_at = _NEVER
+            self._bell.settle(now)
+        self._drain()
+        self.recorder.end(_now_ms())
+
+    def exterminate(self) -> None:
+        """Kills everything below this process until the kernel says that nothing is left.
+
+        Never gives up: while a process cannot be killed the run has not ended.
+        """
+        pause = _MIN_PAUSE_SECONDS
+        while True:
+            if self._group:
+                cgroups.kill(self._group)
+            # A child that was not reaped keeps its pid, so these signals cannot go astray.
+            for pid in processes.children(os.getpid()):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            reaped = self._reap()
+            if self._childless and (not self._group or cgroups.empty(self._group)):
+                return
+            if reaped:
+                # Something may be forking itself away: no pause, or it gains a step.
+                pause = _MIN_PAUSE_SECONDS
+                continue
+            processes.signal_tree(os.getpid(), signal.SIGKILL)
+            select.select([self._wake], [], [], pause)
+            _empty(self._wake)
+            pause = min(pause * 2, _MAX_PAUSE_SECONDS)
+
+    def ending(self) -> Exit:
+        """How the run ended; for after ``keep``."""
+        kind, code, number, message, reason = self._verdict()
+        return Exit(
+            kind=kind,
+            exit_code=code,
+            signal=number,
+            message=message,
+            reason=reason,
+            started_ms=self._started_ms,
+            ended_ms=_now_ms(),
+            seconds=round(self._ended - self._begun, 6) if self._started_ms else 0.0,
+            bytes=self.recorder.size,
+            checksum=self.recorder.checksum,
+            dropped=self.recorder.dropped,
+        )
+
+    def _fork(self, umask: int) -> None:
+        out, out_end = os.pipe2(os.O_CLOEXEC)
+        err, err_end = os.pipe2(os.O_CLOEXEC)
+        self._report, report_end = os.pipe2(os.O_CLOEXEC)
+        self._pipes = {out: OUT, err: ERR}
+        ends = (out_end, err_end, report_end)
+        parent = os.getpid()
+        self._pid = os.fork()
+        if not self._pid:
+            child.become(self._order, self._group, umask, parent, ends)
+        for fd in ends:
+            os.close(fd)
+        for fd in (out, err, self._report):
+            os.set_blocking(fd, False)
+            self._poll.register(fd, select.POLLIN)
+
+    def _verdict(self) -> tuple[ExitKind, int | None, int | None, str, str]:
+        if self._failure is not None and self._why is None:
+            number, message = self._failure
+            return ExitKind.START_FAILED, None, None, message, errno.errorcode.get(number, "")
+        value = os.waitstatus_to_exitcode(self._status or 0)
+        code = value if value >= 0 else None
+        number = -value if value < 0 else None
+        how = f"exit code {code}" if number is None else _signal_name(number)
+        if self._why is not None:
+            code = None if self._failure is not None else code
+            word = "killed" if self._why == ExitKind.KILLED else "stopped at its time limit"
+            return self._why, code, number, f"{word} ({how})", ""
+        if number is None:
+            return ExitKind.EXITED, code, None, f"ended with {how}", ""
+        if number == signal.SIGKILL and self._group and cgroups.oom_kills(self._group):
+            return ExitKind.OUT_OF_MEMORY, None, number, "killed for want of memory", ""
+        return ExitKind.SIGNALLED, None, number, f"ended by {how}", ""
+
+    def _is_over(self) -> bool:
+        """Whether the task has ended and nothing of it is left that has to be waited for."""
+        if self._status is None or not self._childless:
+            return False
+        drained = not self._pipes and self._report < 0
+        return drained or self._why is not None or time.monotonic() >= self._drain_until
+
+    def _patience_ms(self) -> int:
+        """How long nothing has to be done unless something happens."""
+        owed = self._bell.owed
+        until = min(
+            self._look_at,
+            self._kill_at,
+            self._stop_at if self._why is None and self._status is None else _NEVER,
+            self._drain_until,
+            _NEVER if owed is None else owed,
+        )
+        return max(0, int((until - time.monotonic()) * 1000) + 1)
+
+    def _handle(self, fd: int) -> None:
+        if fd in self._pipes:
+            self._record(fd)
+        elif fd == self._wake:
+            _empty(fd)
+            self._reap()
+        elif fd == self._report:
+            self._hear()
+        else:
+            _empty(fd)
+            self._look_at = 0.0
+
+    def _record(self, fd: int) -> bool:
+        """Records what a pipe holds; False if it holds nothing now."""
+        try:
+            data = os.read(fd, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        if data:
+            self.recorder.add(self._pipes[fd], _now_ms(), data)
+            self._bell.ring(time.monotonic())
+            return True
+        self._poll.unregister(fd)
+        del self._pipes[fd]
+        os.close(fd)
+        return False
+
+    def _hear(self) -> None:
+        """Takes the news of the exec: an error, or the end of the pipe, which is success."""
+        data = os.read(self._report, _REPORT_BYTES)
+        self._poll.unregister(self._report)
+        os.close(self._report)
+        self._report = -1
+        if data:
+            self._failure = child.decode_failure(data)
+            return
+        self._begun = time.monotonic()
+        self._started_ms = _now_ms()
+        if self._order.bounds.seconds:
+            self._stop_at = self._begun + self._order.bounds.seconds
+        # A fact for the curious: the ending does not depend on it, so a full disk is no reason.
+        with contextlib.suppress(OSError):
+            fact = Started(self._pid, self._started_ms)
+            self.run.write(STARTED, encode(fact), durable=False)
+        self._bell.ring(self._begun)
+
+    def _look(self, now: float) -> None:
+        """Looks whether somebody wishes the run gone."""
+        self._look_at = now + _LOOK_SECONDS
+        if self._wished:
+            return
+        wish = self.run.kill_wish(self._order.bounds.grace_seconds)
+        if wish is not None:
+            self._wished = True
+            self._begin_kill(ExitKind.KILLED, wish.grace_seconds, now)
+
+    def _begin_kill(self, why: ExitKind, grace_seconds: float, now: float) -> None:
+        """Asks everything to end, and sets the time when it is made to.
+
+        A task that has ended by itself before has its own ending, and only what it left is killed.
+        """
+        self._reap()
+        if self._status is None and self._why is None:
+            self._why = why
+        self._kill_at = min(self._kill_at, now + grace_seconds)
+        if grace_seconds:
+            # A stopped process sees the first signal when it is woken by the second.
+            processes.signal_tree(os.getpid(), signal.SIGTERM, signal.SIGCONT)
+
+    def _reap(self) -> int:
+        """Collects ended children; how many."""
+        for count in range(_MAX_REAPED):
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG | _WALL)
+            except ChildProcessError:
+                self._childless = True
+                return count
+            self._childless = False
+            if not pid:
+                return count
+            if pid == self._pid:
+                self._status = status
+                self._ended = time.monotonic()
+                if self._order.bounds.drain_seconds:
+                    self._drain_until = self._ended + self._order.bounds.drain_seconds
+        os.kill(os.getpid(), signal.SIGCHLD)
+        return _MAX_REAPED
+
+    def _drain(self) -> None:
+        """Takes what is left in the pipes, but waits for nobody and listens to no flood."""
+        if self._report >= 0:
+            self._hear()
+        for fd in tuple(self._pipes):
+            for _ in range(_LAST_READS):
+                if not self._record(fd):
+                    break
+
+
+def _control_socket() -> socket.socket:
+    """The socket at which one may knock; one without a name if there can be none."""
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    # By its name in the working directory, for a socket's path may not be long.
+    with contextlib.suppress(OSError):
+        control.bind(CONTROL)
+    return control
+
+
+def _empty(fd: int) -> None:
+    """Takes all that wakes a descriptor."""
+    with contextlib.suppress(BlockingIOError):
+        while os.read(fd, _REPORT_BYTES):
+            continue
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _do_nothing(*_: object) -> None:
+    """Lets a signal wake the loop, and no more."""
