@@ -1,0 +1,34 @@
+"""A shim without a zygote, started by the protocol: takes the lock, looks, marks, and is the shim.
+
+Usage: lone_shim.py ROOT RUN MARKER EFFECT. The task appends a byte to the file EFFECT, prints two
+lines, leaves a process behind and exits with 7. Ends with 3 if somebody is or was on the run.
+"""
+
+import os
+import sys
+
+sys.path.append(sys.argv[1])
+
+from engines import cgroups, processes, shim
+from engines.order import Bounds, Order, encode_order
+from engines.rundir import WORK, RunDir
+
+_, _, path, marker, effect = sys.argv
+run = RunDir(path)
+lock = run.take()
+if lock is None or run.shim() is not None or run.exit() is not None:
+    sys.exit(3)
+task = 'printf x >> "$0"; echo one; (sleep 20 &); echo two >&2; exit 7'
+order = Order(
+    run.path,
+    ["/bin/sh", "-c", task, effect],
+    {"PATH": os.environ["PATH"], "NARTHEX_RUN_ID": run.run_id},
+    run.file(WORK),
+    Bounds(20, 0.2, 1 << 20, 0.05, 0, 0, 0, 0),
+    "",
+)
+message = os.memfd_create("order", os.MFD_CLOEXEC)
+os.write(message, encode_order(order))
+group, boot = cgroups.own_group(), processes.boot_id()
+os.access(marker, os.F_OK)
+shim.main(lock, message, group, boot)

@@ -1,0 +1,141 @@
+"""The shim is killed at each of its system calls: nothing runs twice, nothing is falsely a success.
+
+After each crash the facts must fit what happened. A run that can be started again, because it was
+never started, is started again; one that cannot is swept and must be lost.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import engines
+import tests.children
+from engines.facts import ExitKind
+from engines.rundir import WORK, RunDir, RunState, sweep_orphan
+from tests.faults.bench import output
+from tests.faults.chance import chance
+from tests.faults.judge import Judge, judging
+from tests.faults.syscalls import MARKER, Point, crash, points
+from tests.support.waiting import wait_until_sync
+
+ROOT = Path(engines.__file__).parent.parent
+SHIM = Path(tests.children.__file__).with_name("lone_shim.py")
+SAMPLE = 120
+ABREAST = 4
+
+
+class Victim:
+    """One run directory, the command that is its shim, and the file of its side effect."""
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("new", "live"):
+            (folder / name).mkdir(exist_ok=True)
+        self.run = RunDir.create(folder / "new", folder / "live", str(uuid.uuid4()), b"{}")
+        Path(self.run.file(WORK)).mkdir()
+        self.effect = folder / f"{self.run.run_id}.effect"
+        self.command = (
+            *(sys.executable, "-I", "-S", str(SHIM), str(ROOT)),
+            *(self.run.path, MARKER, str(self.effect)),
+        )
+
+    @property
+    def effects(self) -> int:
+        """How often its task has begun."""
+        return self.effect.stat().st_size if self.effect.exists() else 0
+
+    def start(self) -> int:
+        """Starts it once more, without a fault; the exit status of the shim."""
+        return subprocess.run(self.command, timeout=30, check=False).returncode
+
+    def judge(self) -> str:
+        """Holds the facts against what happened; a word for what became of it."""
+        run = self.run
+        # Nobody inherits the lock from a shim: it is free as soon as that is dead.
+        wait_until_sync(lambda: not run.locked(), "the lock to be free", 2)
+        state = run.state()
+        if state is RunState.ACCEPTED:
+            assert self.effects == 0
+            assert self.start() == 0
+            assert self._truth() == "done"
+            return "never started"
+        if state is RunState.ORPHANED:
+            exit_ = sweep_orphan(run)
+            assert exit_ is not None
+            assert (exit_.kind, exit_.reason) == (ExitKind.LOST, "shim_died")
+            assert self.effects <= 1
+            assert self.start() == 3
+            return "lost"
+        return self._truth()
+
+    def _truth(self) -> str:
+        """Checks an ending that the shim has written."""
+        exit_ = self.run.exit()
+        assert exit_ is not None
+        assert (exit_.kind, exit_.exit_code) == (ExitKind.EXITED, 7), exit_
+        assert self.effects == 1
+        assert sorted(output(self.run).split()) == [b"one", b"two"]
+        assert self.start() == 3
+        assert self.effects == 1
+        return "done"
+
+
+def crashed(folder: Path, point: Point) -> str:
+    """Kills a new victim's shim at a point and says what became of it."""
+    victim = Victim(folder)
+    reached = crash(victim.command, point)
+    try:
+        became = victim.judge()
+    except AssertionError as error:
+        raise AssertionError(f"killed at {point}: {error}") from error
+    return became if reached else f"not reached, {became}"
+
+
+def all_crashed(folder: Path, chosen: Sequence[Point], judge: Judge) -> Counter[str]:
+    """What became of a victim at each of some points, several at a time."""
+    with judge.inside(), ThreadPoolExecutor(ABREAST) as threads:
+        found = Counter(threads.map(lambda point: crashed(folder, point), chosen))
+    wait_until_sync(lambda: not judge.populated, "nobody to be left of all victims")
+    return found
+
+
+def recorded(folder: Path) -> list[Point]:
+    """The points of a shim that is left alone."""
+    victim = Victim(folder)
+    found = points(victim.command, folder / "record")
+    assert victim.judge() == "done"
+    return found
+
+
+@pytest.mark.timeout(180)
+def test_a_crash_at_many_system_calls(tmp_path: Path) -> None:
+    """At points drawn with a fixed seed, and wherever facts are written, no false word is left."""
+    with judging("crash") as judge:
+        found = recorded(tmp_path)
+        telling = [p for p in found if p.name in {"rename", "link", "linkat", "fsync", "clone"}]
+        others = [point for point in found if point not in telling]
+        drawn = chance("points").sample(others, min(SAMPLE - len(telling), len(others)))
+        became = all_crashed(tmp_path, [*telling, *drawn], judge)
+    assert became["never started"]
+    assert became["lost"]
+    assert became["done"]
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(600)
+def test_a_crash_at_every_system_call(tmp_path: Path) -> None:
+    """At none of all points a run is started twice or called a success falsely."""
+    with judging("every-crash") as judge:
+        found = recorded(tmp_path)
+        became = all_crashed(tmp_path, found, judge)
+    print(len(found), dict(became))  # noqa: T201 - the figures of a long test
+    assert became["never started"]
+    assert became["lost"]
+    assert became["done"]
