@@ -169,16 +169,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one gateway process until SIGTERM; its exit status."""
     options = _options(arguments)
     places = Places.of(options.data_dir)
+    status = 0
     try:
         config = load(options.config)
         set_up(config.log, "gateway")
         with socket.socket(fileno=options.fd) as listener:
             listener.setblocking(False)  # noqa: FBT003 - the library's signature
             asyncio.run(_until_told(config, places, listener))
-    except (ConfigError, PlaceError, SigningKeyError) as error:
-        sys.stderr.write(f"narthex gateway: {error}\n")
-        return 2
-    return 0
+    except* (ConfigError, PlaceError, SigningKeyError) as refused:
+        for error in refused.exceptions:
+            sys.stderr.write(f"narthex gateway: {error}\n")
+        status = 2
+    return status
 
 
 async def _until_told(config: Config, places: Places, listener: socket.socket) -> None:

@@ -12,8 +12,8 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
 
 from sanic import Sanic
 from sanic.config import Config as SanicConfig
@@ -46,15 +46,24 @@ _HEAD_BYTES = 16_384
 _log = journal("gateway.server")
 
 
-class _App(Sanic[SanicConfig, SimpleNamespace]):
+@dataclass(frozen=True, slots=True)
+class _Context:
+    server: Server
+
+
+class _App(Sanic[SanicConfig, _Context]):
     """Sanic with both of its doors replaced by ours."""
 
     def __init__(self, server: Server, config: SanicConfig) -> None:
-        super().__init__(f"narthex-{ids.new_request_id()}", config=config, configure_logging=False)
-        self._server = server
+        super().__init__(
+            f"narthex-{ids.new_request_id()}",
+            config=config,
+            ctx=_Context(server),
+            configure_logging=False,
+        )
 
     async def handle_request(self, request: SanicRequest) -> None:
-        await self._server.handle(request)
+        await self.ctx.server.handle(request)
 
     async def handle_exception(
         self,
@@ -62,7 +71,7 @@ class _App(Sanic[SanicConfig, SimpleNamespace]):
         exception: BaseException,
         run_middleware: bool = True,  # noqa: FBT001, FBT002, ARG002 - Sanic's signature
     ) -> None:
-        await self._server.malformed(request, exception)
+        await self.ctx.server.malformed(request, exception)
 
 
 class Server:
@@ -96,6 +105,7 @@ class Server:
     async def serving(self, listener: socket.socket) -> AsyncIterator[None]:
         """Serves on a listening socket for the length of the block, then stops gently."""
         app = _App(self, _sanic_config(self._config))
+        app.add_route(_unrouted, "/")
         logging.getLogger("sanic").setLevel(logging.ERROR)
         server = await app.create_server(
             sock=listener,
@@ -236,6 +246,11 @@ class Server:
                 await self._idle.wait()
         for connection in tuple(server.connections):
             connection.abort()
+
+
+async def _unrouted(_request: SanicRequest) -> NoReturn:
+    """Sanic does not start without a route; requests never get as far as its router."""
+    raise NotImplementedError
 
 
 def _protocol(request: SanicRequest) -> GatewayProtocol:
