@@ -162,7 +162,7 @@ async def test_another_boot(runs: Bench) -> None:
 async def test_the_first_ending_counts(runs: Bench) -> None:
     """An ending that was written while the run went on stays; the shim's own comes too late."""
     run = runs.make()
-    assert await runs.launch(run, *SH, "read -r x < /dev/zero || exit 3; sleep 0.2")
+    assert await runs.launch(run, *SH, "sleep 0.3; exit 3")
     first = Exit(ExitKind.LOST, reason="shim_died")
     assert run.write_exit(first)
     await wait_until(lambda: not run.locked(), "the shim to leave")
