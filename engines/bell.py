@@ -34,7 +34,7 @@ class Bell:
 
     def ring(self, now: float) -> None:
         """Says that there is news; ``now`` is monotonic."""
-        if self.owed is None:
+        if self.owed is None and self._path:
             self.owed = max(now, self._last + _GAP_SECONDS)
         self.settle(now)
 

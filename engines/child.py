@@ -67,9 +67,12 @@ def _prepare(order: Order, group: str, umask: int, parent: int) -> None:
 
 
 def _restore_signals() -> None:
-    """Default actions and an empty mask: what the shim ignores, the task must not."""
-    for number in signal.valid_signals():
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
+    """Default actions and an empty mask: what the shim ignores, the task must not.
+
+    Only those that are ignored, for exec itself restores those that have a handler.
+    """
+    for number in range(1, signal.NSIG):
+        if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 

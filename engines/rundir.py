@@ -322,10 +322,14 @@ class RunDir:
         return True
 
     def write(self, name: str, data: bytes, *, durable: bool) -> None:
-        """States a fact that only the holder of the lock states, all at once."""
+        """States a fact that only the holder of the lock states, all at once.
+
+        ``durable`` makes it last that it is stated, but not what it says: after the loss of power
+        it may be empty.
+        """
         temporary = self.file(f".{name}.{os.urandom(6).hex()}")
         try:
-            write_new(temporary, data, durable=durable)
+            write_new(temporary, data, durable=False)
             os.rename(temporary, self.file(name))
         except BaseException:
             _unlink(temporary)

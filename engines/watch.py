@@ -172,18 +172,18 @@ class Watch:
             number, message = self._failure
             return ExitKind.START_FAILED, None, None, message, errno.errorcode.get(number, "")
         value = os.waitstatus_to_exitcode(self._status or 0)
-        code = value if value >= 0 else None
-        number = -value if value < 0 else None
-        how = f"exit code {code}" if number is None else _signal_name(number)
+        code: int | None = value if value >= 0 else None
+        died_of: int | None = -value if value < 0 else None
+        how = f"exit code {code}" if died_of is None else _signal_name(died_of)
         if self._why is not None:
             code = None if self._failure is not None else code
             word = "killed" if self._why == ExitKind.KILLED else "stopped at its time limit"
-            return self._why, code, number, f"{word} ({how})", ""
-        if number is None:
+            return self._why, code, died_of, f"{word} ({how})", ""
+        if died_of is None:
             return ExitKind.EXITED, code, None, f"ended with {how}", ""
-        if number == signal.SIGKILL and self._group and cgroups.oom_kills(self._group):
-            return ExitKind.OUT_OF_MEMORY, None, number, "killed for want of memory", ""
-        return ExitKind.SIGNALLED, None, number, f"ended by {how}", ""
+        if died_of == signal.SIGKILL and self._group and cgroups.oom_kills(self._group):
+            return ExitKind.OUT_OF_MEMORY, None, died_of, "killed for want of memory", ""
+        return ExitKind.SIGNALLED, None, died_of, f"ended by {how}", ""
 
     def _is_over(self) -> bool:
         """Whether the task has ended and nothing of it is left that has to be waited for."""
