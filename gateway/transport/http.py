@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterable
+from dataclasses import replace
 from typing import Any
 
 from gateway import clock
@@ -72,9 +73,14 @@ class HttpHandler:
         self._metrics.request_seconds.labels(*labels).observe(time.perf_counter() - began)
 
     def refuse(self, path: str, error: GatewayError) -> Reply:
-        """The refusal of a request that nobody could read."""
+        """The refusal of a request that no dialect has seen.
+
+        What is wrong with the request itself is a plain 400 whatever the dialect makes of
+        INVALID, for whoever is in between understands that.
+        """
         request = Request("GET", path, now_ms=clock.now_ms())
-        return _with_patience(self._switchboard.nearest(path).refuse(error, request), error)
+        reply = _with_patience(self._switchboard.nearest(path).refuse(error, request), error)
+        return replace(reply, status=400) if error.kind is Kind.INVALID else reply
 
     async def _reply(self, exchange: Exchange, labels: list[str]) -> Reply:
         path = "/"
@@ -84,6 +90,9 @@ class HttpHandler:
             head = exchange.head()
             host = self._origins.check_host(head.hosts)
             path = clean_path(head.raw_path)
+        except GatewayError as error:
+            return self.refuse(path, error)
+        try:
             request = Request(head.method, path, headers=head.headers, now_ms=clock.now_ms())
             known = await self._health.answer(head.method, path)
             if known is not None:
@@ -122,7 +131,8 @@ class HttpHandler:
         self, exchange: Exchange, head: Head, hit: Hit, request: Request
     ) -> Reply:
         route = hit.route
-        caller = Caller(self._principal(head, hit), head.address)
+        principal = self._principal(head, hit)
+        caller = Caller(principal, head.address)
         query = decode_form(head.query)
         body = b""
         chunks: AsyncIterable[bytes] | None = None
@@ -139,6 +149,7 @@ class HttpHandler:
             body,
             chunks,
             request.now_ms,
+            user=principal.name if principal else "",
         )
         result: Any = await self._dispatch(caller, route.parse(request))
         return route.render(result, request)
@@ -174,11 +185,4 @@ def _with_patience(reply: Reply, error: GatewayError) -> Reply:
     if not error.retry_after or any(name.lower() == "retry-after" for name in reply.headers):
         return reply
     seconds = str(max(1, round(error.retry_after)))
-    return Reply(
-        reply.status,
-        reply.body,
-        reply.content_type,
-        {**reply.headers, "retry-after": seconds},
-        reply.cookies,
-        reply.length,
-    )
+    return replace(reply, headers={**reply.headers, "retry-after": seconds})

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 from sanic import Sanic
+from sanic.application.state import ApplicationServerInfo
 from sanic.config import Config as SanicConfig
 from sanic.exceptions import PayloadTooLarge, RequestCancelled, SanicException, ServiceUnavailable
 from sanic.http import Http, Stage
+from sanic.http.constants import HTTP
 from sanic.request import Request as SanicRequest
 
 from gateway import ids
@@ -37,6 +39,7 @@ from gateway.transport.wire import ConnectionLost, GatewayProtocol
 from protocol.accounts import Credential
 from protocol.dialect import Dialect
 from protocol.errors import GatewayError, Kind
+from protocol.media import decode_form
 from protocol.routing import clean_path
 
 __all__ = ["Server"]
@@ -106,6 +109,8 @@ class Server:
         """Serves on a listening socket for the length of the block, then stops gently."""
         app = _App(self, _sanic_config(self._config))
         app.add_route(_unrouted, "/")
+        # Told that only HTTP/1.1 is spoken, Sanic leaves an empty Alt-Svc header out.
+        app.state.server_info.append(ApplicationServerInfo({"version": HTTP.VERSION_1}))
         logging.getLogger("sanic").setLevel(logging.ERROR)
         server = await app.create_server(
             sock=listener,
@@ -168,8 +173,8 @@ class Server:
         try:
             head = exchange.head()
             host = self._origins.check_host(head.hosts)
-            path = clean_path(head.raw_path)
             self._origins.check_origin(head.origins, host)
+            path = clean_path(head.raw_path)
             conversation = self._upgraded(head, path, protocol)
         except ConnectionLost:
             return
@@ -177,6 +182,9 @@ class Server:
             exchange.refuse_upgrade()
             await exchange.send(self._handler.refuse(path, error))
             return
+        await self._hold(conversation)
+
+    async def _hold(self, conversation: Conversation) -> None:
         user = conversation.user
         self._users[user] += 1
         self._conversations.add(conversation)
@@ -196,6 +204,7 @@ class Server:
             raise GatewayError(Kind.NOT_FOUND, f"no websocket is at {path}")
         if head.method != "GET":
             raise GatewayError(Kind.UNSUPPORTED, "a websocket is opened with GET")
+        query = decode_form(head.query)
         credential = self._credential(head, dialect)
         principal = self._identify(credential) if credential else None
         user = principal.name if principal else ""
@@ -215,7 +224,7 @@ class Server:
         )
         caller = Caller(principal, head.address)
         return Conversation(
-            self._config, dialect, wire, self._sources, self._identify, caller, credential
+            self._config, dialect, wire, self._sources, self._identify, caller, credential, query
         )
 
     def _credential(self, head: Head, dialect: Dialect) -> Credential | None:

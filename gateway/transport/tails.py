@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway import clock, ids
@@ -89,11 +90,17 @@ class Tail:
             GatewayError: the task may not be followed.
         """
         task = await self._sources.dispatch.find(principal, self._follow.task)
+        if self._follow.begun and not await self._sources.delivery.begun(task.id):
+            return
         self._sources.metrics.subscriptions.inc()
         try:
             with self._sources.feed.watch(task.id) as watcher:
                 if self._holder:
                     self._cursor = await self._lease(task, watcher)
+                    if self._follow.begun and not await self._sources.delivery.begun(task.id):
+                        return
+                    with suppress(GatewayError):
+                        await self._mark(task)
                 await self._told_to_the_end(task, watcher)
         finally:
             self._sources.metrics.subscriptions.dec()
@@ -123,6 +130,9 @@ class Tail:
                 continue
             if read.page.eof:
                 await self._tell(Ended(read.task))
+                if self._holder:
+                    with suppress(GatewayError):
+                        await self._sources.delivery.finish(task.id, self._holder)
                 return True
             if not read.page.blocks:
                 return False

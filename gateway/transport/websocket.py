@@ -8,7 +8,7 @@ three places that catch everything.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, assert_never
 
 from gateway import clock, ids
@@ -65,10 +65,11 @@ class Conversation:
         identify: Identify,
         caller: Caller,
         credential: Credential | None,
+        query: Mapping[str, str],
     ) -> None:
         self._limits = config.limits
         self._login_seconds = config.auth.login_seconds
-        self._session = dialect.session()
+        self._session = dialect.session(query)
         self._wire = wire
         self._sources = sources
         self._identify = identify
