@@ -60,15 +60,15 @@ def printed(gateway: Served, exec_id: str) -> float:
 
 def measure(gateway: Served) -> list[Figure]:
     """Medians of three."""
-    caller = Caller(gateway)
-    exec_id = caller.execute(PROGRAM)
-    caller.finished(exec_id, seconds=60)
     pipe = median([bare() for _ in range(3)])
-    found = {
-        "subscribe, live": median([asyncio.run(subscribed(gateway)) for _ in range(3)]),
-        "log pages of 5,000": median([paged(caller, exec_id) for _ in range(3)]),
-        "narthex logs -f": median([printed(gateway, exec_id) for _ in range(3)]),
-    }
+    with Caller(gateway) as caller:
+        exec_id = caller.execute(PROGRAM)
+        caller.finished(exec_id, seconds=60)
+        found = {
+            "subscribe, live": median([asyncio.run(subscribed(gateway)) for _ in range(3)]),
+            "log pages of 5,000": median([paged(caller, exec_id) for _ in range(3)]),
+            "narthex logs -f": median([printed(gateway, exec_id) for _ in range(3)]),
+        }
     return [
         Figure("lines", what, value, "lines/s", "a child's pipe", pipe, more_is_better=True)
         for what, value in found.items()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.entrance import Caller
 from tests.support.served import Served, serving
 
 
@@ -20,3 +21,17 @@ def own(tmp_path: Path) -> Iterator[Served]:
     """A gateway of one test alone, which may kill what it likes of it."""
     with serving(tmp_path / "data") as gateway:
         yield gateway
+
+
+@pytest.fixture
+def caller(served: Served) -> Iterator[Caller]:
+    """Polls the shared gateway."""
+    with Caller(served) as polling:
+        yield polling
+
+
+@pytest.fixture
+def own_caller(own: Served) -> Iterator[Caller]:
+    """Polls the test's own gateway."""
+    with Caller(own) as polling:
+        yield polling

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -38,6 +38,12 @@ class Caller:
     def __init__(self, gateway: Served) -> None:
         self.gateway = gateway
         self.http = httpx.Client(headers=gateway.headers, timeout=40)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
     def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx
         """The ``data`` of a reply that must be a success."""

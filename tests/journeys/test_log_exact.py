@@ -42,8 +42,7 @@ def long_run(
 ) -> tuple[Path, str]:
     """A data folder whose gateway was restarted after the long script had ended."""
     data = tmp_path_factory.mktemp("long") / "data"
-    with serving(data) as gateway:
-        caller = Caller(gateway)
+    with serving(data) as gateway, Caller(gateway) as caller:
         exec_id = caller.execute(f"python3 - <<'END'\n{SCRIPT}END")
         live = caller.lines(exec_id)
         check([(line["n"], line["s"], line["text"]) for line in live])
@@ -63,22 +62,21 @@ def restarted(long_run: tuple[Path, str]) -> Iterator[tuple[Served, str]]:
 def test_pages_of_any_size(restarted: tuple[Served, str], size: int) -> None:
     """Pages join to the whole log after a restart, whatever their size."""
     gateway, exec_id = restarted
-    lines = Caller(gateway).lines(exec_id, size)
+    with Caller(gateway) as caller:
+        lines = caller.lines(exec_id, size)
     check([(line["n"], line["s"], line["text"]) for line in lines])
 
 
 def test_a_page_of_one_line_in_the_middle(restarted: tuple[Served, str]) -> None:
     """Any line can be asked for by its number."""
     gateway, exec_id = restarted
-    for number in (1, 2, 49_999, COUNT):
-        page = Caller(gateway).call(
-            "GET",
-            f"{exec_id}/log",
-            params={"format": "lines", "fromLine": number, "size": 1},
-        )
-        assert [line["n"] for line in page["lines"]] == [number]
-        assert (page["first"], page["last"]) == (1, COUNT)
-        assert page["eof"] is (number == COUNT)
+    with Caller(gateway) as caller:
+        for number in (1, 2, 49_999, COUNT):
+            params = {"format": "lines", "fromLine": number, "size": 1}
+            page = caller.call("GET", f"{exec_id}/log", params=params)
+            assert [line["n"] for line in page["lines"]] == [number]
+            assert (page["first"], page["last"]) == (1, COUNT)
+            assert page["eof"] is (number == COUNT)
 
 
 async def test_subscribe(restarted: tuple[Served, str]) -> None:

@@ -30,9 +30,8 @@ def members(mark: str) -> list[str]:
     return found
 
 
-def test_kill_of_what_ignores_it(served: Served) -> None:
+def test_kill_of_what_ignores_it(caller: Caller) -> None:
     """A script that ignores TERM and waits for a child ends as Cancelled with nothing left."""
-    caller = Caller(served)
     mark = f"NARTHEX_TEST_MARK={time.time_ns()}"
     exec_id = caller.execute(f"export {mark}; trap '' TERM; echo ready; sleep 1000 & wait")
     wait_until_sync(lambda: members(mark), "the children to be there")
@@ -42,11 +41,10 @@ def test_kill_of_what_ignores_it(served: Served) -> None:
 
 
 @pytest.mark.parametrize("victim", ["gateway.app", "gateway.runner"])
-def test_the_run_outlives_a_part(own: Served, victim: str) -> None:
+def test_the_run_outlives_a_part(own: Served, own_caller: Caller, victim: str) -> None:
     """After SIGKILL of a worker or the runner the script runs on and its log is complete."""
-    caller = Caller(own)
-    exec_id = caller.execute(SLOW)
-    wait_until_sync(lambda: caller.status(exec_id) == "Running", "the script to run")
+    exec_id = own_caller.execute(SLOW)
+    wait_until_sync(lambda: own_caller.status(exec_id) == "Running", "the script to run")
     before = own.parts(victim)
     assert len(before) == 1
     os.kill(before[0], signal.SIGKILL)
@@ -56,7 +54,6 @@ def test_the_run_outlives_a_part(own: Served, victim: str) -> None:
         return bool(now) and now != before
 
     wait_until_sync(replaced, "the part to be replaced")
-    own_caller = Caller(own)
     wait_until_sync(lambda: answers(own_caller, exec_id), "the gateway to answer again")
     lines = own_caller.lines(exec_id)
     assert [line["text"] for line in lines] == [f"line {i}" for i in range(1, 61)]
