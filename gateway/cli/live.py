@@ -19,6 +19,7 @@ import click
 from gateway.cli.lines import LinePrinter, print_record
 from gateway.cli.logs import end_record
 from gateway.cli.options import Reach
+from gateway.cli.plain import harmless
 from gateway.cli.reach import Target, target_of
 from gateway.cli.screen import Screen, make_screen
 from gateway.client import (
@@ -55,10 +56,20 @@ def watch(reach: Reach, watched: Watched, screen: Screen, printer: LinePrinter) 
     try:
         with Client(target.server, target.token) as client, _stopping(target) as stopper:
             end = _Watch(screen, printer, stopper).follow(client, watched)
+            reason = "" if stopper.signal else _reason(client, stopper.exec_id, end)
     except ClientError as error:
         raise click.ClickException(error.message) from error
     screen.end(end)
+    if reason:
+        click.echo(f"narthex: {reason}", err=True)
     return 128 + stopper.signal if stopper.signal else exit_code(end)
+
+
+def _reason(client: Client, task: str, end: End) -> str:
+    """Why a run failed that has no exit of its own to tell: it may never have begun."""
+    if end.status == "Succeed" or end.exit_code is not None or end.signal is not None:
+        return ""
+    return harmless(client.describe(task).error.encode()).decode()
 
 
 def exit_code(end: End) -> int:
@@ -134,17 +145,17 @@ class _Stopper:
     def __init__(self, target: Target) -> None:
         self.signal = 0
         self._target = target
-        self._exec_id = ""
+        self.exec_id = ""
         self._thread: threading.Thread | None = None
 
     def accepted(self, exec_id: str) -> None:
-        self._exec_id = exec_id
+        self.exec_id = exec_id
         if self.signal:
             self._kill()
 
     def stop(self, number: int) -> None:
         self.signal = number
-        if self._exec_id:
+        if self.exec_id:
             self._kill()
 
     def heard(self, number: int, _frame: FrameType | None) -> None:
@@ -167,7 +178,7 @@ class _Stopper:
             contextlib.suppress(ClientError),
             Client(self._target.server, self._target.token, patience_seconds=20) as client,
         ):
-            client.kill(self._exec_id)
+            client.kill(self.exec_id)
 
 
 @contextmanager

@@ -110,6 +110,10 @@ class AsyncClient:
         """How much of a task is done."""
         return await self._ask(calls.progress(task))
 
+    async def describe(self, task: str) -> TaskRow:
+        """What is known of a task, with the words that say why it failed."""
+        return await self._ask(calls.describe(task))
+
     async def kill(self, task: str) -> str:
         """Asks for a task to end; answers its execID when the wish is durable."""
         return await self._ask(calls.kill(task))

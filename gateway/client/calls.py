@@ -32,6 +32,7 @@ __all__ = [
     "Message",
     "Reply",
     "Submission",
+    "describe",
     "execute",
     "execute_frame",
     "kill",
@@ -46,7 +47,8 @@ __all__ = [
     "subscribe_frame",
 ]
 
-SOCKET_PATH = "/ws/api/entrance/connect"
+# Without resume: what is pushed to a browser of the same user is not taken away from it.
+SOCKET_PATH = "/ws/api/entrance/connect?resume=false"
 _ROOT = "/api/rest_j/v1"
 _ENTRANCE = f"{_ROOT}/entrance"
 _COOKIE = "linkis_user_session_ticket_id_v1"
@@ -174,6 +176,15 @@ def kill(task: str) -> Call[str]:
         return reading.text(data, "execID", task)
 
     return Call("POST", _path(task, "kill"), read)
+
+
+def describe(task: str) -> Call[TaskRow]:
+    """Asks for the row of one task, which says in words why it failed."""
+
+    def read(data: Document, _reply: Reply) -> TaskRow:
+        return _row(reading.section(data, "task"))
+
+    return Call("GET", f"{_ROOT}/jobhistory/{quote(task, safe=':')}/get", read)
 
 
 def list_tasks(

@@ -109,6 +109,10 @@ class Client:
         """How much of a task is done."""
         return self._ask(calls.progress(task))
 
+    def describe(self, task: str) -> TaskRow:
+        """What is known of a task, with the words that say why it failed."""
+        return self._ask(calls.describe(task))
+
     def kill(self, task: str) -> str:
         """Asks for a task to end; answers its execID when the wish is durable."""
         return self._ask(calls.kill(task))

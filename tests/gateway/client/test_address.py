@@ -21,7 +21,7 @@ def test_addresses(server: str, http: str, socket: str, *, local: bool) -> None:
     """One URL from a person gives the one for requests and the one of the websocket."""
     found = Address.parse(server)
     assert (found.http, found.local) == (http, local)
-    assert found.socket == f"{socket}/ws/api/entrance/connect"
+    assert found.socket == f"{socket}/ws/api/entrance/connect?resume=false"
 
 
 @pytest.mark.parametrize("server", ["", "ftp://x", "http://", "x:y", "http://x?q=1", "http://x#f"])

@@ -29,6 +29,7 @@ REQUESTS: list[tuple[Call[Any], str, str, dict[str, str], object]] = [
     (calls.status("12"), "GET", f"{ROOT}/entrance/12/status", {}, None),
     (calls.status("a/../b"), "GET", f"{ROOT}/entrance/a%2F..%2Fb/status", {}, None),
     (calls.progress(EXEC_ID), "GET", f"{ROOT}/entrance/{EXEC_ID}/progress", {}, None),
+    (calls.describe("12"), "GET", f"{ROOT}/jobhistory/12/get", {}, None),
     (calls.kill(EXEC_ID), "POST", f"{ROOT}/entrance/{EXEC_ID}/kill", {}, None),
     (
         calls.log(EXEC_ID, 7, size=10, wait=2.5),

@@ -102,7 +102,7 @@ def test_refusals_are_final(client: Client) -> None:
     with pytest.raises(ClientError):
         list(client.follow("030418IDEhivebdpdwc010004:10087IDE_johnnwang_21"))
     with pytest.raises(ClientError):
-        list(client.run("x", engine="nonsense"))
+        client.execute("x", engine="nonsense")
 
 
 def test_nobody_there() -> None:
