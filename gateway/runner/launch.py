@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from engines.launcher import Zygote
-
 from engines.contract import Engine, EngineError, Launch, Limits, RunSpec
+from engines.launcher import Zygote
 from engines.rundir import RunDir
 from gateway.config import Runner
+from gateway.journal import journal
 from gateway.runner.deadline import Calls
 from gateway.runner.inputs import environment, place
 from gateway.stores.objects import Objects
@@ -24,6 +24,7 @@ from protocol.errors import GatewayError
 
 __all__ = ["PREPARE_SECONDS", "Launcher"]
 
+_journal = journal(__name__)
 _WORK = "work"
 PREPARE_SECONDS = 20.0
 """How long an engine may take to say what to start."""
@@ -53,7 +54,7 @@ class Launcher:
         self._orders = Calls(_ORDER_SECONDS, width=4, own=(GatewayError, OSError))
 
     async def launch(self, run: RunDir, spec: TaskSpec) -> bool:
-        """Starts a run; False if it was started or ended before, by whomever.
+        """Starts a run; False if it was not this call that did, its state says what is the case.
 
         Raises:
             EngineError: the engine cannot or will not run this task.
@@ -66,7 +67,13 @@ class Launcher:
         order = await self._orders.call("placing inputs", lambda: self._order(run, spec))
         what = f"engine {spec.engine!r}"
         made = await self._calls[spec.engine].call(what, lambda: engine.prepare(order))
-        return await self._zygote.launch(run, _checked(made, spec.engine), self._bell)
+        launch = _checked(made, spec.engine)
+        try:
+            return await self._zygote.launch(run, launch, self._bell)
+        except EngineError as error:
+            # No fault of this engine, and nothing was started: it may be tried again.
+            _journal.error("zygote does not answer", run=spec.task_id, error=str(error))
+            return False
 
     def _order(self, run: RunDir, spec: TaskSpec) -> RunSpec:
         """What the engine is told, with the working directory made and filled."""

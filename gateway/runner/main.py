@@ -16,9 +16,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from engines.launcher import Zygote
-
 from engines.contract import Engine
+from engines.launcher import Zygote
 from gateway.config import Config, ConfigError, load
 from gateway.journal import journal, set_up
 from gateway.places import PlaceError, Places
@@ -45,7 +44,7 @@ from protocol.errors import GatewayError, Kind
 __all__ = ["House", "composed", "main", "serve"]
 
 _TICK_SECONDS = 0.5
-_LOCK_SECONDS = 10.0
+_LOCK_SECONDS = 3.0
 _LOCK_PAUSE_SECONDS = 0.05
 _journal = journal(__name__)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from engines.facts import RunState, Started
 from engines.replay import Replay
 from engines.rundir import RunDir
-from gateway.clock import now_ms
+from gateway.clock import monotonic, now_ms
 from gateway.ids import is_task_id, time_of
 from gateway.journal import journal
 from gateway.runner.kill import Killer
@@ -31,7 +31,9 @@ __all__ = ["Recovery"]
 _STEP = 64
 _ENOUGH = 1000
 """So many finished tasks in a row that the index knows, newest first, and it knows the rest."""
-_PATROL_SECONDS = 5.0
+_PATROL_SECONDS = 2.0
+_PATROL_SHARE = 20
+"""A patrol rests at least so many times as long as it took: a long queue costs no more for it."""
 _AGE_MS = 3000
 """A gateway indexes what it accepted within this time, or died."""
 _STATES = {
@@ -90,13 +92,16 @@ class Recovery:
 
     async def run(self) -> None:
         """Patrols: finds what a lost ring, a dead gateway or a lost reply left behind."""
+        took = 0.0
         while True:
-            await asyncio.sleep(_PATROL_SECONDS)
+            await asyncio.sleep(max(_PATROL_SECONDS, took * _PATROL_SHARE))
+            begun = monotonic()
             try:
                 await self.patrol()
             except GatewayError as error:
                 if error.kind is not Kind.UNAVAILABLE:
                     raise
+            took = monotonic() - begun
 
     async def patrol(self) -> None:
         """Looks once at all live directories that nobody looks after."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from engines.shell import ShellEngine
 
 from engines.contract import Capabilities, Engine, EngineError, Health, Launch, RunSpec
+from engines.shell import ShellEngine
 from gateway.places import Places
 from gateway.runner.main import composed
 from gateway.stores.embedded import EmbeddedRedis

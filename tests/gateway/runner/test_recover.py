@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engines.facts import Exit, ExitKind, ShimFact, Started, encode
-from engines.rundir import SHIM, STARTED, RunDir
+from engines.rundir import SHIM, SPEC, STARTED, RunDir
 from gateway.clock import now_ms
 from gateway.ids import new_task_id
 from gateway.places import Places
@@ -19,7 +19,7 @@ from gateway.runner.node import Node
 from gateway.runner.recover import Recovery
 from gateway.runner.roster import Live
 from gateway.stores.link import Link
-from gateway.stores.spec import TaskSpec
+from gateway.stores.spec import TaskSpec, encode_spec
 from gateway.stores.tasks import QueueLimits
 from protocol.tasks import ById, Reason, TaskState
 from tests.gateway.runner.rig import make_node, record, settings, spec_of
@@ -150,10 +150,14 @@ async def test_a_stray_directory_is_no_obstacle(scene: Scene, tmp_path: Path) ->
     assert broken.task_id not in scene.begun
 
 
-async def test_a_thousand_live_runs_are_adopted_quickly(scene: Scene) -> None:
+async def test_a_thousand_live_runs_are_adopted_quickly(scene: Scene, tmp_path: Path) -> None:
     """A start looks at live directories only and takes a thousand in within the bound."""
+    live = tmp_path / "spool" / "live"
     for number in range(1000):
-        _, run = await scene.accepted(number + 1)
+        spec = spec_of(number + 1)
+        run = RunDir(live / spec.task_id)
+        os.mkdir(run.path)  # noqa: PTH102 - as the run directory does it
+        run.write(SPEC, encode_spec(spec), durable=False)
         died(run)
     begun = time.monotonic()
     await scene.recovery.adopt()
