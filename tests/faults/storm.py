@@ -32,6 +32,7 @@ VICTIMS = 11
 """One of so many runs is killed."""
 
 _TICK = 0.02
+_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ async def storm(gateway: Served, plan: Plan, folder: Path) -> Ledger:
 def complaints(gateway: Served) -> list[str]:
     """What the gateway's own log must never hold: tracebacks and exceptions that nobody took."""
     log = gateway.data.with_suffix(".log").read_text(errors="replace").splitlines()
-    return [line for line in log if any(sign in line for sign in COMPLAINTS)]
+    found = {line[-_SHOWN:] for line in log if any(sign in line for sign in COMPLAINTS)}
+    return sorted(found)
 
 
 async def blow(visitor: Visitor, plan: Plan, folder: Path) -> None:
@@ -171,16 +173,22 @@ async def serves(gateway: Served, part: str) -> bool:
         return False
     if part == "gateway.runner":
         return rings(Places.of(gateway.data).runner_socket)
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
     try:
         async with asyncio.timeout(0.5):
-            reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-            answer = await reader.read(64)
-            writer.close()
+            return b" 200 " in await glance(gateway)
     except (OSError, TimeoutError):
         return False
-    return b" 200 " in answer
+
+
+async def glance(gateway: Served) -> bytes:
+    """The first words of a worker's answer about its health."""
+    host, _, port = gateway.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        return await reader.read(64)
+    finally:
+        writer.transport.abort()
 
 
 def rings(path: Path) -> bool:
