@@ -18,6 +18,8 @@ from engines.facts import RunState
 from gateway.clock import now_ms
 from gateway.ids import new_task_id
 from gateway.places import Places
+from gateway.runner.verdict import FORGET
+from gateway.stores import keys
 from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.link import Link
 from gateway.stores.tasks import QueueLimits
@@ -256,6 +258,45 @@ async def test_what_a_dead_gateway_accepted_is_run(client: Client) -> None:
     task = await client.ended(spec.task_id)
     assert task.state is TaskState.SUCCEEDED
     assert task.last_line == 1
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_record_that_redis_lost_comes_back(client: Client, link: Link) -> None:
+    """A live task whose record vanished is known again with its next sign of life."""
+    spec = await client.submit("echo one; while [ ! -e go ]; do sleep 0.02; done; echo two")
+    await wait_until(partial(client.has_line, spec.task_id, 1), "it prints")
+    await link.call("DEL", keys.TASK.key(spec.task_id))
+    touch(client, spec.task_id, "go")
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.SUCCEEDED
+    assert (task.number, task.last_line) == (spec.number, 2)
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_deleted_task_does_not_come_back(client: Client) -> None:
+    """A live task that is deleted ends, leaves no file and is unknown from then on."""
+    spec = await client.submit("echo one; sleep 1000")
+    await wait_until(partial(client.has_line, spec.task_id, 1), "it prints")
+    run = client.spool.find(spec.task_id)
+    assert run is not None
+    run.write_once(FORGET, b"")
+    await client.kill(spec.task_id, 0)
+    await client.tasks.bury(spec.task_id, now_ms(), forget=True)
+    await wait_until(lambda: client.spool.find(spec.task_id) is None, "its files are gone")
+    with pytest.raises(GatewayError) as caught:
+        await client.tasks.read(ById(spec.task_id))
+    assert caught.value.kind is Kind.NOT_FOUND
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_directory_that_is_taken_away_is_a_lost_run(client: Client) -> None:
+    """Nobody knows how it ended, and nothing hangs."""
+    spec = await client.submit("echo one; sleep 3")
+    await wait_until(partial(client.has_line, spec.task_id, 1), "it prints")
+    run = client.spool.find(spec.task_id)
+    assert run is not None
+    shutil.rmtree(run.path)
+    assert (await client.ended(spec.task_id)).state is TaskState.LOST
 
 
 async def test_a_lost_ring_costs_a_moment_only(
