@@ -96,7 +96,7 @@ async def test_a_kill_ends_what_ignores_signals(client: Client) -> None:
     await client.kill(spec.task_id, 0.3)
     task = await client.ended(spec.task_id)
     assert task.state is TaskState.KILLED
-    assert not Path(f"/proc/{int(line.data)}").exists()  # noqa: ASYNC240 - /proc does not block
+    assert not Path(f"/proc/{int(line.data)}").exists()
 
 
 @pytest.mark.usefixtures("runner")
