@@ -25,6 +25,12 @@ from engines.zygote import ANSWER, REQUEST
 
 __all__ = ["Zygote"]
 
+_CODE = """
+import sys
+sys.path.append(sys.argv[1])
+from engines.zygote import serve
+serve(int(sys.argv[2]), groups=bool(sys.argv[3]))
+"""
 _ROOT = str(Path(__file__).resolve().parent.parent)
 _KEPT = ("LD_LIBRARY_PATH",)
 _LOOK_TRIES = 20
@@ -37,10 +43,12 @@ class Zygote:
 
     Args:
         answer_seconds: after this time without an answer the zygote counts as dead.
+        groups: whether runs get control groups of their own where that is possible.
     """
 
-    def __init__(self, answer_seconds: float = 10.0) -> None:
+    def __init__(self, answer_seconds: float = 10.0, *, groups: bool = True) -> None:
         self._answer_seconds = answer_seconds
+        self._groups = groups
         self._turn = asyncio.Lock()
         self._process: Process | None = None
         self._socket: socket.socket | None = None
@@ -67,6 +75,11 @@ class Zygote:
         async with self._turn:
             if self._socket is None:
                 await self._spawn()
+
+    @property
+    def pid(self) -> int:
+        """The process, 0 if there is none at the moment."""
+        return 0 if self._process is None else self._process.pid
 
     async def close(self) -> None:
         """Ends the process; the runs that it started go on."""
@@ -153,7 +166,7 @@ class Zygote:
         with theirs:
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *_command(theirs.fileno()),
+                    *_command(theirs.fileno(), groups=self._groups),
                     stdin=DEVNULL,
                     stdout=DEVNULL,
                     env={name: os.environ[name] for name in _KEPT if name in os.environ},
@@ -201,11 +214,9 @@ async def _take(run: RunDir) -> int | None:
     return None
 
 
-def _command(fd: int) -> tuple[str, ...]:
-    code = (
-        f"import sys; sys.path.append(sys.argv[1]); from engines.zygote import serve; serve({fd})"
-    )
-    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", code, _ROOT)
+def _command(fd: int, *, groups: bool) -> tuple[str, ...]:
+    arguments = (_ROOT, str(fd), "1" if groups else "")
+    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _CODE, *arguments)
 
 
 def _order(run: RunDir, launch: Launch, bell: str) -> Order:

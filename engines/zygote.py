@@ -22,11 +22,11 @@ REQUEST = Struct("<Q")
 ANSWER = Struct("<QiI")
 
 
-def serve(fd: int) -> None:
+def serve(fd: int, *, groups: bool = True) -> None:
     """Forks a shim for each request on a socket, until the other end closes it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     boot = processes.boot_id()
-    group = _usable_group()
+    group = _usable_group() if groups else ""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # from here on the kernel reaps the shims
     # What is loaded now is shared with all shims for as long as nobody writes to it.
     gc.collect()
@@ -61,10 +61,13 @@ def _usable_group() -> str:
     trial = cgroups.make(parent, f"trial-{os.getpid()}")
     if not trial:
         return ""
-    pid = os.fork()
-    if not pid:
-        _enter_and_leave(trial)
-    status = os.waitpid(pid, 0)[1]
+    try:
+        pid = os.fork()
+        if not pid:
+            _enter_and_leave(trial)
+        status = os.waitpid(pid, 0)[1]
+    except OSError:
+        status = 1
     cgroups.remove(trial)
     return "" if status else parent
 

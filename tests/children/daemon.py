@@ -1,22 +1,17 @@
-"""Forks twice into sessions of their own, ignores TERM, and lets its main process leave.
-
-With the argument ``stay`` the main process stays as well. Each process lives for at most a minute.
-"""
+"""Leaves a daemon behind: two forks, a session of its own, deaf to polite signals, for 60 s."""
 
 import os
 import signal
-import sys
 import time
 
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if os.fork() == 0:
+for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+if not os.fork():
     os.setsid()
-    if os.fork() == 0:
-        os.setsid()
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        time.sleep(60)
-    os._exit(0)
-os.wait()
-if "stay" in sys.argv:
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    print("ready", flush=True)
     time.sleep(60)
+    os._exit(0)
+time.sleep(60)

@@ -1,0 +1,172 @@
+"""The start protocol: at most once, whatever dies in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from engines.contract import EngineError
+from engines.launcher import Zygote
+from engines.rundir import ExitKind, RunState
+from tests.engines.conftest import Runs
+from tests.support.waiting import wait_until
+
+
+async def test_launching_twice_starts_once(runs: Runs) -> None:
+    """Of many launches of one run one starts it; a later one finds that it was started."""
+    effect = runs.directory / "effect"
+    run = runs.new()
+    code = f"echo x >> {effect}"
+    results = await asyncio.gather(*(runs.launch(run, "sh", "-c", code) for _ in range(8)))
+    await runs.end(run)
+    assert sorted(results) == [False] * 7 + [True]
+    assert not await runs.launch(run, "sh", "-c", code)
+    assert effect.read_text() == "x\n"
+
+
+async def test_a_locked_run_is_left_alone(runs: Runs) -> None:
+    """While somebody holds the lock nobody else starts the run; afterwards it may be started."""
+    run = runs.new()
+    lock = run.take()
+    assert lock is not None
+    assert run.state() == RunState.STARTING
+    assert run.take() is None
+    assert not await runs.launch(run, "true")
+    os.close(lock)
+    assert run.state() == RunState.ACCEPTED
+    assert await runs.launch(run, "true")
+    await runs.end(run)
+
+
+async def test_a_run_with_a_shim_fact_is_never_started_again(runs: Runs) -> None:
+    """A run whose shim is gone without an ending may have had its effect."""
+    run = runs.new()
+    Path(run.file("shim")).write_text("")
+    assert run.state() == RunState.ORPHANED
+    assert not await runs.launch(run, "true")
+
+
+async def test_looking_at_the_state_does_not_disturb_a_launch(runs: Runs) -> None:
+    """Probing the lock is harmless, however often it is done."""
+    held = runs.new()
+
+    def look() -> None:
+        for _ in range(2000):
+            held.state()
+
+    looking = asyncio.create_task(asyncio.to_thread(look))
+    assert await runs.launch(held, "true")
+    await looking
+    assert (await runs.end(held)).exit_code == 0
+
+
+async def test_a_dead_zygote_is_replaced(runs: Runs) -> None:
+    """Runs go on without it, and the next start makes a new one."""
+    first = await runs.start("sh", "-c", "echo ready; sleep 0.3; echo after")
+    await runs.ready(first)
+    old = runs.zygote.pid
+    os.kill(old, signal.SIGKILL)
+    second = await runs.start("true")
+    assert runs.zygote.pid not in (0, old)
+    assert (await runs.end(first)).exit_code == 0
+    assert (await runs.end(second)).exit_code == 0
+
+
+async def test_a_zygote_that_does_not_answer_is_replaced(runs: Runs) -> None:
+    """A frozen one counts as dead after the deadline, and the run is started once."""
+    async with Zygote(answer_seconds=0.3) as zygote:
+        runs.zygote = zygote
+        os.kill(zygote.pid, signal.SIGSTOP)
+        effect = runs.directory / "effect"
+        run = await runs.start("sh", "-c", f"echo x >> {effect}")
+        await runs.end(run)
+        assert effect.read_text() == "x\n"
+
+
+async def test_closing_the_zygote_leaves_the_runs_alone(runs: Runs) -> None:
+    """A shim outlives the one that started it and everything before."""
+    run = await runs.start("sh", "-c", "echo ready; sleep 0.3; exit 6")
+    await runs.ready(run)
+    await runs.zygote.close()
+    assert (await runs.end(run)).exit_code == 6
+
+
+async def test_a_zygote_that_cannot_be_started_is_an_error(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an interpreter the launch says so, and the run stays startable."""
+    await runs.zygote.close()
+    monkeypatch.setattr("sys.executable", "/no/such/python")
+    run = runs.new()
+    with pytest.raises(EngineError, match="cannot be started"):
+        await runs.launch(run, "true")
+    assert run.state() == RunState.ACCEPTED
+
+
+async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
+    """After many runs the zygote has no zombie and nobody has more descriptors than before."""
+    await runs.run("true")
+
+    def counts() -> tuple[int, int]:
+        return len(list(Path(f"/proc/{runs.zygote.pid}/fd").iterdir())), len(
+            list(Path("/proc/self/fd").iterdir())
+        )
+
+    before = counts()
+    ended = [await runs.start("true") for _ in range(30)]
+    for run in ended:
+        await runs.end(run)
+    task = Path(f"/proc/{runs.zygote.pid}/task/{runs.zygote.pid}/children")
+    await wait_until(lambda: task.read_text() == "", "no child of the zygote is left")
+    assert counts() == before
+
+
+async def test_a_shim_holds_nothing_but_its_own(runs: Runs) -> None:
+    """Of the zygote's and the runner's descriptors a shim keeps none, and it is modest."""
+    run = await runs.start("sleep", "60")
+    await wait_until(lambda: run.started() is not None, "the task runs")
+    shim = run.shim()
+    assert shim is not None
+    names = {str(path.readlink()) for path in Path(f"/proc/{shim.pid}/fd").iterdir()}
+    files = {name for name in names if name.startswith("/") and name != "/dev/null"}
+    assert files == {run.file("lock"), run.file("output")}
+    rollup = Path(f"/proc/{shim.pid}/smaps_rollup").read_text()
+    private = sum(int(line.split()[1]) for line in rollup.splitlines() if "Private_" in line)
+    assert private < 4096
+    run.wish_kill(0)
+    await runs.end(run)
+
+
+async def test_a_long_message_reaches_the_shim(runs: Runs) -> None:
+    """Arguments and environment may be as large as the kernel allows."""
+    run = runs.new()
+    order = runs.order("sh", "-c", "echo ${#BIG} ${#1}", "sh", "y" * 100_000)
+    order = type(order)(order.argv, {**order.environment, "BIG": "x" * 100_000}, order.directory)
+    await runs.zygote.launch(run, order, "")
+    assert (await runs.end(run)).exit_code == 0
+    assert b"100000 100000" in Path(run.file("output")).read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the fork fail")
+async def test_no_room_for_a_process_is_an_ending(runs: Runs) -> None:
+    """If no shim can be forked the run ends as start_failed with the reason, and is not retried."""
+    await runs.run("true")
+    trace = await asyncio.create_subprocess_exec(
+        *("strace", "-qq", "-e", "trace=clone,clone3,fork,vfork", "-o", "/dev/null"),
+        *("-e", "inject=clone,clone3,fork,vfork:error=EAGAIN", "-p", str(runs.zygote.pid)),
+    )
+    try:
+        status = Path(f"/proc/{runs.zygote.pid}/status")
+        await wait_until(lambda: "TracerPid:\t0" not in status.read_text(), "strace is attached")
+        run = await runs.start("true")
+        ending = await runs.end(run)
+        assert (ending.kind, ending.reason) == (ExitKind.START_FAILED, "EAGAIN")
+        assert run.shim() is None
+    finally:
+        trace.terminate()
+        await trace.wait()
