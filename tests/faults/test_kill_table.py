@@ -29,13 +29,13 @@ STUBBORN = (
 VICTIMS = {
     "ignores TERM": (*SH, STUBBORN),
     "ignores all": child("ignores"),
-    "daemon": child("daemon"),
-    "daemon beside": child("daemon", "stay"),
+    "daemon": child("fleeing"),
+    "daemon beside": child("fleeing", "stay"),
     "nohup": (*SH, "nohup sleep 60 & nohup setsid sleep 60 & echo ready; wait"),
-    "stopped": child("stopped"),
+    "stopped": child("self_stopped"),
     "fork storm": child("forks"),
-    "pid hopper": child("hopper"),
-    "pid hopper beside": child("hopper", "stay"),
+    "pid hopper": child("pid_hopper"),
+    "pid hopper beside": child("pid_hopper", "stay"),
 }
 GRACE = 0.5
 BOUND = GRACE + 2.0
