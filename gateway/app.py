@@ -18,6 +18,7 @@ from pathlib import Path
 
 from gateway import clock
 from gateway.auth.identify import Identify
+from gateway.auth.login_key import load_login_key
 from gateway.auth.origins import Origins
 from gateway.auth.throttle import Throttle
 from gateway.auth.tokens import SigningKeyError, Tokens, load_key
@@ -31,8 +32,10 @@ from gateway.places import PlaceError, Places
 from gateway.plugins import load_dialects, load_engines
 from gateway.services.accounts import Sessions
 from gateway.services.bell import RunnerBell
+from gateway.services.history import History
 from gateway.services.logs import Logs
 from gateway.services.objects import ObjectService
+from gateway.services.results import ResultService
 from gateway.services.tasks import Tasks
 from gateway.stores.accounts import Accounts
 from gateway.stores.delivery import DeliveryStore
@@ -40,6 +43,7 @@ from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import ObjectLimits, Objects
 from gateway.stores.queue import TaskQueue
+from gateway.stores.results import ResultStore
 from gateway.stores.revocations import Revocations
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
@@ -66,6 +70,7 @@ class _Stores:
     delivery: DeliveryStore
     spool: Spool
     objects: Objects
+    results: ResultStore
     accounts: Accounts
     revocations: Revocations
 
@@ -95,6 +100,7 @@ async def _stores(config: Config, places: Places) -> AsyncIterator[_Stores]:
         connections=config.redis.connections,
     )
     spool = Spool(places.spool)
+    results = ResultStore(spool.find)
     try:
         yield _Stores(
             link,
@@ -104,10 +110,12 @@ async def _stores(config: Config, places: Places) -> AsyncIterator[_Stores]:
             DeliveryStore(link),
             spool,
             Objects(places.objects, _object_limits(config)),
+            results,
             Accounts(places.accounts),
             Revocations(places.revoked),
         )
     finally:
+        results.close()
         spool.close()
         await link.close()
 
@@ -137,9 +145,21 @@ def _assembled(
     )
     tasks = Tasks(config, engines, stores.tasks, stores.spool, bell, data, unfinished)
     logs = Logs(config.limits, stores.tasks, stores.logs, stores.spool, feed)
-    sessions = Sessions(tokens, stores.accounts, stores.revocations, config.auth.token_seconds)
-    throttle = Throttle(config.auth.login_attempts, config.auth.login_window_seconds)
-    dispatch = Dispatch(tasks, logs, sessions, data, throttle, metrics)
+    key = load_login_key(places.login_key) if config.auth.encrypt_logins else None
+    results = ResultService(config.results, stores.results, logs)
+    sessions = Sessions(tokens, stores.accounts, stores.revocations, config.auth.token_seconds, key)
+    throttle = Throttle(config.auth.login_window_seconds)
+    history = History(config, stores.tasks, stores.queue, stores.spool)
+    dispatch = Dispatch(results.verbs, 
+        tasks,
+        logs,
+        sessions,
+        data,
+        throttle,
+        config.auth.login_attempts,
+        metrics,
+        history,
+    )
     sources = Sources(dispatch, tasks, logs, stores.queue, feed, stores.delivery, metrics)
     switchboard = Switchboard(load_dialects(config))
     origins = Origins(config.server)

@@ -15,6 +15,7 @@ from gateway.auth.guard import Caller, admit, sees
 from gateway.auth.throttle import Throttle
 from gateway.metrics import Metrics
 from gateway.services.accounts import Sessions
+from gateway.services.history import History
 from gateway.services.logs import Logs
 from gateway.services.tasks import Tasks
 from gateway.stores.errors import TaskGone
@@ -22,11 +23,16 @@ from protocol import commands
 from protocol.accounts import Principal
 from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
-from protocol.tasks import Task, TaskRef
+from protocol.tasks import ByNumber, Task, TaskRef
 
 __all__ = ["Data", "Dispatch"]
 
 R = TypeVar("R")
+_SHARING = 10
+"""How many times more wrong passwords an address may send than a user: it may be many people's."""
+
+_MOST_KILLS = 500
+_MOST_NUMBERS = 1000
 Handler = Callable[[Caller, Any], Awaitable[object]]
 
 
@@ -61,20 +67,26 @@ class Dispatch:
 
     def __init__(
         self,
+        on_tasks: Mapping[type[Command[Any]], Callable[[Task, Any], Awaitable[object]]],
         tasks: Tasks,
         logs: Logs,
         sessions: Sessions,
         data: Data,
         throttle: Throttle,
+        attempts: int,
         metrics: Metrics,
+        history: History,
     ) -> None:
+        self._history = history
         self._tasks = tasks
         self._logs = logs
         self._sessions = sessions
         self._data = data
         self._throttle = throttle
+        self._attempts = attempts
         self._metrics = metrics
         self._handlers: Mapping[type[Command[Any]], Handler] = {
+            **{verb: self._about(do) for verb, do in on_tasks.items()},
             commands.Hello: self._hello,
             commands.Login: self._login,
             commands.Logout: self._logout,
@@ -90,6 +102,14 @@ class Dispatch:
             commands.DescribeData: self._describe_data,
             commands.OpenData: self._open_data,
             commands.DeleteData: self._delete_data,
+            commands.ReadLoginKey: self._read_login_key,
+            commands.OpenSession: self._open_session,
+            commands.Refuse: self._refuse,
+            commands.ReadSubmission: self._read_submission,
+            commands.SearchTasks: self._search_tasks,
+            commands.KillEach: self._kill_each,
+            commands.ReadLoad: self._read_load,
+            commands.ListEngines: self._list_engines,
         }
 
     async def __call__(self, caller: Caller, command: Command[R]) -> R:
@@ -137,10 +157,14 @@ class Dispatch:
         return None
 
     async def _login(self, caller: Caller, command: commands.Login) -> object:
-        subjects = (f"user {command.user[:256]}", f"address {caller.address}")
+        attempts = self._attempts
+        subjects = {
+            f"user {command.user[:256]}": attempts,
+            f"address {caller.address}": attempts * _SHARING,
+        }
         self._throttle.check(subjects, clock.monotonic())
         try:
-            return await self._sessions.login(command.user, command.password)
+            return await self._sessions.login(command.user, command.password, command.encrypted)
         except GatewayError as error:
             if error.kind is Kind.UNAUTHENTICATED:
                 self._throttle.failed(subjects, clock.monotonic())
@@ -155,8 +179,26 @@ class Dispatch:
     async def _renew(self, caller: Caller, _command: commands.Renew) -> object:
         return self._sessions.renew(_principal(caller))
 
+    async def _read_login_key(self, _caller: Caller, _command: commands.ReadLoginKey) -> bytes:
+        return self._sessions.public_key
+
+    async def _open_session(self, caller: Caller, command: commands.OpenSession) -> object:
+        return self._sessions.open(_principal(caller), command.user)
+
     async def _execute(self, caller: Caller, command: commands.Execute) -> Task:
-        return await self._tasks.execute(_principal(caller).name, command)
+        owner = _principal(caller).name
+        if command.owner:
+            owner = self._sessions.known(command.owner).name
+        return await self._tasks.execute(owner, command)
+
+    async def _refuse(self, caller: Caller, command: commands.Refuse) -> Task:
+        return await self._history.refuse(_principal(caller).name, command)
+
+    async def _read_submission(
+        self, caller: Caller, command: commands.ReadSubmission
+    ) -> commands.Submission:
+        principal = _principal(caller)
+        return await self._history.submission(principal, await self.find(principal, command.task))
 
     async def _read_task(self, caller: Caller, command: commands.ReadTask) -> Task:
         return await self.find(_principal(caller), command.task)
@@ -171,11 +213,57 @@ class Dispatch:
         task = await self.find(_principal(caller), command.task)
         return await self._tasks.kill(task, command.grace_seconds)
 
+    async def _kill_each(
+        self, caller: Caller, command: commands.KillEach
+    ) -> tuple[Task | GatewayError, ...]:
+        if len(command.tasks) > _MOST_KILLS:
+            raise GatewayError(Kind.TOO_LARGE, f"at most {_MOST_KILLS} tasks are killed at once")
+        ended: list[Task | GatewayError] = []
+        for ref in command.tasks:
+            try:
+                ended.append(await self._kill(caller, commands.Kill(ref)))
+            except GatewayError as error:
+                ended.append(error)
+        return tuple(ended)
+
+    async def _search_tasks(
+        self, caller: Caller, command: commands.SearchTasks
+    ) -> commands.TaskPage:
+        principal = _principal(caller)
+        if not command.numbers:
+            everybody = command.everybody and principal.admin and not command.owner
+            owner = None if everybody else command.owner or principal.name
+            return await self._history.search(owner, command)
+        found: list[Task] = []
+        for number in command.numbers[:_MOST_NUMBERS]:
+            try:
+                found.append(await self.find(principal, ByNumber(number)))
+            except GatewayError as error:
+                if error.kind not in {Kind.NOT_FOUND, Kind.GONE}:
+                    raise
+        return commands.TaskPage(tuple(found), len(found))
+
+    async def _read_load(self, caller: Caller, command: commands.ReadLoad) -> commands.Load:
+        return await self._history.load(command.user or _principal(caller).name)
+
+    async def _list_engines(
+        self, _caller: Caller, _command: commands.ListEngines
+    ) -> tuple[str, ...]:
+        return self._tasks.engines
+
     async def _list_tasks(self, caller: Caller, command: commands.ListTasks) -> object:
         return await self._tasks.list(command.owner or _principal(caller).name, command)
 
     async def _delete_task(self, caller: Caller, command: commands.DeleteTask) -> Task:
         return await self._tasks.delete(await self.find(_principal(caller), command.task))
+
+    def _about(self, do: Callable[[Task, Any], Awaitable[object]]) -> Handler:
+        """Carries out what is done with a task that the caller may see."""
+
+        async def handler(caller: Caller, command: Any) -> object:  # noqa: ANN401 - by the table
+            return await do(await self.find(_principal(caller), command.task), command)
+
+        return handler
 
     async def _store_data(self, caller: Caller, command: commands.StoreData) -> object:
         return await self._data.store(_principal(caller), command)

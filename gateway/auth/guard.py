@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from protocol import commands
+from protocol import commands, results
 from protocol.accounts import Principal
-from protocol.commands import Command, ListTasks
+from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["RULES", "Access", "Caller", "admit", "sees"]
@@ -42,6 +42,18 @@ RULES: Mapping[type[Command[object]], Access] = {
     commands.DescribeData: Access.USER,
     commands.OpenData: Access.USER,
     commands.DeleteData: Access.USER,
+    results.ListResults: Access.USER,
+    results.ReadResult: Access.USER,
+    results.ExportResults: Access.USER,
+    results.ReadWholeLog: Access.USER,
+    commands.ReadLoginKey: Access.OPEN,
+    commands.OpenSession: Access.USER,
+    commands.Refuse: Access.USER,
+    commands.ReadSubmission: Access.USER,
+    commands.SearchTasks: Access.USER,
+    commands.KillEach: Access.USER,
+    commands.ReadLoad: Access.USER,
+    commands.ListEngines: Access.USER,
 }
 """Every command there is; a test holds it against the language."""
 
@@ -67,10 +79,24 @@ def admit(caller: Caller, command: Command[object]) -> None:
         raise GatewayError(Kind.UNAUTHENTICATED, "you are not logged in, please login first")
     if access is None:
         raise GatewayError(Kind.FORBIDDEN, f"nobody may ask for {type(command).__name__}")
-    if isinstance(command, ListTasks) and not sees(
-        caller.principal, command.owner or caller.principal.name
-    ):
-        raise GatewayError(Kind.FORBIDDEN, "only an administrator may list others' tasks")
+    whose, what = _about(command)
+    if whose and not sees(caller.principal, whose):
+        raise GatewayError(Kind.FORBIDDEN, f"only an administrator may {what}")
+
+
+def _about(command: Command[object]) -> tuple[str, str]:
+    """Of whom a command speaks, empty for the caller, and what it wants with them."""
+    match command:
+        case commands.ListTasks(owner=owner) | commands.SearchTasks(owner=owner):
+            return owner, "list others' tasks"
+        case commands.Execute(owner=owner):
+            return owner, "submit for others"
+        case commands.OpenSession(user=user):
+            return user, "act for others"
+        case commands.ReadLoad(user=user):
+            return user, "ask about others"
+        case _:
+            return "", ""
 
 
 def sees(principal: Principal, owner: str) -> bool:

@@ -7,6 +7,7 @@ once. If the revocations cannot be read, nobody is identified.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from gateway.auth.tokens import Tokens
@@ -69,7 +70,17 @@ class Identify:
         older = user is None or claims.issued < user.changed_ms // 1000
         if user is None or older or self._revoked.revoked(claims.token_id):
             raise GatewayError(Kind.UNAUTHENTICATED, "the token is not valid or has expired")
-        return Principal(claims.name, user.role, claims.token_id, claims.expires * 1000)
+        principal = Principal(claims.name, user.role, claims.token_id, claims.expires * 1000)
+        return self._acting(principal, credential.acting)
+
+    def _acting(self, principal: Principal, name: str) -> Principal:
+        """An admin's token speaks for whom it says, another one for its own user alone."""
+        if not name or name.lower() == principal.name.lower():
+            return principal
+        user = self._accounts.find(name) if principal.admin else None
+        if user is None:
+            raise GatewayError(Kind.UNAUTHENTICATED, f"the token is not one for user {name[:64]!r}")
+        return replace(principal, name=name, role=user.role)
 
     def current(self, credential: Credential, principal: Principal) -> bool:
         """Whether a credential still proves the same principal, with the same role."""

@@ -7,6 +7,7 @@ which is still few. Bounded: the oldest counts are forgotten first.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Mapping
 
 from protocol.errors import GatewayError, Kind
 
@@ -16,32 +17,34 @@ _MAX_SUBJECTS = 10_000
 
 
 class Throttle:
-    """``attempts`` failures for a subject within ``window_seconds``, then a refusal."""
+    """So many failures for a subject within ``window_seconds``, then a refusal.
 
-    def __init__(self, attempts: int, window_seconds: float) -> None:
-        self._attempts = attempts
+    Subjects come as a mapping to how many attempts each has: many people may share an address.
+    """
+
+    def __init__(self, window_seconds: float) -> None:
         self._window = window_seconds
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def check(self, subjects: tuple[str, ...], now: float) -> None:
+    def check(self, subjects: Mapping[str, int], now: float) -> None:
         """Refuses if any subject has failed too often; ``now`` is on the monotonic clock.
 
         Raises:
             GatewayError: EXHAUSTED with the time to wait.
         """
-        for subject in subjects:
+        for subject, attempts in subjects.items():
             times = self._recent(subject, now)
-            if len(times) >= self._attempts:
+            if len(times) >= attempts:
                 raise GatewayError(
                     Kind.EXHAUSTED,
                     "too many wrong passwords, try again later",
                     retry_after=max(1.0, times[0] + self._window - now),
                 )
 
-    def failed(self, subjects: tuple[str, ...], now: float) -> None:
+    def failed(self, subjects: Mapping[str, int], now: float) -> None:
         """Notes one failure for each subject."""
-        for subject in subjects:
-            times = self._failures.setdefault(subject, deque(maxlen=self._attempts))
+        for subject, attempts in subjects.items():
+            times = self._failures.setdefault(subject, deque(maxlen=attempts))
             times.append(now)
             self._failures.move_to_end(subject)
         while len(self._failures) > _MAX_SUBJECTS:

@@ -54,8 +54,8 @@ class Tokens:
         self._key = key
         self._max_seconds = max_seconds
 
-    def issue(self, name: str, role: Role, now_ms: int, seconds: int) -> Ticket:
-        """A fresh ticket for a user.
+    def issue(self, name: str, role: Role, now_ms: int, seconds: int, token_id: str = "") -> Ticket:
+        """A fresh ticket for a user; with the id of an older one it is revoked together with that.
 
         Raises:
             GatewayError: INVALID if it would live longer than any token may.
@@ -65,7 +65,7 @@ class Tokens:
                 Kind.INVALID, f"a token lives from 1 to {self._max_seconds} seconds, not {seconds}"
             )
         issued = now_ms // 1000
-        token_id = os.urandom(16).hex()
+        token_id = token_id or os.urandom(16).hex()
         claims = {
             "iss": _ISSUER,
             "aud": _AUDIENCE,

@@ -23,6 +23,7 @@ from gateway.transport.exchange import Exchange, Head, bearer, cookie
 from gateway.transport.health import Health
 from gateway.transport.switchboard import Hit, Switchboard
 from protocol.accounts import Credential, Principal
+from protocol.commands import Renew
 from protocol.dialect import Dialect
 from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
@@ -31,6 +32,7 @@ from protocol.routing import clean_path
 
 __all__ = ["HttpHandler"]
 
+_OF_HTTP = {Kind.INVALID: 400, Kind.TOO_LARGE: 431}
 _log = journal("gateway.http")
 
 
@@ -49,6 +51,7 @@ class HttpHandler:
     ) -> None:
         self._limits = config.limits
         self._seconds = config.server.header_seconds
+        self._ticket_seconds = config.auth.token_seconds
         self._switchboard = switchboard
         self._dispatch = dispatch
         self._identify = identify
@@ -75,12 +78,12 @@ class HttpHandler:
     def refuse(self, path: str, error: GatewayError) -> Reply:
         """The refusal of a request that no dialect has seen.
 
-        What is wrong with the request itself is a plain 400 whatever the dialect makes of
-        INVALID, for whoever is in between understands that.
+        What is wrong with the request itself has the status of HTTP's own, whatever the dialect
+        makes of the kind: whoever is in between understands that.
         """
         request = Request("GET", path, now_ms=clock.now_ms())
         reply = _with_patience(self._switchboard.nearest(path).refuse(error, request), error)
-        return replace(reply, status=400) if error.kind is Kind.INVALID else reply
+        return replace(reply, status=_OF_HTTP.get(error.kind, reply.status))
 
     async def _reply(self, exchange: Exchange, labels: list[str]) -> Reply:
         path = "/"
@@ -152,7 +155,19 @@ class HttpHandler:
             user=principal.name if principal else "",
         )
         result: Any = await self._dispatch(caller, route.parse(request))
-        return route.render(result, request)
+        return await self._slid(caller, head, hit.dialect, route.render(result, request))
+
+    async def _slid(self, caller: Caller, head: Head, dialect: Dialect, reply: Reply) -> Reply:
+        """The reply, with a fresh cookie if half of the life of the one that came is over."""
+        principal = caller.principal
+        half = self._ticket_seconds * 500
+        if principal is None or reply.cookies or principal.expires_ms - clock.now_ms() > half:
+            return reply
+        credential = self._credential(head, dialect)
+        if credential is None or not credential.from_cookie:
+            return reply
+        ticket = await self._dispatch(caller, Renew())
+        return replace(reply, cookies={dialect.cookie: ticket.token}) if ticket else reply
 
     def _principal(self, head: Head, hit: Hit) -> Principal | None:
         """Who asks; None only on a route that is open to strangers."""
@@ -177,7 +192,8 @@ class HttpHandler:
             return None
 
     def _credential(self, head: Head, dialect: Dialect) -> Credential | None:
-        return bearer(head.headers) or cookie(head.headers, dialect.cookie)
+        own = bearer(head.headers) or dialect.credential(head.headers)
+        return own or cookie(head.headers, dialect.cookie)
 
 
 def _with_patience(reply: Reply, error: GatewayError) -> Reply:

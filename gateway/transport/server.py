@@ -229,7 +229,7 @@ class Server:
 
     def _credential(self, head: Head, dialect: Dialect) -> Credential | None:
         """The credential of an upgrade. A cookie counts only from a known origin, and if good."""
-        explicit = bearer(head.headers)
+        explicit = bearer(head.headers) or dialect.credential(head.headers)
         if explicit is not None:
             return explicit
         offered = cookie(head.headers, dialect.cookie)

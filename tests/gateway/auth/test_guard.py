@@ -4,7 +4,7 @@ import pytest
 
 from gateway.auth.guard import RULES, Access, Caller, admit, sees
 from gateway.auth.throttle import Throttle
-from protocol import commands
+from protocol import commands, results
 from protocol.accounts import Principal, Role
 from protocol.commands import Command, ListTasks, Login, WhoAmI
 from protocol.errors import GatewayError, Kind
@@ -15,7 +15,8 @@ ADMIN = Principal("admin", Role.ADMIN)
 
 def test_every_command_has_a_rule() -> None:
     """A verb that is added to the language is refused until it has a rule here."""
-    known = {kind for kind in vars(commands).values() if isinstance(kind, type)}
+    said = [*vars(commands).values(), *vars(results).values()]
+    known = {kind for kind in said if isinstance(kind, type)}
     verbs = {kind for kind in known if issubclass(kind, Command)} - {Command}
     assert set(RULES) == verbs
 
@@ -65,23 +66,23 @@ def test_owners_and_administrators_see() -> None:
 
 def test_guessing_ends_and_begins_again() -> None:
     """After so many failures a subject waits, until the oldest is out of the window."""
-    throttle = Throttle(3, 60.0)
+    throttle = Throttle(60.0)
     for now in (0.0, 1.0, 2.0):
-        throttle.check(("user ann",), now)
-        throttle.failed(("user ann",), now)
+        throttle.check({"user ann": 3}, now)
+        throttle.failed({"user ann": 3}, now)
     with pytest.raises(GatewayError) as error:
-        throttle.check(("user ann", "address x"), 3.0)
+        throttle.check({"user ann": 3, "address x": 3}, 3.0)
     assert error.value.kind is Kind.EXHAUSTED
     assert error.value.retry_after == 57.0
-    throttle.check(("user bob",), 3.0)
-    throttle.check(("user ann",), 60.5)
+    throttle.check({"user bob": 3}, 3.0)
+    throttle.check({"user ann": 3}, 60.5)
 
 
 def test_the_memory_of_failures_is_bounded() -> None:
     """A guesser of names cannot fill the memory; the oldest names are forgotten."""
-    throttle = Throttle(1, 1e9)
+    throttle = Throttle(1e9)
     for number in range(10_050):
-        throttle.failed((f"user {number}",), 0.0)
-    throttle.check(("user 0",), 1.0)
+        throttle.failed({f"user {number}": 1}, 0.0)
+    throttle.check({"user 0": 1}, 1.0)
     with pytest.raises(GatewayError):
-        throttle.check(("user 10049",), 1.0)
+        throttle.check({"user 10049": 1}, 1.0)
