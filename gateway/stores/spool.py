@@ -129,7 +129,16 @@ class Spool:
         """The task that was accepted under a request id, None if none was."""
         if not request_id:
             return None
-        return await self._read(lambda: self._claimed(self._claim(owner, request_id)))
+
+        def look() -> TaskSpec | None:
+            earlier = self._claimed(self._claim(owner, request_id))
+            if earlier is not None and self.find(earlier.task_id) is None:
+                # Taken, and not live yet: who took it may have died in between. Whoever goes on
+                # from the claim must find a run directory, or the task would be queued without.
+                RunDir.adopt_new(self._new, self._live, run_id=earlier.task_id)
+            return earlier
+
+        return await self._read(look)
 
     async def spec(self, run_id: TaskId) -> TaskSpec | None:
         """What was accepted under an id, None if there is no such run directory."""
