@@ -27,6 +27,7 @@ __all__ = [
     "Log",
     "Objects",
     "Redis",
+    "Results",
     "Retention",
     "Runner",
     "Server",
@@ -88,6 +89,7 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     login_attempts: Count
     login_window_seconds: Seconds
     login_seconds: Seconds
+    encrypt_logins: bool
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,6 +164,17 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     object_seconds: WholeSeconds
 
 
+class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much of a task's results is kept, and how much is given out at once."""
+
+    rows: SizeOrNone
+    bytes: SizeOrNone
+    page_rows: Count
+    page_bytes: Size
+    sheet_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    log_bytes: Size
+
+
 class EngineSettings(msgspec.Struct, frozen=True):
     """One engine: whether it is offered, and its own table of settings."""
 
@@ -188,6 +201,7 @@ class Config(msgspec.Struct, frozen=True):
     log: Log
     runner: Runner
     retention: Retention
+    results: Results
     engines: dict[str, EngineSettings]
     dialects: dict[str, DialectSettings]
 
@@ -201,6 +215,7 @@ _SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "log": Log,
     "runner": Runner,
     "retention": Retention,
+    "results": Results,
 }
 
 

@@ -59,6 +59,11 @@ class Places:
         return self.secret / "token.key"
 
     @property
+    def login_key(self) -> Path:
+        """The key for passwords that are sent encrypted, if the configuration wants them."""
+        return self.secret / "login.pem"
+
+    @property
     def admin_password(self) -> Path:
         """The first administrator's password, written at the first start."""
         return self.secret / "admin.password"

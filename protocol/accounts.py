@@ -35,10 +35,12 @@ class Credential:
     """A proof of identity as it came: ``token`` is a signed token in compact form.
 
     ``from_cookie`` is true if a browser sent it by itself, so that the request's origin matters.
+    ``acting`` is the user for whom it is to speak: empty for its own, another's is for admins.
     """
 
     token: str
     from_cookie: bool = False
+    acting: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from protocol.accounts import Principal, Ticket
+from protocol.errors import GatewayError
 from protocol.logs import Cursor, LogPage
 from protocol.tasks import FileInput, Task, TaskRef, TaskState
 
@@ -19,16 +20,27 @@ __all__ = [
     "Execute",
     "Hello",
     "Kill",
+    "KillEach",
+    "ListEngines",
     "ListTasks",
+    "Load",
     "LogRead",
     "Login",
     "Logout",
     "OpenData",
+    "OpenSession",
     "OpenedData",
+    "ReadLoad",
     "ReadLog",
+    "ReadLoginKey",
+    "ReadSubmission",
     "ReadTask",
+    "Refuse",
     "Renew",
+    "SearchTasks",
     "StoreData",
+    "Submission",
+    "TaskPage",
     "WhoAmI",
 ]
 
@@ -43,10 +55,29 @@ class Command(Generic[R_co]):
 
 @dataclass(frozen=True, slots=True)
 class Login(Command[Ticket]):
-    """Proves an identity by password and asks for a ticket."""
+    """Proves an identity by password and asks for a ticket.
+
+    ``encrypted`` is the password under the key of ReadLoginKey, in place of ``password``.
+    """
 
     user: str
-    password: str
+    password: str = ""
+    encrypted: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLoginKey(Command[bytes]):
+    """Asks for the public key (DER) for passwords; empty if they come as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession(Command[Ticket]):
+    """Asks for a ticket for who has proved an identity in another way than by password.
+
+    ``user`` is whose it is to be: empty for the caller's own; another's is for admins.
+    """
+
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +108,7 @@ class Execute(Command[Task]):
     body is a conflict. Empty for none. ``seconds`` limits the running time, 0 for the configured
     limit. ``life_seconds`` is how long the task and its output exist, counted from now: 0 for the
     configured time, larger values than configured are clipped. ``name`` is unique per owner if
-    given.
+    given. ``owner`` is whose task it becomes: empty for the caller's own; another's is for admins.
     """
 
     engine: str
@@ -92,6 +123,33 @@ class Execute(Command[Task]):
     request_id: str = ""
     seconds: float = 0.0
     life_seconds: int = 0
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse(Command[Task]):
+    """Asks to record that a submission was refused: a task that failed before anything started.
+
+    For dialects whose clients can be told of a refusal only through a task. ``message`` is why.
+    """
+
+    execute: Execute
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A task with its code, which is empty for everybody but the owner and if it is not kept."""
+
+    task: Task
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSubmission(Command[Submission]):
+    """Asks what is known of a task and what it was given to run."""
+
+    task: TaskRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +209,68 @@ class ListTasks(Command[tuple[Task, ...]]):
     dialect: str = ""
     limit: int = 100
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """Some of the tasks that were looked for, and how many fit in all (as far as was counted)."""
+
+    tasks: tuple[Task, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTasks(Command[TaskPage]):
+    """Asks for a page of the tasks that fit, newest first, and how many do.
+
+    What is empty or 0 fits anything. ``owner`` empty is the caller or, with ``everybody``, all
+    whose tasks the caller may see. ``numbers`` asks for these tasks and no others. ``words`` are
+    client words that a task must hold. Times are ms since the epoch.
+    """
+
+    owner: str = ""
+    everybody: bool = False
+    states: tuple[TaskState, ...] = ()
+    from_ms: int = 0
+    to_ms: int = 0
+    engine: str = ""
+    words: tuple[tuple[str, str], ...] = ()
+    numbers: tuple[int, ...] = ()
+    first_number: int = 0
+    limit: int = 100
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KillEach(Command[tuple[Task | GatewayError, ...]]):
+    """Asks for several tasks to end; each is answered by itself, in the order asked."""
+
+    tasks: tuple[TaskRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the gateway is: tasks of one user and of all, and how many there may be."""
+
+    waiting: int
+    running: int
+    waiting_in_all: int
+    running_in_all: int
+    users_waiting: int
+    most_running: int
+    most_waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLoad(Command[Load]):
+    """Asks how busy the gateway is, for a user: empty for the caller, others are for admins."""
+
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListEngines(Command[tuple[str, ...]]):
+    """Asks for the names of the engines that tasks can be given to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ into bytes; who may ask and what happens is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from protocol.accounts import Credential
 from protocol.commands import Command
 from protocol.errors import GatewayError
 from protocol.events import Event
@@ -102,7 +103,8 @@ class Follow:
 
     ``resume`` asks for delivery to one socket at a time: the subscription begins when no other
     socket of the user has such a one for the task, goes on after what that one was told (and not
-    at ``cursor``), and leaves its own place behind for the next.
+    at ``cursor``), and leaves its own place behind for the next. ``begun`` wants that only of what
+    some socket was told a part of and not the end; else the subscription ends in silence.
     """
 
     key: int
@@ -110,6 +112,7 @@ class Follow:
     cursor: Cursor = Cursor()
     watch: Watch = Watch()
     resume: bool = False
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +174,15 @@ class Dialect(Protocol):
         """Name of the cookie in which this dialect's clients carry their ticket; empty for none."""
         ...
 
-    def session(self) -> Session:
-        """A fresh conversation for one websocket."""
+    def credential(self, headers: Mapping[str, str]) -> Credential | None:
+        """The proof of identity in headers of this dialect's own, None if there is none.
+
+        Names of headers are in lower case. Asked after ``Authorization`` and before the cookie.
+        """
+        ...
+
+    def session(self, query: Mapping[str, str]) -> Session:
+        """A fresh conversation for one websocket, opened with this query."""
         ...
 
     def refuse(self, error: GatewayError, request: Request) -> Reply:

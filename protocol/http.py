@@ -16,7 +16,8 @@ class Request:
     ``params`` are the path segments that the route's template named. ``query`` keeps the first
     value of each name, ``headers`` have lower-case names. ``body`` is empty for a route that
     streams, whose bytes come from ``chunks``. ``now_ms`` is the time of arrival (ms, epoch).
-    ``websocket`` is true if the request came as a message.
+    ``websocket`` is true if the request came as a message. ``user`` is who asks, empty for
+    a stranger: a dialect may put it into words, what that user may do is decided elsewhere.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Request:
     chunks: AsyncIterable[bytes] | None = None
     now_ms: int = 0
     websocket: bool = False
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class Reason(StrEnum):
     SHIM_DIED = "shim_died"
     NODE_RESTARTED = "node_restarted"
     ENGINE_ERROR = "engine_error"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)

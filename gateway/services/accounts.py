@@ -9,14 +9,14 @@ from gateway.stores.accounts import Account
 from protocol.accounts import Principal, Role, Ticket
 from protocol.errors import GatewayError, Kind
 
-__all__ = ["Issuer", "Passwords", "Revoker", "Sessions"]
+__all__ = ["Decrypter", "Issuer", "Passwords", "Revoker", "Sessions"]
 
 
 class Issuer(Protocol):
     """Makes tickets."""
 
-    def issue(self, name: str, role: Role, now_ms: int, seconds: int) -> Ticket:
-        """A fresh ticket."""
+    def issue(self, name: str, role: Role, now_ms: int, seconds: int, token_id: str = "") -> Ticket:
+        """A fresh ticket, with the id of an older one if it continues that."""
         ...
 
 
@@ -25,6 +25,23 @@ class Passwords(Protocol):
 
     async def verify(self, name: str, password: str) -> Account | None:
         """The user if the password is right; takes as long for unknown users."""
+        ...
+
+    def find(self, name: str) -> Account | None:
+        """The user of that name."""
+        ...
+
+
+class Decrypter(Protocol):
+    """Reads encrypted passwords."""
+
+    @property
+    def public(self) -> bytes:
+        """The key to encrypt with (DER)."""
+        ...
+
+    def decrypted(self, data: bytes) -> str:
+        """The password, empty if the data is none."""
         ...
 
 
@@ -37,30 +54,65 @@ class Revoker(Protocol):
 
 
 class Sessions:
-    """Issues tickets that live for ``seconds``."""
+    """Issues tickets that live for ``seconds``; ``key`` is for passwords that come encrypted."""
 
     def __init__(
-        self, issuer: Issuer, passwords: Passwords, revoker: Revoker, seconds: int
+        self,
+        issuer: Issuer,
+        passwords: Passwords,
+        revoker: Revoker,
+        seconds: int,
+        key: Decrypter | None = None,
     ) -> None:
         self._issuer = issuer
         self._passwords = passwords
         self._revoker = revoker
         self._seconds = seconds
+        self._key = key
 
-    async def login(self, user: str, password: str) -> Ticket:
+    @property
+    def public_key(self) -> bytes:
+        """The key for passwords (DER), empty if they come as they are."""
+        return self._key.public if self._key else b""
+
+    async def login(self, user: str, password: str, encrypted: bytes = b"") -> Ticket:
         """A ticket for who knows the password; nothing tells a wrong one from an unknown user."""
+        if encrypted and self._key is None:
+            raise GatewayError(Kind.UNSUPPORTED, "passwords are not taken encrypted here")
+        if encrypted and self._key is not None:
+            password = self._key.decrypted(encrypted)
         account = await self._passwords.verify(user, password)
         if account is None:
             raise GatewayError(Kind.UNAUTHENTICATED, "the user name or the password is wrong")
         return self._issuer.issue(account.name, account.role, clock.now_ms(), self._seconds)
 
     async def logout(self, principal: Principal) -> None:
-        """Makes the principal's ticket worthless."""
-        await self._revoker.revoke(principal.token_id, principal.expires_ms, clock.now_ms())
+        """Makes the principal's ticket worthless, and all that it was renewed from or into."""
+        now = clock.now_ms()
+        until = max(principal.expires_ms, now + self._seconds * 1000)
+        await self._revoker.revoke(principal.token_id, until, now)
 
     def renew(self, principal: Principal) -> Ticket | None:
         """A fresh ticket if half of a ticket's life is over, else None."""
         now = clock.now_ms()
         if principal.expires_ms - now > self._seconds * 500:
             return None
-        return self._issuer.issue(principal.name, principal.role, now, self._seconds)
+        return self._issuer.issue(
+            principal.name, principal.role, now, self._seconds, principal.token_id
+        )
+
+    def open(self, principal: Principal, user: str) -> Ticket:
+        """A ticket of its own for somebody who is known already, or for a user they act for."""
+        account = self.known(user or principal.name)
+        return self._issuer.issue(account.name, account.role, clock.now_ms(), self._seconds)
+
+    def known(self, name: str) -> Account:
+        """The user of that name.
+
+        Raises:
+            GatewayError: INVALID if there is none.
+        """
+        account = self._passwords.find(name)
+        if account is None:
+            raise GatewayError(Kind.INVALID, f"there is no user {name[:64]!r}", field="user")
+        return account

@@ -17,7 +17,7 @@ from gateway.config import Limits
 from protocol.commands import Execute
 from protocol.errors import GatewayError, Kind
 
-__all__ = ["body_hash", "check"]
+__all__ = ["body_hash", "check", "check_bounds"]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
 _STEERING = frozenset({"BASH_ENV", "ENV", "IFS", "PATH", "PYTHONSTARTUP", "SHELLOPTS", "BASHOPTS"})
@@ -34,6 +34,15 @@ def check(command: Execute, engines: Mapping[str, Capabilities], limits: Limits)
         GatewayError: INVALID or TOO_LARGE, with the field.
     """
     _check_engine(command, engines)
+    check_bounds(command, limits)
+
+
+def check_bounds(command: Execute, limits: Limits) -> None:
+    """Refuses a submission that cannot even be recorded, whatever engine it asks for.
+
+    Raises:
+        GatewayError: INVALID or TOO_LARGE, with the field.
+    """
     _check_text("code", command.code, limits.code_bytes)
     _check_environment(command.environment, limits.environment_bytes)
     _check_words("parameters", command.parameters, limits.parameters_bytes)

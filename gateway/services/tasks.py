@@ -70,6 +70,11 @@ class Tasks:
         self._inputs = inputs
         self._group = group
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The names of the engines that tasks can be given to."""
+        return tuple(sorted(self._engines))
+
     async def execute(self, owner: str, command: Execute) -> Task:
         """Accepts a task, or finds the one that the same request made before."""
         check(command, self._engines, self._config.limits)

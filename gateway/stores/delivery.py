@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.stores import keys
 from gateway.stores.link import Link
 from gateway.stores.replies import items, text
 from gateway.stores.scripting import TaskScripts
@@ -9,6 +10,8 @@ from protocol.logs import Cursor
 from protocol.tasks import TaskId
 
 __all__ = ["DeliveryStore"]
+
+_END = Cursor((1 << 53) - 1)
 
 
 class DeliveryStore:
@@ -23,6 +26,7 @@ class DeliveryStore:
     def __init__(
         self, link: Link, *, lease_seconds: float = 10.0, keep_seconds: int = 86_400
     ) -> None:
+        self._link = link
         self._scripts = TaskScripts(link)
         self._lease_ms = int(lease_seconds * 1000)
         self._keep_ms = keep_seconds * 1000
@@ -49,6 +53,15 @@ class DeliveryStore:
             return None
         line, _, part = found.partition(":")
         return Cursor(int(line), int(part)) if line.isdigit() and part.isdigit() else Cursor()
+
+    async def finish(self, task_id: TaskId, socket: str) -> bool:
+        """Remembers that the end was told; False if the lease is lost."""
+        return await self.mark(task_id, socket, _END)
+
+    async def begun(self, task_id: TaskId) -> bool:
+        """Whether some socket was told a part of it and none the end."""
+        place = await self._link.call("GET", keys.DELIVERY.key(task_id))
+        return place is not None and text(place) != f"{_END.line}:{_END.part}"
 
     async def _run(self, task_id: TaskId, socket: str, verb: str, place: str = "") -> str | None:
         reply = items(

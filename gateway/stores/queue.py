@@ -36,11 +36,13 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many tasks of an owner wait and run, and how many of everybody wait."""
+    """How many tasks of an owner and of everybody wait and run, and how many owners wait."""
 
     waiting: int
     running: int
     waiting_in_all: int
+    running_in_all: int = 0
+    owners_waiting: int = 0
 
 
 class TaskQueue:
@@ -95,7 +97,7 @@ class TaskQueue:
     async def counts(self, owner: str) -> Counts:
         """How full the queue is."""
         reply = items(await self._scripts.run("counts", owner))
-        return Counts(integer(reply[0]), integer(reply[1]), integer(reply[2]))
+        return Counts(*map(integer, reply))
 
     def _waiting(self, head: list[object]) -> Waiting:
         owner = text(head[0])

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
+from engines.facts import Exit, ExitKind
 from engines.replay import Replay
 from engines.rundir import Claimed, RunDir
 from gateway.stores.blocks import from_engine
@@ -124,6 +125,17 @@ class Spool:
         no longer kept, UNAVAILABLE if the disk refuses or is nearly full.
         """
         return await self._write(lambda: self._accept(spec))
+
+    async def refuse(self, spec: TaskSpec, message: str, at_ms: int) -> None:
+        """Makes durable that a task was refused: it is recorded as ended before it began."""
+
+        def record() -> None:
+            self._accept(spec)
+            end = Exit(ExitKind.START_FAILED, message=message, reason="refused", ended_ms=at_ms)
+            RunDir(self._live / _name(spec.task_id)).write_exit(end)
+
+        await self._write(record)
+        await self.finish(spec.task_id)
 
     async def claimed(self, owner: str, request_id: str) -> TaskSpec | None:
         """The task that was accepted under a request id, None if none was."""

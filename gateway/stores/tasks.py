@@ -42,6 +42,7 @@ NO_EPOCH = -1
 """The epoch of a writer that is no runner, such as a gateway."""
 
 _LOOK = 500
+_COUNT = 2000
 _RESERVATION_MS = 60_000
 
 
@@ -147,6 +148,7 @@ class TaskStore:
         from_ms: int = 0,
         to_ms: int = 0,
         dialect: str = "",
+        first_number: int = 0,
         limit: int = 100,
         offset: int = 0,
     ) -> list[Task]:
@@ -167,11 +169,43 @@ class TaskStore:
                     to_ms,
                     dialect,
                     skip,
+                    first_number,
                 )
             )
             below, skip = text(reply[0]), integer(reply[1])
             tasks.extend(task for task in map(_sound, items(reply[2])) if task)
         return tasks
+
+    async def count(
+        self,
+        owner: str | None = None,
+        states: Collection[TaskState] = (),
+        *,
+        from_ms: int = 0,
+        to_ms: int = 0,
+        dialect: str = "",
+        first_number: int = 0,
+        most: int = 20_000,
+    ) -> int:
+        """How many tasks fit, among the newest ``most``."""
+        wanted = f",{','.join(states)}," if states else ""
+        below, total, left = "+inf", 0, most
+        while below and left > 0:
+            reply = items(
+                await self._scripts.run(
+                    "count",
+                    owner or "",
+                    below,
+                    min(_COUNT, left),
+                    wanted,
+                    from_ms,
+                    to_ms,
+                    dialect,
+                    first_number,
+                )
+            )
+            below, total, left = text(reply[0]), total + integer(reply[1]), left - _COUNT
+        return total
 
     async def advance(
         self,

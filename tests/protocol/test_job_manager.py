@@ -457,7 +457,7 @@ def test_there_is_no_websocket() -> None:
     """The dialect opens no socket and has no conversation to offer."""
     assert (DIALECT.sockets, DIALECT.cookie) == ((), "")
     with pytest.raises(GatewayError) as error:
-        DIALECT.session()
+        DIALECT.session({})
     assert error.value.kind is Kind.UNSUPPORTED
 
 

@@ -3,7 +3,7 @@
 -- reads  TASKS or OWNED by owner; TASK; LOG_MARK; READY
 -- ARGV   owner (empty: all), number to go on below ('+inf' at first), how many to look at,
 --        how many to give at most, states ',a,b,' (empty: any), from_ms, to_ms (0: open), dialect,
---        how many that fit are skipped first
+--        how many that fit are skipped first, the least number
 -- reply  {number to go on below or '' at the end, how many of the skips are left, {record, ...}}
 -- include keys
 -- include record
@@ -24,7 +24,7 @@ local function fits(found)
     and (dialect == '' or found[3] == dialect)
 end
 
-local ids = redis.call('ZREVRANGEBYSCORE', key, ARGV[2], '-inf', 'WITHSCORES', 'LIMIT', 0, look)
+local ids = redis.call('ZREVRANGEBYSCORE', key, ARGV[2], ARGV[10], 'WITHSCORES', 'LIMIT', 0, look)
 local tasks = {}
 local below = ''
 for at = 1, #ids, 2 do

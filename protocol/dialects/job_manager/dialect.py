@@ -88,7 +88,11 @@ class JobManagerDialect:
         self._mount = mount
         self._router = Router(self.routes)
 
-    def session(self) -> Session:
+    def credential(self, headers: Mapping[str, str]) -> None:  # noqa: ARG002 - the seam's signature
+        """This dialect has no headers of its own."""
+        return
+
+    def session(self, query: Mapping[str, str]) -> Session:  # noqa: ARG002 - the seam's signature
         """Raises: this dialect opens no websockets.
 
         Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from protocol.accounts import Credential
 from protocol.dialect import Route, Session
 from protocol.dialects.linkis.envelope import retry_headers
 from protocol.dialects.linkis.exec_id import ExecIds, nameable
@@ -62,9 +63,15 @@ class LinkisDialect:
         """The session ticket's name, as proxies and other products know it."""
         return COOKIE
 
-    def session(self) -> Session:
-        """A fresh conversation."""
-        return LinkisSession(self._ids, self._socket_router)
+    def credential(self, headers: Mapping[str, str]) -> Credential | None:
+        """The pair ``Token-Code`` and ``Token-User`` of Java clients (contract, section 2.3)."""
+        token = headers.get("token-code", "")
+        return Credential(token, acting=headers.get("token-user", "")) if token else None
+
+    def session(self, query: Mapping[str, str]) -> Session:
+        """A fresh conversation; ``resume=false`` keeps running tasks from being pushed to it."""
+        resume = query.get("resume", "").lower() != "false"
+        return LinkisSession(self._ids, self._socket_router, resume=resume)
 
     def refuse(self, error: GatewayError, request: Request) -> Reply:
         """The error in the envelope; unknown paths and methods are told by the table itself."""

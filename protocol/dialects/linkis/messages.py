@@ -52,7 +52,7 @@ def method_of(message: Fields) -> str:
     return message.text("method", longest=_LONGEST_METHOD)
 
 
-def call_of(message: Fields, router: Router, now_ms: int) -> Call:
+def call_of(message: Fields, router: Router, now_ms: int, user: str = "") -> Call:
     """The call that a message means; GatewayError of kind NOT_FOUND for an unknown method."""
     method, data = method_of(message), message.object("data")
     path = clean_path(_ALIASES.get(method, method))
@@ -69,6 +69,7 @@ def call_of(message: Fields, router: Router, now_ms: int) -> Call:
         body=encode_json(message.values),
         now_ms=now_ms,
         websocket=True,
+        user=user,
     )
     return Call(method, _tag(message) or _tag(data), request, found)
 

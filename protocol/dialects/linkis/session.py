@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protocol.accounts import Principal, Ticket
-from protocol.commands import Command, Execute, ListTasks, LogRead, WhoAmI
+from protocol.commands import Command, Execute, ListTasks, LogRead, Refuse, WhoAmI
 from protocol.dialect import Ask, Authenticate, Follow, Frame, Send, Step, Unfollow, Watch
 from protocol.dialects.linkis.account import render_token_login, token_of
 from protocol.dialects.linkis.exec_id import ExecIds
@@ -23,7 +23,8 @@ from protocol.dialects.linkis.messages import Call, call_of, message_of, method_
 from protocol.dialects.linkis.pushes import Message, Pushes, tag_of
 from protocol.dialects.linkis.refusal import refusal
 from protocol.dialects.linkis.routes import LOGIN, SUBSCRIBE, UNSUBSCRIBE
-from protocol.dialects.linkis.words import ACTIVE, STATUS_WORDS
+from protocol.dialects.linkis.submission import BY_RULE, RuleError
+from protocol.dialects.linkis.words import ACTIVE, ENDED, STATUS_WORDS
 from protocol.errors import GatewayError
 from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
 from protocol.media import as_object, decode_object, encode_json, encode_msgpack
@@ -33,15 +34,18 @@ from protocol.tasks import ByNumber, Task
 __all__ = ["LinkisSession"]
 
 _RESUMED = 1000
+_RESUMED_ENDED = 100
+_RESUMED_MS = 600_000
 _PUSHED = Watch(lines=True, state=True, progress=True, queue=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A call that waits for the result of its command."""
+    """A call that waits for the result of its command, and why that only records a refusal."""
 
     call: Call
     command: Command[Any]
+    reason: GatewayError | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class _Pushing:
 
     number: int
     pushes: Pushes
+    begun: bool = False
     word: str = ""
 
 
@@ -83,17 +88,21 @@ class LinkisSession:
     Args:
         ids: names and finds tasks.
         router: the table, with the rows that only a websocket has.
+        resume: whether tasks that run already are pushed to it.
     """
 
-    def __init__(self, ids: ExecIds, router: Router) -> None:
+    def __init__(self, ids: ExecIds, router: Router, *, resume: bool = True) -> None:
         self._ids = ids
         self._router = router
+        self._resumes = resume
+        self._user = ""
         self._packed = False
         self._book = _Book()
 
     def opened(self, user: str, now_ms: int) -> Sequence[Step]:
         """Asks for the tasks that are to be pushed from the beginning."""
-        return [self._resume(now_ms)] if user else []
+        self._user = user
+        return self._resume(now_ms) if user else []
 
     def received(self, frame: Frame, now_ms: int) -> Sequence[Step]:
         """Asks what the message asks; blank ones and those with an empty method are ignored."""
@@ -106,11 +115,13 @@ class LinkisSession:
             method = method_of(message)
             if not method:
                 return []
-            call = call_of(message, self._router, now_ms)
+            call = call_of(message, self._router, now_ms, self._user)
         except GatewayError as error:
             return [self._refused(error, method, "/", Unknown())]
         try:
             return self._ask(call)
+        except RuleError as error:
+            return self._record(call, error.execute, error)
         except GatewayError as error:
             return [self._denied(call, error)]
 
@@ -120,11 +131,14 @@ class LinkisSession:
             return self._resumed(self._book.resuming.pop(key), result)
         asked = self._book.asked.pop(key)
         call = asked.call
+        if isinstance(result, Ticket | Principal) and call.row == LOGIN:
+            self._user = (result if isinstance(result, Principal) else result.principal).name
         try:
             reply = self._reply(call, result)
         except GatewayError as error:
             return [self._denied(call, error)]
-        return [*_before(call, result), reply, *self._after(asked, result, now_ms)]
+        before = [Authenticate(result.token)] if isinstance(result, Ticket) else []
+        return [*before, reply, *self._after(asked, result, now_ms)]
 
     def failed(self, key: int, error: GatewayError, now_ms: int) -> Sequence[Step]:  # noqa: ARG002 - the seam's signature
         """Sends the refusal of a call or subscription; what nobody asked for ends in silence."""
@@ -132,9 +146,16 @@ class LinkisSession:
         waiting = book.asked.pop(key, None) or book.reading.pop(key, None)
         book.resuming.pop(key, None)
         book.pushing.pop(key, None)
-        if isinstance(waiting, _Reading | _Asked):
-            return [self._denied(waiting.call, error)]
-        return []
+        match waiting:
+            case _Asked(call, Execute() as execute) if error.kind in BY_RULE:
+                return self._record(call, execute, error)
+            case _Asked(call, Refuse(), reason):
+                # Nobody could record it: the refusal itself is all that can be said.
+                return [self._denied(call, reason or error)]
+            case _Asked(call) | _Reading(call=call):
+                return [self._denied(call, error)]
+            case _:
+                return []
 
     def told(self, key: int, event: Event, now_ms: int) -> Sequence[Step]:  # noqa: ARG002 - the seam's signature
         """Pushes what happened; what comes after a subscription was given up is dropped."""
@@ -165,8 +186,8 @@ class LinkisSession:
         """What follows the reply to a call."""
         match result:
             case Ticket() | Principal() if asked.call.row == LOGIN:
-                return [self._resume(now_ms)]
-            case Task() if isinstance(asked.command, Execute):
+                return self._resume(now_ms)
+            case Task() if isinstance(asked.command, Execute | Refuse):
                 return self._push(result)
             case Task() if asked.call.row == SUBSCRIBE:
                 return self._read(result, asked.call)
@@ -203,27 +224,49 @@ class LinkisSession:
     def _send(self, message: Message) -> Send:
         return Send(encode_msgpack(message) if self._packed else encode_json(message).decode())
 
-    def _resume(self, now_ms: int) -> Ask:
+    def _record(self, call: Call, execute: Execute, error: GatewayError) -> list[Step]:
+        """Lets a submit that a rule refused become a task that failed.
+
+        An error in answer to an execute stops every tab of the client; a failed task hurts the one
+        that asked (contract, section 4.3). Who wants no pushes is told the error.
+        """
+        if execute.client.get("push") is False:
+            return [self._denied(call, error)]
         key = self._book.key()
-        self._book.resuming[key] = now_ms
-        return Ask(key, ListTasks(states=ACTIVE, dialect="linkis", limit=_RESUMED))
+        command = Refuse(execute, error.message)
+        self._book.asked[key] = _Asked(call, command, error)
+        return [Ask(key, command)]
+
+    def _resume(self, now_ms: int) -> list[Step]:
+        """Asks for what runs, and for what may have ended while no socket was there to be told."""
+        if not self._resumes:
+            return []
+        steps: list[Step] = []
+        for states, limit in ((ACTIVE, _RESUMED), (ENDED, _RESUMED_ENDED)):
+            key = self._book.key()
+            self._book.resuming[key] = now_ms
+            steps.append(Ask(key, ListTasks(states=states, dialect="linkis", limit=limit)))
+        return steps
 
     def _resumed(self, asked_ms: int, result: object) -> list[Step]:
         tasks = result if isinstance(result, tuple) else ()
         steps: list[Step] = []
         for task in reversed(tasks):
             # A younger task may be one whose execute is not acknowledged yet: no push before that.
-            if task.created_ms <= asked_ms:
-                steps += self._push(task)
+            if task.created_ms <= asked_ms and (
+                not task.state.final or task.finished_ms > asked_ms - _RESUMED_MS
+            ):
+                steps += self._push(task, begun=task.state.final)
         return steps
 
-    def _push(self, task: Task) -> list[Step]:
-        known = any(other.number == task.number for other in self._book.pushing.values())
+    def _push(self, task: Task, *, begun: bool = False) -> list[Step]:
+        others = self._book.pushing.values()
+        known = any(other.number == task.number and not other.begun for other in others)
         if known or task.client.get("push") is False:
             return []
         key = self._book.key()
-        self._book.pushing[key] = _Pushing(task.number, Pushes(self._ids.of(task)))
-        return [Follow(key, ByNumber(task.number), watch=_PUSHED, resume=True)]
+        self._book.pushing[key] = _Pushing(task.number, Pushes(self._ids.of(task)), begun)
+        return [Follow(key, ByNumber(task.number), watch=_PUSHED, resume=True, begun=begun)]
 
     def _read(self, task: Task, call: Call) -> list[Step]:
         """Subscribes to lines; an earlier subscription to the same task is replaced."""
@@ -263,9 +306,3 @@ class LinkisSession:
                 return [reading.pushes.eof(task)]
             case _:
                 return []
-
-
-def _before(call: Call, result: object) -> list[Step]:
-    if isinstance(result, Ticket) and call.row == LOGIN:
-        return [Authenticate(result.token)]
-    return []

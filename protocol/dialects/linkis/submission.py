@@ -5,30 +5,40 @@ wrapped as on the websocket, or bare; it holds ``executionCode``, or ``execution
 labels. Where the seed calls a field not null, its absence is refused with status 2.
 
 Extensions of ours: ``requestId`` makes a repetition safe, ``push: false`` keeps a websocket's
-execute from being followed by pushes, and a time limit may stand in the ``timeout`` of
-``params.configuration.runtime``.
+execute from being followed by pushes, ``variables: false`` leaves the code as it is to the letter,
+and a time limit may stand in the ``timeout`` of ``params.configuration.runtime``.
+
+What is malformed is a GatewayError of kind INVALID. What can be read and is refused by a rule is a
+RuleError: over HTTP that is an error as well, on a websocket it becomes a task that failed.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from protocol.commands import Execute
 from protocol.dialects.linkis.exec_id import APPLICATION, CREATOR, INSTANCE, nameable
 from protocol.dialects.linkis.fields import Fields, invalid
+from protocol.dialects.linkis.sql import limited, uncommented
+from protocol.dialects.linkis.variables import substituted
 from protocol.dialects.linkis.words import DEFAULT_CREATOR, language
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
 from protocol.media import JsonObject, decode_object
 
-__all__ = ["body_of", "parse_execute"]
+__all__ = ["BY_RULE", "RuleError", "body_of", "parse_execute"]
+
+BY_RULE = frozenset({Kind.INVALID, Kind.EXHAUSTED, Kind.FORBIDDEN, Kind.UNSUPPORTED})
+"""Kinds of refusal that may become a task that failed, if the submit itself was well-formed."""
 
 _CODE = "executionCode"
 _CONTENT = "executionContent"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _LONGEST_TAG = 256
 _LONGEST_PATH = 4096
+_LONGEST_NAME = 256
 
 
 def body_of(request: Request) -> tuple[Fields, Fields]:
@@ -40,10 +50,19 @@ def body_of(request: Request) -> tuple[Fields, Fields]:
     return Fields(whole), Fields(whole)
 
 
+class RuleError(GatewayError):
+    """A submit that can be understood and is refused; ``execute`` is what it asked for."""
+
+    def __init__(self, error: GatewayError, execute: Execute) -> None:
+        super().__init__(error.kind, error.message, field=error.field)
+        self.execute = execute
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What the two styles say differently."""
 
+    user: str
     creator: str
     application: str
     engine: str
@@ -57,7 +76,7 @@ def parse_execute(request: Request, instance: str) -> Execute:
     labels, source = fields.object("labels"), fields.object("source")
     asked = _submit(fields, labels) if _CONTENT in fields.values else _execute(fields, source)
     params = fields.object("params")
-    params.object("variable")
+    variables = _variables(params.object("variable"))
     configuration = params.object("configuration")
     startup, runtime, special = map(configuration.object, ("startup", "runtime", "special"))
     client: JsonObject = {
@@ -72,7 +91,7 @@ def parse_execute(request: Request, instance: str) -> Execute:
         "source": source.values,
         "push": fields.flag("push", default=True),
     }
-    return Execute(
+    execute = Execute(
         engine=asked.engine.lower(),
         language=language(asked.run_type),
         code=asked.code,
@@ -83,7 +102,62 @@ def parse_execute(request: Request, instance: str) -> Execute:
         seconds=labels.seconds("jobRunningTimeout")
         or runtime.seconds("jobRunningTimeout")
         or runtime.seconds("timeout"),
+        owner=_other(fields.text("executeUser", longest=_LONGEST_NAME).strip(), request.user),
     )
+    as_written = not fields.flag("variables", default=True)
+    try:
+        _check_label(asked, execute, request.user)
+        code = execute.code if as_written else _prepared(execute, asked, variables, request)
+    except GatewayError as error:
+        raise RuleError(error, execute) from error
+    return replace(execute, code=code)
+
+
+def _prepared(
+    execute: Execute, asked: _Asked, variables: Mapping[str, str], request: Request
+) -> str:
+    """The code as it will run: variables put in, comments of SQL taken out, selects limited."""
+    kind = asked.run_type.lower()
+    user = execute.owner or request.user
+    code = substituted(execute.code, kind, variables, user=user, now_ms=request.now_ms)
+    if not code.strip():
+        raise _empty(20015, "nothing is left of the code without its directives")
+    bare = uncommented(code, kind)
+    if not bare.replace(";", " ").strip():
+        raise _empty(20014, "nothing is left of the code without its comments")
+    return limited(bare, kind, execute.code) if asked.creator == DEFAULT_CREATOR else bare
+
+
+def _empty(number: int, why: str) -> GatewayError:
+    return GatewayError(Kind.INVALID, f"error code({number}): {why}", field=_CODE)
+
+
+def _check_label(asked: _Asked, execute: Execute, user: str) -> None:
+    """The user in ``userCreator`` must be the one for whom the task is (section 2.1)."""
+    wanted = execute.owner or user
+    if asked.user and wanted and asked.user.lower() != wanted.lower():
+        raise GatewayError(
+            Kind.FORBIDDEN,
+            f"error code(50079): {wanted} has no permission to submit as {asked.user!r}",
+            field="labels.userCreator",
+        )
+
+
+def _other(name: str, user: str) -> str:
+    """The user to submit for, empty if it is the caller."""
+    return "" if name.lower() == user.lower() else name
+
+
+def _variables(fields: Fields) -> dict[str, str]:
+    """``params.variable``: texts, or numbers as their digits; null sets nothing."""
+    found: dict[str, str] = {}
+    for name, value in fields.values.items():
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise invalid(fields.path(name), "must be a string or a number")
+        found[name] = str(value)
+    return found
 
 
 def _execute(fields: Fields, source: Fields) -> _Asked:
@@ -98,7 +172,7 @@ def _execute(fields: Fields, source: Fields) -> _Asked:
         )
     creator = fields.text(CREATOR).strip() or DEFAULT_CREATOR
     code = _full(fields.path(_CODE), code)
-    return _Asked(creator, application, _engine(application), run_type, code)
+    return _Asked("", creator, application, _engine(application), run_type, code)
 
 
 def _submit(fields: Fields, labels: Fields) -> _Asked:
@@ -108,9 +182,11 @@ def _submit(fields: Fields, labels: Fields) -> _Asked:
     user_creator = labels.text("userCreator").strip()
     if user_creator and "-" not in user_creator:
         raise invalid(labels.path("userCreator"), "must be user-creator")
-    creator = user_creator.rpartition("-")[2] or DEFAULT_CREATOR
+    user, _, creator = user_creator.rpartition("-")
+    creator = creator or DEFAULT_CREATOR
     run_type = labels.text("codeType").strip() or labels.text("codeLanguageType").strip()
     return _Asked(
+        user,
         creator,
         engine,
         engine,

@@ -5,6 +5,7 @@ Follows the entrance contract, sections 1.4, 2.1 and 5. Only tables and what rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ __all__ = [
     "ACTIVE",
     "COOKIE",
     "DEFAULT_CREATOR",
+    "ENDED",
     "ERROR_CODES",
     "HTTP_CODES",
     "STATUSES",
@@ -50,6 +52,7 @@ STATUS_WORDS: Mapping[TaskState, str] = {
 """Each state in one of the eight words that clients know; any other word breaks the Java ones."""
 
 ACTIVE = tuple(state for state in TaskState if not state.final)
+ENDED = tuple(state for state in TaskState if state.final)
 
 STATUSES: Mapping[Kind, int] = {
     Kind.INVALID: 2,
@@ -95,8 +98,10 @@ _REASON_CODES: Mapping[Reason, int] = {
     Reason.SHIM_DIED: 92008,
     Reason.NODE_RESTARTED: 92009,
     Reason.ENGINE_ERROR: 92010,
+    Reason.REFUSED: 92011,
 }
 _UNKNOWN_REASON = 92000
+_NUMBERED = re.compile(r"error code\((\d{1,9})\): ", re.ASCII)
 
 _REASON_TEXTS: Mapping[Reason, str] = {
     Reason.EXITED: "the code ended with a failure",
@@ -109,6 +114,7 @@ _REASON_TEXTS: Mapping[Reason, str] = {
     Reason.SHIM_DIED: "the process that recorded the task died",
     Reason.NODE_RESTARTED: "the machine was restarted",
     Reason.ENGINE_ERROR: "the engine failed",
+    Reason.REFUSED: "the task was refused",
 }
 
 _LANGUAGES: Mapping[str, str] = {
@@ -137,7 +143,10 @@ def error_code(task: Task) -> int | None:
     """``errCode`` of a job's row: a number for a task that ended badly, else None."""
     if not _bad(task):
         return None
-    return _REASON_CODES[task.outcome.reason] if task.outcome else _UNKNOWN_REASON
+    if not task.outcome:
+        return _UNKNOWN_REASON
+    numbered = _NUMBERED.match(task.outcome.message)
+    return int(numbered[1]) if numbered else _REASON_CODES[task.outcome.reason]
 
 
 def error_text(task: Task) -> str | None:

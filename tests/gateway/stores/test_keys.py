@@ -14,6 +14,7 @@ _SCRIPTS = [
     "advance",
     "beat",
     "bury",
+    "count",
     "counts",
     "deliver",
     "forgo",

@@ -42,7 +42,7 @@ async def test_a_task_is_taken_once(tasks: TaskStore, queue: TaskQueue) -> None:
     [task_id] = await _queued(tasks, "ann")
     found = await asyncio.gather(*(queue.take(task_id, "ann", 1.0, epoch=EPOCH) for _ in range(20)))
     assert Counter(found) == {True: 1, False: 19}
-    assert await queue.counts("ann") == Counts(0, 1, 0)
+    assert await queue.counts("ann") == Counts(0, 1, 0, 1, 0)
     assert await queue.running("ann") == {task_id}
     assert await queue.heads(10, 10) == []
 
@@ -72,7 +72,7 @@ async def test_a_retried_task_waits_again(tasks: TaskStore, queue: TaskQueue) ->
     await queue.take(task_id, "ann", 1.0, epoch=EPOCH)
     for state in (TaskState.RUNNING, TaskState.RETRYING, TaskState.QUEUED):
         await tasks.advance(task_id, EPOCH, state, NOW_MS)
-    assert await queue.counts("ann") == Counts(1, 0, 1)
+    assert await queue.counts("ann") == Counts(1, 0, 1, 0, 1)
 
 
 async def test_a_killed_task_stays_where_the_runner_finds_it(

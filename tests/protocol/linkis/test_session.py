@@ -9,14 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.accounts import Principal, Role, Ticket
-from protocol.commands import Execute, Kill, ListTasks, Login, LogRead, ReadLog, ReadTask, WhoAmI
+from protocol.commands import (
+    Execute,
+    Kill,
+    ListTasks,
+    Login,
+    LogRead,
+    ReadLog,
+    ReadTask,
+    Refuse,
+    WhoAmI,
+)
 from protocol.dialect import Ask, Authenticate, Follow, Send, Session, Step, Unfollow, Watch
-from protocol.dialects.linkis.words import ACTIVE
+from protocol.dialects.linkis.words import ACTIVE, ENDED
 from protocol.errors import GatewayError, Kind
 from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
 from protocol.logs import Block, Cursor, Gap, LogPage, Mark, Stream
 from protocol.media import as_object, decode_msgpack, encode_msgpack
-from protocol.tasks import ByNumber, Progress, Task, TaskState
+from protocol.tasks import ByNumber, Outcome, Progress, Reason, Task, TaskState
 from tests.protocol.linkis.scenes import DONE, NOW, ROOT, SEED_ID, WORDS, block, dialect, task
 
 ENTRANCE = f"{ROOT}/entrance"
@@ -25,6 +35,7 @@ TAGGED = {**WORDS, "websocketTag": "tab"}
 AT = "2023-11-14 22:13:20.000"
 BODY = {"executeApplicationName": "hive", "runType": "sql", "executionCode": "show tables"}
 LISTING = ListTasks(states=ACTIVE, dialect="linkis", limit=1000)
+JUST_ENDED = ListTasks(states=ENDED, dialect="linkis", limit=100)
 PUSHED = Watch(lines=True, state=True, progress=True, queue=True)
 
 
@@ -58,6 +69,14 @@ def asked(steps: Sequence[Step]) -> Ask:
     return ask
 
 
+def resumed(steps: Sequence[Step]) -> tuple[Ask, Ask]:
+    """The lists that are asked for on a new socket: of what runs, and of what has just ended."""
+    running, ended = [step for step in steps if isinstance(step, Ask)]
+    assert running.command == LISTING
+    assert ended.command == JUST_ENDED
+    return running, ended
+
+
 def followed(steps: Sequence[Step]) -> Follow:
     """The only subscription that begins."""
     (follow,) = [step for step in steps if isinstance(step, Follow)]
@@ -89,7 +108,7 @@ def told(session: Session, key: int, event: Event) -> list[dict[str, Any]]:
 
 def test_execute() -> None:
     """The acknowledgement has method and tag as they were sent, and comes before the pushes."""
-    session = dialect().session()
+    session = dialect().session({})
     method = "/api/rest_j/entrance/execute"
     ask = asked(session.received(frame(method, BODY, websocketTag="tab"), NOW))
     assert isinstance(ask.command, Execute)
@@ -108,7 +127,7 @@ def test_execute() -> None:
 
 def test_the_whole_life_of_a_task() -> None:
     """Status, logs, progress, last log, progress 1, final status, and nothing after it."""
-    session = dialect().session()
+    session = dialect().session({})
     key = executed(session)
     one = block(1, ["one", "", f"{AT} WARN two"])
     ended = task(TaskState.SUCCEEDED, client=TAGGED, outcome=DONE, last_line=3)
@@ -153,7 +172,7 @@ def test_the_whole_life_of_a_task() -> None:
 
 def test_a_task_that_prints_nothing_has_its_banner() -> None:
     """The log of a silent task is the same as over HTTP."""
-    session = dialect().session()
+    session = dialect().session({})
     key = executed(session)
     ended = task(TaskState.FAILED, client=TAGGED)
     log = told(session, key, Ended(ended))[0]["data"]["log"]
@@ -162,7 +181,7 @@ def test_a_task_that_prints_nothing_has_its_banner() -> None:
 
 def test_a_log_whose_beginning_is_gone() -> None:
     """The banner comes before the warning about lines that are no longer kept."""
-    session = dialect().session()
+    session = dialect().session({})
     key = executed(session)
     gone = page(block(8, ["eight"]), gaps=(Gap(1, 7),))
     everything = told(session, key, LinesAppended(task(), gone))[0]["data"]["log"][3]
@@ -176,7 +195,7 @@ def test_a_log_whose_beginning_is_gone() -> None:
 
 def test_big_pages_become_several_pushes() -> None:
     """No message is much larger than 256 KiB, and no line is lost between two."""
-    session = dialect().session()
+    session = dialect().session({})
     key = executed(session)
     texts = [f"{number:05d} " + "x" * 3000 for number in range(1, 301)]
     sent = told(session, key, LinesAppended(task(client=TAGGED), page(block(1, texts))))
@@ -204,7 +223,7 @@ def test_calls_about_a_task(
     verb: str, command: type, result: object, extra: dict[str, Any]
 ) -> None:
     """A message without data or tag is answered with ids, tag and the canonical method."""
-    session = dialect().session()
+    session = dialect().session({})
     ask = asked(session.received(frame(f"/api/rest_s/entrance/{SEED_ID}/{verb}"), NOW))
     assert isinstance(ask.command, command)
     steps = session.answered(ask.key, result, NOW)
@@ -218,7 +237,7 @@ def test_calls_about_a_task(
 
 def test_data_is_the_query() -> None:
     """Plain values of the data stand where a query would; others are nothing."""
-    session = dialect().session()
+    session = dialect().session({})
     data = {"fromLine": 7, "size": "3", "distinctLevel": False, "a": None, "b": [], "c": True}
     ask = asked(session.received(frame(f"{TASK}/log", data), NOW))
     assert isinstance(ask.command, ReadLog)
@@ -229,7 +248,7 @@ def test_data_is_the_query() -> None:
 
 def test_percent_escapes_in_a_method() -> None:
     """A method may be written like a path."""
-    session = dialect().session()
+    session = dialect().session({})
     escaped = SEED_ID.replace(":", "%3A")
     ask = asked(session.received(frame(f"{ENTRANCE}/{escaped}/status"), NOW))
     assert message(session.answered(ask.key, task(), NOW))["method"] == f"{TASK}/status"
@@ -246,7 +265,7 @@ def subscribed(session: Session, about: Task, **data: object) -> Follow:
 
 def test_subscribe() -> None:
     """Lines come with their numbers, then exactly one end."""
-    session = dialect().session()
+    session = dialect().session({})
     follow = subscribed(session, task(client=TAGGED), fromLine=4, format="lines")
     assert follow == Follow(follow.key, ByNumber(21), Cursor(4))
     marks = (Mark(1, Stream.OUT, NOW), Mark(1, Stream.ERR, NOW + 1))
@@ -282,14 +301,14 @@ def test_subscribe() -> None:
 
 def test_subscribe_from_the_default_and_from_a_part() -> None:
     """Lines count from 1, a broken long line can be taken up again."""
-    assert subscribed(dialect().session(), task()).cursor == Cursor(1)
-    follow = subscribed(dialect().session(), task(), fromLine="3", fromPart=2)
+    assert subscribed(dialect().session({}), task()).cursor == Cursor(1)
+    follow = subscribed(dialect().session({}), task(), fromLine="3", fromPart=2)
     assert follow.cursor == Cursor(3, 2)
 
 
 def test_gaps_in_a_subscription() -> None:
     """Lines that are no longer kept are told, with or without others."""
-    session = dialect().session()
+    session = dialect().session({})
     key = subscribed(session, task()).key
     only = page(gaps=(Gap(1, 7),))
     (found,) = told(session, key, LinesAppended(task(), only))
@@ -302,7 +321,7 @@ def test_gaps_in_a_subscription() -> None:
 
 def test_each_task_is_subscribed_to_once() -> None:
     """A second subscription to the same task takes the place of the first."""
-    session = dialect().session()
+    session = dialect().session({})
     first = subscribed(session, task())
     ask = asked(session.received(frame(f"{ENTRANCE}/21/subscribe", {"fromLine": 9}), NOW))
     steps = session.answered(ask.key, task(), NOW)
@@ -312,7 +331,7 @@ def test_each_task_is_subscribed_to_once() -> None:
 
 def test_unsubscribe() -> None:
     """The subscription ends at once, and what was on its way is dropped."""
-    session = dialect().session()
+    session = dialect().session({})
     follow = subscribed(session, task())
     steps = session.received(frame(f"{TASK}/unsubscribe"), NOW)
     assert steps[0] == Unfollow(follow.key)
@@ -323,7 +342,7 @@ def test_unsubscribe() -> None:
 
 def test_a_subscription_that_is_refused_later() -> None:
     """If following fails after the answer, the message that asked for it is answered again."""
-    session = dialect().session()
+    session = dialect().session({})
     follow = subscribed(session, task())
     error = GatewayError(Kind.EXHAUSTED, "too many subscriptions", retry_after=1)
     found = message(session.failed(follow.key, error, NOW))
@@ -333,7 +352,7 @@ def test_a_subscription_that_is_refused_later() -> None:
 
 def test_pushes_that_are_refused_end_in_silence() -> None:
     """Nobody asked for them, and a status other than 0 would stop every tab."""
-    session = dialect().session()
+    session = dialect().session({})
     key = executed(session)
     assert session.failed(key, GatewayError(Kind.EXHAUSTED, "too many"), NOW) == []
     assert told(session, key, StateChanged(task())) == []
@@ -341,9 +360,8 @@ def test_pushes_that_are_refused_end_in_silence() -> None:
 
 def test_resume() -> None:
     """On connect the running tasks are followed, oldest first, without being asked."""
-    session = dialect().session()
-    ask = asked(session.opened("johnnwang", NOW))
-    assert ask.command == LISTING
+    session = dialect().session({})
+    ask, _ = resumed(session.opened("johnnwang", NOW))
     silent = task(number=19, client={"push": False})
     younger = task(number=30, created_ms=NOW + 1)
     found = (younger, task(number=22), task(), silent)
@@ -354,16 +372,109 @@ def test_resume() -> None:
 
 def test_resume_that_fails_is_silent() -> None:
     """Nobody asked for the list either."""
-    session = dialect().session()
-    ask = asked(session.opened("johnnwang", NOW))
-    assert session.failed(ask.key, GatewayError(Kind.UNAVAILABLE, "no store"), NOW) == []
-    again = asked(session.opened("johnnwang", NOW))
-    assert session.answered(again.key, None, NOW) == []
+    session = dialect().session({})
+    running, ended = resumed(session.opened("johnnwang", NOW))
+    for ask in (running, ended):
+        assert session.failed(ask.key, GatewayError(Kind.UNAVAILABLE, "no store"), NOW) == []
+    for ask in resumed(session.opened("johnnwang", NOW)):
+        assert session.answered(ask.key, None, NOW) == []
+
+
+def test_resume_of_what_has_just_ended() -> None:
+    """What ended while no socket was there is told to its end; what ended long ago is not."""
+    session = dialect().session({})
+    _, ask = resumed(session.opened("johnnwang", NOW))
+    just = task(TaskState.SUCCEEDED, number=22, finished_ms=NOW - 1000)
+    old = task(TaskState.SUCCEEDED, finished_ms=NOW - 3_600_000)
+    assert session.answered(ask.key, (just, old), NOW) == [
+        Follow(3, ByNumber(22), watch=PUSHED, resume=True, begun=True)
+    ]
+    repeated = asked(session.received(frame(f"{ENTRANCE}/execute", BODY), NOW))
+    steps = session.answered(repeated.key, just, NOW)
+    assert followed(steps).begun is False
+
+
+@pytest.mark.parametrize("query", [{"resume": "false"}, {"resume": "FALSE"}])
+def test_a_socket_can_decline_to_resume(query: dict[str, str]) -> None:
+    """What is pushed to a browser of the same user stays with it."""
+    session = dialect().session(query)
+    assert session.opened("johnnwang", NOW) == []
+    executed(session)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        GatewayError(Kind.INVALID, "there is no engine 'hive'", field="engine"),
+        GatewayError(Kind.EXHAUSTED, "1000 tasks are waiting already", retry_after=1),
+        GatewayError(Kind.FORBIDDEN, "only an administrator may submit for others"),
+    ],
+)
+def test_a_refused_submit_becomes_a_task_that_failed(error: GatewayError) -> None:
+    """A rule's refusal is recorded, acknowledged and pushed like any task (section 4.3)."""
+    session = dialect().session({})
+    ask = asked(session.received(frame(f"{ENTRANCE}/execute", BODY, websocketTag="tab"), NOW))
+    record = asked(session.failed(ask.key, error, NOW))
+    assert isinstance(ask.command, Execute)
+    assert record.command == Refuse(ask.command, error.message)
+    outcome = Outcome(Reason.REFUSED, None, None, error.message)
+    failed = task(TaskState.FAILED, client=TAGGED, outcome=outcome)
+    steps = session.answered(record.key, failed, NOW)
+    ack = message(steps)
+    assert (ack["status"], ack["data"]["taskID"], ack["data"]["websocketTag"]) == (0, 21, "tab")
+    pushed = told(session, followed(steps).key, Ended(failed))
+    assert [push["method"].rpartition("/")[2] for push in pushed] == ["log", "progress", "status"]
+    assert error.message in pushed[0]["data"]["log"][0]
+    assert pushed[-1]["data"]["status"] == "Failed"
+
+
+def test_a_refusal_while_reading_is_recorded_too() -> None:
+    """Code of which nothing is left is refused before the core sees it."""
+    session = dialect().session({})
+    body = {**BODY, "executionCode": "-- nothing"}
+    record = asked(session.received(frame(f"{ENTRANCE}/execute", body), NOW))
+    assert isinstance(record.command, Refuse)
+    assert record.command.message.startswith("error code(20014): ")
+    assert record.command.execute.code == "-- nothing"
+
+
+def test_a_refusal_that_cannot_be_recorded() -> None:
+    """Then the first refusal itself is the answer, with what clients read as a refused submit."""
+    session = dialect().session({})
+    ask = asked(session.received(frame(f"{ENTRANCE}/execute", BODY, websocketTag="tab"), NOW))
+    full = GatewayError(Kind.EXHAUSTED, "1000 tasks are waiting already")
+    record = asked(session.failed(ask.key, full, NOW))
+    down = GatewayError(Kind.UNAVAILABLE, "no store")
+    found = message(session.failed(record.key, down, NOW))
+    assert (found["status"], found["message"]) == (1, full.message)
+    assert found["data"]["errorMsg"]["desc"] == full.message
+    assert "websocketTag" not in found["data"]
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"), [({"push": False}, Kind.INVALID), ({}, Kind.UNAVAILABLE), ({}, Kind.CONFLICT)]
+)
+def test_refusals_that_stay_errors(more: dict[str, object], kind: Kind) -> None:
+    """Who wants no pushes is told the error; trouble of the gateway is no rule."""
+    session = dialect().session({})
+    ask = asked(session.received(frame(f"{ENTRANCE}/execute", {**BODY, **more}), NOW))
+    found = message(session.failed(ask.key, GatewayError(kind, "no"), NOW))
+    assert found["status"] != 0
+
+
+def test_heartbeat_renews_the_login_in_place() -> None:
+    """A fresh ticket from a heartbeat is the socket's from then on."""
+    session = dialect().session({})
+    ask = asked(session.received(frame(f"{ROOT}/user/heartbeat"), NOW))
+    ticket = Ticket("f.r.esh", Principal("ann", Role.USER), NOW + 1000)
+    steps = session.answered(ask.key, ticket, NOW)
+    assert steps[0] == Authenticate("f.r.esh")
+    assert len(steps) == 2
 
 
 def test_a_task_is_pushed_once() -> None:
     """A repeated execute of the same task is acknowledged and not pushed twice."""
-    session = dialect().session()
+    session = dialect().session({})
     executed(session)
     ask = asked(session.received(frame(f"{ENTRANCE}/execute", {**BODY, "requestId": "1"}), NOW))
     assert len(session.answered(ask.key, task(client=TAGGED), NOW)) == 1
@@ -371,7 +482,7 @@ def test_a_task_is_pushed_once() -> None:
 
 def test_without_pushes() -> None:
     """A client that reads lines by itself can decline the pushes."""
-    session = dialect().session()
+    session = dialect().session({})
     ask = asked(session.received(frame(f"{ENTRANCE}/execute", {**BODY, "push": False}), NOW))
     assert isinstance(ask.command, Execute)
     assert len(session.answered(ask.key, task(client=ask.command.client), NOW)) == 1
@@ -382,7 +493,7 @@ def test_without_pushes() -> None:
 )
 def test_login_by_password(method: str) -> None:
     """A login that succeeds speaks for the user from then on, and resumes."""
-    session = dialect().session()
+    session = dialect().session({})
     assert session.opened("", NOW) == []
     credentials = {"userName": "ann", "password": "secret"}
     ask = asked(session.received(frame(method, credentials, websocketTag="t"), NOW))
@@ -393,24 +504,24 @@ def test_login_by_password(method: str) -> None:
     found = message(steps)
     assert (found["method"], found["status"], found["websocketTag"]) == (method, 0, "t")
     assert found["data"]["userName"] == "ann"
-    assert asked(steps).command == LISTING
+    resumed(steps)
 
 
 def test_login_by_token() -> None:
     """A token is tried by asking whose it is."""
-    session = dialect().session()
+    session = dialect().session({})
     steps = session.received(frame(f"{ROOT}/user/login", {"token": "t.o.k"}), NOW)
     assert steps[0] == Authenticate("t.o.k")
     ask = asked(steps)
     assert ask.command == WhoAmI()
     answer = session.answered(ask.key, Principal("ann", Role.ADMIN), NOW)
     assert message(answer)["data"] == {"userName": "ann", "isAdmin": True}
-    assert asked(answer).command == LISTING
+    resumed(answer)
 
 
 def test_a_login_that_fails() -> None:
     """A wrong password is a refusal, and the socket goes on."""
-    session = dialect().session()
+    session = dialect().session({})
     ask = asked(session.received(frame("/ws/user/login", {"userName": "a", "password": "b"}), NOW))
     found = message(session.failed(ask.key, GatewayError(Kind.UNAUTHENTICATED, "no"), NOW))
     assert (found["status"], found["message"]) == (1, "wrong user name or password")
@@ -418,7 +529,7 @@ def test_a_login_that_fails() -> None:
 
 def test_who_am_i_is_no_login() -> None:
     """Asking for the user's name gives the name and nothing else."""
-    session = dialect().session()
+    session = dialect().session({})
     ask = asked(session.received(frame(f"{ROOT}/user/userInfo"), NOW))
     steps = session.answered(ask.key, Principal("ann", Role.USER), NOW)
     assert len(steps) == 1
@@ -428,7 +539,7 @@ def test_who_am_i_is_no_login() -> None:
 @pytest.mark.parametrize("verb", ["status", "log", "kill", "subscribe", "unsubscribe"])
 def test_before_login(verb: str) -> None:
     """Whatever is asked without a login is answered with -1 under its own method."""
-    session = dialect().session()
+    session = dialect().session({})
     ask = asked(session.received(frame(f"{TASK}/{verb}"), NOW))
     found = message(session.failed(ask.key, GatewayError(Kind.UNAUTHENTICATED, "who?"), NOW))
     assert (found["method"], found["status"]) == (f"{TASK}/{verb}", -1)
@@ -438,7 +549,7 @@ def test_before_login(verb: str) -> None:
 @pytest.mark.parametrize("text", ["", " \n", frame("", {}), '{"method": ""}'])
 def test_ignored(text: str) -> None:
     """Blank messages and empty methods are ignored (contract, section 4.2)."""
-    assert dialect().session().received(text, NOW) == []
+    assert dialect().session({}).received(text, NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -468,7 +579,7 @@ def test_ignored(text: str) -> None:
 )
 def test_bad_messages(sent: str, status: int, words: str) -> None:
     """A bad message is answered in the envelope, and nothing is asked."""
-    steps = dialect().session().received(sent, NOW)
+    steps = dialect().session({}).received(sent, NOW)
     assert len(steps) == 1
     found = message(steps)
     assert found["status"] == status
@@ -478,7 +589,7 @@ def test_bad_messages(sent: str, status: int, words: str) -> None:
 
 def test_a_refusal_is_no_acknowledgement() -> None:
     """The tag of a refused execute stays out of the data, where it would mean success."""
-    session = dialect().session()
+    session = dialect().session({})
     sent = frame(f"{ENTRANCE}/execute", {**BODY, "runType": None}, websocketTag="tab")
     found = message(session.received(sent, NOW))
     assert (found["status"], found["websocketTag"]) == (2, "tab")
@@ -490,7 +601,7 @@ def test_a_refusal_is_no_acknowledgement() -> None:
 
 def test_a_result_that_is_not_what_the_id_says() -> None:
     """A task whose parts differ from the id is unknown, on a socket as over HTTP."""
-    session = dialect().session()
+    session = dialect().session({})
     ask = asked(session.received(frame(f"{TASK}/status"), NOW))
     found = message(session.answered(ask.key, task(number=22), NOW))
     assert (found["status"], found["message"]) == (1, f"unknown execID or taskID {SEED_ID!r}")
@@ -498,7 +609,7 @@ def test_a_result_that_is_not_what_the_id_says() -> None:
 
 def test_the_form_of_the_last_message() -> None:
     """Answers and pushes are msgpack after a binary message, and JSON after a text one."""
-    session = dialect().session()
+    session = dialect().session({})
     packed = encode_msgpack({"method": f"{ENTRANCE}/execute", "data": BODY})
     ask = asked(session.received(packed, NOW))
     steps = session.answered(ask.key, task(), NOW)
@@ -520,14 +631,14 @@ def test_the_form_of_the_last_message() -> None:
 @given(st.text() | st.binary())
 def test_no_frame_breaks_it(sent: str | bytes) -> None:
     """Whatever a frame holds, it is ignored or answered."""
-    session = dialect().session()
+    session = dialect().session({})
     for found in messages(session.received(sent, NOW)):
         assert set(found) == {"method", "status", "message", "data"}
 
 
 def test_a_task_of_another_dialect() -> None:
     """Its lines can be subscribed to; it has no tag of ours."""
-    session = dialect().session()
+    session = dialect().session({})
     other = task(dialect="other", client={"websocketTag": "not ours"})
     key = subscribed(session, other).key
     (found,) = told(session, key, LinesAppended(other, page(block(1, ["x"]))))
