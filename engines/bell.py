@@ -38,6 +38,10 @@ class Bell:
             self.owed = max(now, self._last + _GAP_SECONDS)
         self.settle(now)
 
+    def close(self) -> None:
+        """Gives the socket back."""
+        self._socket.close()
+
     def settle(self, now: float) -> None:
         """Sends what is owed by now; a full socket is tried again later, a missing one never."""
         if self.owed is None or now < self.owed:

@@ -98,7 +98,7 @@ def _parse(code: str) -> list[Step]:
         check = _COMMANDS[name][0]
         try:
             steps.append((name, *check(rest)))
-        except (ValueError, IndexError) as error:
+        except (ValueError, KeyError) as error:
             raise EngineError(f"line {number}: {name} does not take {rest!r}") from error
     return steps
 
@@ -139,7 +139,7 @@ def _signal(rest: str) -> Sequence[str]:
 
 def _series(rest: str) -> Sequence[str]:
     words = rest.split()
-    count, rate, stream = [*words, *("0", "0", "out")[len(words) :]]
+    count, rate, stream = [*words, *("", "0", "out")[len(words) :]]
     if stream not in ("out", "err", "both"):
         raise ValueError(stream)
     return (*_count(count), *_number(rate), stream)

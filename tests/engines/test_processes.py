@@ -1,0 +1,116 @@
+"""Looking at processes, signalling the right ones, and finding control groups."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engines import cgroups, processes
+from engines.bell import Bell
+from tests.support.waiting import wait_until_sync
+
+
+def test_descendants_are_all_below(tmp_path: Path) -> None:
+    """Children and their children are found, parents first, and signalled together."""
+    code = "import os, time; os.fork(); os.fork(); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-S", "-c", code], cwd=tmp_path) as child:
+        wait_until_sync(lambda: len(processes.descendants(child.pid)) == 3, "three below")
+        below = processes.descendants(child.pid)
+        assert set(processes.children(child.pid)) < set(below)
+        assert processes.signal_tree(child.pid, signal.SIGKILL) == below
+        child.kill()
+
+
+def test_a_process_that_is_not_meant_is_not_signalled() -> None:
+    """The last look decides, and a process that is gone is no error."""
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert not processes.signal_checked(child.pid, lambda _: False, [signal.SIGKILL])
+        assert child.poll() is None
+        assert processes.start_time(child.pid) > 0
+        assert processes.signal_checked(child.pid, lambda _: True, [signal.SIGKILL])
+    assert not processes.signal_checked(child.pid, lambda _: True, [signal.SIGKILL])
+    assert processes.start_time(child.pid) == 0
+    assert processes.children(child.pid) == []
+
+
+def test_a_cookie_is_found_whole_or_not_at_all() -> None:
+    """Only the exact entry counts, not a longer one that starts alike."""
+    environment = {"NARTHEX_RUN_ID": "abc", "PATH": os.environ["PATH"]}
+    with subprocess.Popen(["sleep", "60"], env=environment) as child:
+        wait_until_sync(
+            lambda: processes.with_cookie(b"NARTHEX_RUN_ID=abc") == [child.pid], "it is found"
+        )
+        assert processes.with_cookie(b"NARTHEX_RUN_ID=ab") == []
+        child.kill()
+    assert not processes.has_cookie(child.pid, b"NARTHEX_RUN_ID=abc")
+
+
+MOUNTS = """\
+31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+41 31 0:38 {root} {point} rw,relatime shared:9 - cgroup2 cgroup2 rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("root", "point", "groups", "found"),
+    [
+        ("/", "/sys/fs/cgroup", "0::/\n", "/sys/fs/cgroup"),
+        ("/", "/sys/fs/cgroup", "4:memory:/x\n0::/a/b\n", "/sys/fs/cgroup/a/b"),
+        ("/docker/1", "/sys/fs/cgroup", "0::/docker/1/c\n", "/sys/fs/cgroup/c"),
+        ("/docker/1", "/sys/fs/cgroup", "0::/docker/1\n", "/sys/fs/cgroup"),
+        ("/docker/1", "/sys/fs/cgroup", "0::/docker/10\n", ""),
+        ("/", "/sys/fs/cgroup", "4:memory:/x\n", ""),
+        ("/", "/sys/fs/cgroup", "0::/../other\n", "/sys/fs/cgroup/../other"),
+    ],
+)
+def test_the_own_group_is_located(root: str, point: str, groups: str, found: str) -> None:
+    """The group of /proc/self/cgroup is found below the mount that shows it, or not at all."""
+    assert cgroups._locate(MOUNTS.format(root=root, point=point), groups) == found
+
+
+def test_no_group_is_no_fault(tmp_path: Path) -> None:
+    """Where groups cannot be made, nothing is, and what is asked of a missing one is harmless."""
+    assert cgroups.make("", "a") == ""
+    assert cgroups.make(str(tmp_path / "none"), "a") == ""
+    assert cgroups.make(str(tmp_path), "a") == ""
+    assert list(tmp_path.iterdir()) == []
+    gone = str(tmp_path / "gone")
+    cgroups.kill(gone)
+    cgroups.remove(gone)
+    assert cgroups.empty(gone)
+    assert not cgroups.empty(str(tmp_path))
+    assert cgroups.oom_kills(gone) == 0
+
+
+def test_kills_for_want_of_memory_are_counted(tmp_path: Path) -> None:
+    """The kernel's own count is read."""
+    (tmp_path / "memory.events").write_text("low 0\noom 1\noom_kill 2\n")
+    assert cgroups.oom_kills(str(tmp_path)) == 2
+    (tmp_path / "memory.events").write_text("low 0\n")
+    assert cgroups.oom_kills(str(tmp_path)) == 0
+
+
+def test_rings_close_together_become_one(tmp_path: Path) -> None:
+    """The first ring goes out at once, the next ones wait together; nobody there is no fault."""
+    now = time.monotonic()
+    silent = Bell("", "run")
+    silent.ring(now)
+    silent.close()
+    assert silent.owed is None
+    bell = Bell(str(tmp_path / "nobody"), "run")
+    owed = []
+    for moment in (now, now + 0.0001, now + 0.0002):
+        bell.ring(moment)
+        owed.append(bell.owed)
+    assert owed[0] is None
+    assert owed[1] == owed[2] == pytest.approx(now + 0.002)
+    bell.settle(now + 0.003)
+    bell.close()
+    assert bell.owed is None
