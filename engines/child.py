@@ -7,6 +7,7 @@ limits. An error goes back through a pipe that a successful exec closes. Standar
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ __all__ = ["become", "decode_failure"]
 
 _FAILURE = Struct("<i")
 _NOT_STARTED = 127
+_HIGH = 64
 _OOM_SCORE = b"500"
 
 
@@ -35,6 +37,7 @@ def become(
         _prepare(order, group, umask, parent)
         os.dup2(out, 1)
         os.dup2(err, 2)
+        report = _open_progress(order, report)
         os.chdir(order.directory)
         os.execvpe(order.argv[0], order.argv, order.environment)  # noqa: S606 - our very purpose
     except OSError as error:
@@ -48,6 +51,20 @@ def become(
 def decode_failure(data: bytes) -> tuple[int, str]:
     """The errno, 0 if none fits, and the sentence of a failure that came through the pipe."""
     return int(_FAILURE.unpack_from(data)[0]), data[_FAILURE.size :].decode(errors="replace")
+
+
+def _open_progress(order: Order, report: int) -> int:
+    """Opens the file of progress under the number that is promised; the moved report's number."""
+    number = order.environment.get("NARTHEX_PROGRESS_FD", "")
+    if not number.isdigit():
+        return report
+    report = fcntl.fcntl(report, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    # Progress is a courtesy: a run goes without rather than not at all.
+    with contextlib.suppress(OSError, KeyError):
+        os.dup2(os.open(order.environment["NARTHEX_PROGRESS"], flags, 0o600), int(number))
+        os.set_inheritable(int(number), True)  # noqa: FBT003 - the library's signature
+    return report
 
 
 def _prepare(order: Order, group: str, umask: int, parent: int) -> None:

@@ -150,7 +150,8 @@ def _assembled(
     sessions = Sessions(tokens, stores.accounts, stores.revocations, config.auth.token_seconds, key)
     throttle = Throttle(config.auth.login_window_seconds)
     history = History(config, stores.tasks, stores.queue, stores.spool)
-    dispatch = Dispatch(results.verbs, 
+    dispatch = Dispatch(
+        results.verbs,
         tasks,
         logs,
         sessions,

@@ -65,7 +65,7 @@ class Data(Protocol):
 class Dispatch:
     """Carries commands out."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each service
         self,
         on_tasks: Mapping[type[Command[Any]], Callable[[Task, Any], Awaitable[object]]],
         tasks: Tasks,
@@ -171,7 +171,8 @@ class Dispatch:
             raise
 
     async def _logout(self, caller: Caller, _command: commands.Logout) -> None:
-        await self._sessions.logout(_principal(caller))
+        if caller.principal is not None:
+            await self._sessions.logout(caller.principal)
 
     async def _who_am_i(self, caller: Caller, _command: commands.WhoAmI) -> Principal:
         return _principal(caller)

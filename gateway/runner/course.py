@@ -21,6 +21,7 @@ from gateway.runner.launch import Launcher
 from gateway.runner.mirror import Mirror
 from gateway.runner.node import Node
 from gateway.runner.patience import Patience
+from gateway.runner.progress import ProgressMirror
 from gateway.runner.roster import Live
 from gateway.runner.verdict import is_forgotten, judge
 from gateway.stores.spec import decode_spec
@@ -57,6 +58,7 @@ class Course:
         self._mirror = Mirror(
             live.run, self._spec.task_id, node.epoch, node.logs, node.config.retention.hot_bytes
         )
+        self._progress = ProgressMirror(live.run, self._spec.task_id, node.epoch, node.tasks)
         self._told: TaskState | None = None
         self._tries = 0
         self._flushed = 0.0
@@ -78,6 +80,7 @@ class Course:
                     await live.wait(_LOOK_SECONDS)
                 case _:
                     await self._tell(_STATES[state])
+                    await self._progress.turn()
                     await self._mirror_some()
         if self._abandoned or is_forgotten(live.run):
             await self._forget()
@@ -104,6 +107,7 @@ class Course:
         await self._node.tasks.restore(self._spec, self._node.epoch, state, at_ms=now_ms())
         self._unknown = False
         self._told = None
+        self._progress.rewind()
 
     async def _start(self) -> None:
         """Starts the run, unless a kill came first; what cannot be started ends here."""
@@ -193,6 +197,7 @@ class Course:
         if run.started() is not None:
             await self._tell(TaskState.RUNNING)
         last = await self._mirror.finish()
+        await self._progress.turn()
         await node.tasks.complete_log(spec.task_id, node.epoch, last)
         task = await self._advance(verdict.state, end.ended_ms, verdict.outcome)
         if not task.state.final:

@@ -14,8 +14,9 @@ from pathlib import Path
 from engines.contract import Engine, EngineError, Launch, Limits, RunSpec
 from engines.launcher import Zygote
 from engines.rundir import RunDir
-from gateway.config import Runner
+from gateway.config import Results, Runner
 from gateway.journal import journal
+from gateway.runner.aboard import aboard
 from gateway.runner.deadline import Calls
 from gateway.runner.inputs import environment, place
 from gateway.stores.objects import Objects
@@ -40,6 +41,7 @@ class Launcher:
         zygote: Zygote,
         objects: Objects,
         settings: Runner,
+        results: Results,
         bell: Path,
         prepare_seconds: float = PREPARE_SECONDS,
     ) -> None:
@@ -47,6 +49,7 @@ class Launcher:
         self._zygote = zygote
         self._objects = objects
         self._settings = settings
+        self._results = results
         self._bell = str(bell)
         # One that blocks holds up nobody but its own tasks.
         self._calls = {name: Calls(prepare_seconds) for name in engines}
@@ -84,15 +87,15 @@ class Launcher:
         variables = place(self._objects, spec.owner, spec.inputs, work)
         settings = self._settings
         own = {"PWD": str(work), "NARTHEX_TASK_ID": spec.task_id}
+        allowed = environment(settings.environment, os.environ, spec.environment, variables)
+        own |= aboard(directory, self._results, allowed)
         return RunSpec(
             run_id=spec.task_id,
             language=spec.language,
             code=spec.code,
             directory=directory,
             work=work,
-            environment=environment(
-                settings.environment, os.environ, spec.environment, variables, own
-            ),
+            environment=environment((), {}, allowed, own),
             parameters=spec.parameters,
             limits=Limits(
                 seconds=_shorter(spec.seconds, settings.seconds),

@@ -145,7 +145,13 @@ async def composed(
         await zygote.start()
         stack.push_async_callback(zygote.close)
         launcher = Launcher(
-            engines, zygote, node.objects, config.runner, places.runner_socket, prepare_seconds
+            engines,
+            zygote,
+            node.objects,
+            config.runner,
+            config.results,
+            places.runner_socket,
+            prepare_seconds,
         )
         house = House(node, launcher)
         await stack.enter_async_context(Doorbell(places.runner_socket, house.heard))

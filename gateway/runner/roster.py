@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 
+from engines.progress import PROGRESS
 from engines.rundir import EXIT, KILL, OUTPUT, STARTED, RunDir
 
 __all__ = ["Live", "Roster"]
@@ -28,7 +29,7 @@ class Live:
         self.counts = counts
         self.rung = asyncio.Event()
         self._output = run.file(OUTPUT)
-        self._paths = tuple(run.file(name) for name in (STARTED, EXIT, KILL))
+        self._paths = tuple(run.file(name) for name in (STARTED, EXIT, KILL, PROGRESS))
         self._facts: tuple[int, ...] = ()
 
     def waiting_bytes(self, offset: int) -> int:

@@ -1,0 +1,170 @@
+"""Results: lists, pages, and files made of them while they are sent.
+
+Whether a task may be seen is decided before; here a task is given. What is read is bounded in rows
+and bytes, so that a million rows cost as much memory as a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from gateway.config import Results as Limits
+from gateway.services.logs import Logs
+from gateway.services.sheets import Workbook, csv_rows
+from gateway.stores.results import OpenResult, ResultStore
+from protocol.commands import Command, LogRead
+from protocol.errors import GatewayError, Kind
+from protocol.logs import Block, Cursor
+from protocol.results import (
+    Exported,
+    ExportFormat,
+    ExportResults,
+    ListResults,
+    ReadResult,
+    ReadWholeLog,
+    ResultKind,
+    ResultList,
+    ResultPage,
+    ResultSet,
+    Row,
+)
+from protocol.tasks import Task
+
+__all__ = ["ResultService"]
+
+_STEP_ROWS = 1000
+_FILE_BYTES = 256 * 1024
+
+
+class ResultService:
+    """Carries out the commands on results."""
+
+    def __init__(self, limits: Limits, store: ResultStore, logs: Logs) -> None:
+        self._limits = limits
+        self._store = store
+        self._logs = logs
+        self.verbs: Mapping[type[Command[Any]], Callable[[Task, Any], Awaitable[object]]] = {
+            ListResults: self.list,
+            ReadResult: self.read,
+            ExportResults: self.export,
+            ReadWholeLog: self.whole_log,
+        }
+        """What is done with a task that its asker may see, by the command that asks for it."""
+
+    async def list(self, task: Task, _command: ListResults) -> ResultList:
+        """The result sets of a task."""
+        return ResultList(task, await self._store.list(task.id))
+
+    async def read(self, task: Task, command: ReadResult) -> ResultPage:
+        """A page of one of them."""
+        size = command.max_rows or self._limits.page_rows
+        if command.first < 0 or command.max_rows < 0:
+            raise GatewayError(Kind.INVALID, "the place and size of a page must not be negative")
+        if size > self._limits.page_rows:
+            raise GatewayError(
+                Kind.INVALID, f"a page has at most {self._limits.page_rows} rows", field="pageSize"
+            )
+        opened = await self._store.open(task.id, command.number)
+        try:
+            rows = await self._store.call(
+                lambda: opened.rows(
+                    command.first, size, self._limits.page_bytes, whole=command.whole
+                )
+            )
+        finally:
+            opened.close()
+        return ResultPage(task, opened.result, command.first, rows)
+
+    async def export(self, task: Task, command: ExportResults) -> Exported:
+        """A file made of one result set, or of all tables."""
+        match command.format:
+            case ExportFormat.CSV:
+                if command.number is None:
+                    raise GatewayError(Kind.INVALID, "a CSV file holds one result set only")
+                opened = await self._store.open(task.id, command.number)
+                return Exported(task, command.format, -1, self._csv(opened, command))
+            case ExportFormat.XLSX:
+                return await self._xlsx(task, command)
+
+    async def whole_log(self, task: Task, _command: ReadWholeLog) -> LogRead:
+        """The log from its beginning, as far as its configured size goes."""
+        blocks: list[Block] = []
+        room, cursor = self._limits.log_bytes, Cursor()
+        while True:
+            found = await self._logs.page(task.id, cursor, self._limits.page_rows, room)
+            page = found.page
+            blocks.extend(page.blocks)
+            room -= sum(len(block.data) for block in page.blocks)
+            if page.eof or not page.blocks or room <= 0:
+                gaps = page.gaps if len(blocks) == len(page.blocks) else ()
+                return replace(found, page=replace(page, blocks=tuple(blocks), gaps=gaps))
+            cursor = page.next
+
+    async def _csv(self, opened: OpenResult, command: ExportResults) -> AsyncIterator[bytes]:
+        first, left = 0, command.max_rows or opened.result.rows
+        header = opened.result.kind is ResultKind.TABLE
+        try:
+            while True:
+                rows = await self._rows(opened, first, min(_STEP_ROWS, left))
+                columns = opened.result.columns if header else ()
+                data = await self._store.call(partial(csv_rows, columns, rows, command))
+                if data:
+                    yield data
+                header = False
+                first, left = first + len(rows), left - len(rows)
+                if not rows or left <= 0:
+                    return
+        finally:
+            opened.close()
+
+    async def _xlsx(self, task: Task, command: ExportResults) -> Exported:
+        results = await self._store.list(task.id)
+        wanted = [
+            result
+            for result in results
+            if command.number in {None, result.number} and result.kind is ResultKind.TABLE
+        ]
+        if not wanted:
+            raise GatewayError(Kind.NOT_FOUND, "there is no table to export")
+        book = await self._store.call(lambda: Workbook(command.null))
+        try:
+            for result in wanted:
+                await self._sheet(task, result, book, command)
+            length = await self._store.call(book.finish)
+        except BaseException:
+            book.close()
+            raise
+        return Exported(task, command.format, length, self._file(book))
+
+    async def _sheet(
+        self, task: Task, result: ResultSet, book: Workbook, command: ExportResults
+    ) -> None:
+        name = command.sheet if command.number is not None else f"{command.sheet}_{result.number}"
+        most = min(command.max_rows or result.rows, self._limits.sheet_rows)
+        opened = await self._store.open(task.id, result.number)
+        try:
+            await self._store.call(lambda: book.sheet(name, opened.result.columns))
+            first = 0
+            while first < most:
+                rows = await self._rows(opened, first, min(_STEP_ROWS, most - first))
+                if not rows:
+                    return
+                await self._store.call(partial(book.rows, rows))
+                first += len(rows)
+        finally:
+            opened.close()
+
+    async def _file(self, book: Workbook) -> AsyncIterator[bytes]:
+        try:
+            while data := await self._store.call(lambda: book.read(_FILE_BYTES)):
+                yield data
+        finally:
+            book.close()
+
+    async def _rows(self, opened: OpenResult, first: int, count: int) -> tuple[Row, ...]:
+        return await self._store.call(
+            lambda: opened.rows(first, count, self._limits.page_bytes, whole=False)
+        )
