@@ -9,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-__all__ = ["Capabilities", "Engine", "EngineError", "Health", "Launch", "Limits", "RunSpec"]
+__all__ = [
+    "Capabilities",
+    "Engine",
+    "EngineError",
+    "Health",
+    "Launch",
+    "Limits",
+    "RunSpec",
+    "SessionEngine",
+    "SessionSpec",
+]
 
 
 class EngineError(Exception):
@@ -61,13 +71,32 @@ class RunSpec:
 class Launch:
     """The process to start: its arguments (the first is the program), environment and directory.
 
-    It gets /dev/null as stdin, two pipes as stdout and stderr and no other descriptor.
+    It gets /dev/null as stdin, two pipes as stdout and stderr and no other descriptor. ``secrets``
+    are texts that must not be recorded in what it prints; whoever calls the engine adds them.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     directory: Path
     limits: Limits = Limits()
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """The warm process in which a statement belongs, and how one is made if there is none.
+
+    ``key`` tells the sessions of one owner apart, by name and settings: statements of one key share
+    a session. ``adapter`` is the ``module:class`` that the host loads and calls with ``settings``,
+    which must be what JSON can say. ``environment`` goes over what every run sees.
+    ``interpreter`` is the Python (3.11 or newer) of the host, empty for the gateway's own.
+    """
+
+    key: str
+    adapter: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    interpreter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,5 +132,17 @@ class Engine(Protocol):
         """Writes what the run needs into its directory and says which process to start.
 
         Raises EngineError if the code or the parameters cannot be run.
+        """
+        ...
+
+
+@runtime_checkable
+class SessionEngine(Engine, Protocol):
+    """An engine that can keep a process warm between the statements of one owner."""
+
+    def session(self, spec: RunSpec) -> SessionSpec | None:
+        """The session for a statement; None if it is to run in a process of its own.
+
+        Raises EngineError if a session is wanted and there can be none here.
         """
         ...

@@ -54,9 +54,10 @@ class Exit(NamedTuple):
 
     ``exit_code`` and ``signal`` are what the parent of the main process collected; both are None
     if nothing was started or nobody could wait. ``message`` is one sentence for a person and
-    ``reason`` a word for a program: ``shim_died``, ``node_restarted`` and ``exit_unreadable``
-    with LOST, the name of the errno with START_FAILED, else empty. Times are milliseconds since
-    the epoch, ``seconds`` comes from the monotonic clock. ``bytes`` and ``checksum`` (CRC-32, 0 if
+    ``reason`` a word for a program: ``shim_died``, ``node_restarted`` and ``exit_unreadable`` with
+    LOST, ``session_died`` with that or with the way in which the session ended, the name of the
+    errno with START_FAILED, else empty. Times are milliseconds since the epoch, ``seconds`` comes
+    from the monotonic clock. ``bytes`` and ``checksum`` (CRC-32, 0 if
     unknown) are those of the whole output file, ``dropped`` counts bytes of output that were not
     kept. ``verified`` says whether it is proved that no process of the run is left.
     """
@@ -79,13 +80,15 @@ class ShimFact(NamedTuple):
     """Who the shim of a run is; written before the task can exist.
 
     ``start_time`` is in clock ticks since boot. ``cgroup`` is the directory of the run's own
-    control group, empty if it has none.
+    control group, empty if it has none. ``session`` is the id of the session whose host is the
+    shim of this run, empty if it has a shim of its own.
     """
 
     pid: int
     start_time: int
     boot_id: str
     cgroup: str = ""
+    session: str = ""
 
 
 class Started(NamedTuple):

@@ -54,10 +54,15 @@ def _bury(run: RunDir, shim: ShimFact, deadline: float) -> Exit:
         verified &= _kill_by_cookie(run.run_id, deadline)
     size = _mend_output(run)
     started = run.started()
+    message, reason = "the supervisor of the run died", "shim_died"
+    if restarted:
+        message, reason = "the machine was restarted", "node_restarted"
+    elif shim.session:
+        message, reason = "the session died in which the statement ran", "session_died"
     return Exit(
         ExitKind.LOST,
-        message="the machine was restarted" if restarted else "the supervisor of the run died",
-        reason="node_restarted" if restarted else "shim_died",
+        message=message,
+        reason=reason,
         started_ms=started.started_ms if started else 0,
         ended_ms=time.time_ns() // 1_000_000,
         bytes=size,

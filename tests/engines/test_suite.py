@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engines.contract import Engine
+from engines.python import PythonEngine
 from engines.scripted import ScriptedEngine
 from engines.shell import ShellEngine
 from engines.suite import Dialogue, EngineSuite
@@ -68,4 +69,27 @@ class TestScripted(EngineSuite):
             stubborn="ignore TERM\nprint ready\nsleep 300",
             leaves="fork 300",
             nonsense="dance",
+        )
+
+
+class TestPython(EngineSuite):
+    """The Python engine with scripts."""
+
+    @pytest.fixture
+    def engine(self) -> Engine:
+        """The Python engine as it is."""
+        return PythonEngine()
+
+    @pytest.fixture
+    def dialogue(self) -> Dialogue:
+        """Python scripts."""
+        stubborn = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        return Dialogue(
+            language="python",
+            hello="import sys\nprint('hello')\nprint('oops', file=sys.stderr)",
+            fails="raise SystemExit(7)",
+            many="for i in range(1, 10001): print('line', i)",
+            stubborn=f"{stubborn}print('ready')\ntime.sleep(300)",
+            leaves="import subprocess\nsubprocess.Popen(['sleep', '300'], start_new_session=True)",
+            nonsense="if then (",
         )

@@ -1,0 +1,370 @@
+"""A real IPython kernel as the warm thing behind a Python session.
+
+What code prints never passes the kernel's message channel, which drops and reorders: stdout and
+stderr are plain pipes that this file reads, so that a slow reader makes the code wait and child
+processes print in order. Only rich output, tracebacks and states come as messages, and the kernel
+is told to wait rather than to drop (XPUB_NODROP). Colour codes of tracebacks are taken out; what
+the code itself prints stays as it is. It must never let anybody but this user reach the kernel:
+its sockets are files in a private folder. Needs pyzmq and jupyter_client here, ipykernel there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import zmq
+from jupyter_client.connect import write_connection_file
+from jupyter_client.session import Session
+
+from engines.adapter import Code, Ending, SessionOver, Sink
+from engines.inside import narthex
+
+__all__ = ["KernelAdapter"]
+
+_INSIDE = Path(narthex.__file__).parent
+_BOOT = Path(__file__).with_name("kernel_boot.py")
+_READ_BYTES = 1 << 16
+_LOOK_MS = 200
+_REPLY_SECONDS = 1.0
+_START_SECONDS = 60.0
+_ASK_SECONDS = 0.3
+_ASK_MS = 10
+_MESSAGES = 64
+_TAIL_BYTES = 4096
+_SHOWN = 65_536
+_INTERRUPTED = "KeyboardInterrupt"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLUMNS = (("media", "string"), ("encoding", "string"), ("content", "string"))
+
+
+class _Nowhere:
+    """A sink for what a kernel says while nobody asked it anything: the host's own output."""
+
+    interrupted = False
+    tail = b""
+
+    def out(self, data: bytes) -> None:
+        self.err(data)
+
+    def err(self, data: bytes) -> None:
+        self.tail = (self.tail + data)[-_TAIL_BYTES:]
+        with contextlib.suppress(OSError):
+            os.write(2, data)
+
+
+class _Pending:
+    """What is known of the request that is under way."""
+
+    def __init__(self, request: str, sink: Sink, folder: str) -> None:
+        self.request = request
+        self.sink = sink
+        self.folder = folder
+        self.executing = self.signalled = False
+        self.idle = False
+        self.reply: Mapping[str, object] | None = None
+        self.lost = 0
+
+
+class KernelAdapter:
+    """One kernel.
+
+    Args:
+        settings: ``interpreter``, the Python with ipykernel; empty for the host's own.
+        sockets: a private folder with a short name.
+    """
+
+    def __init__(self, settings: Mapping[str, object], sockets: str) -> None:
+        self._interpreter = str(settings.get("interpreter") or sys.executable)
+        self._sockets = sockets
+        self._context = zmq.Context()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipes: dict[int, int] = {}
+        self._nowhere = _Nowhere()
+        self._waking, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._stopped = False
+
+    def start(self) -> None:
+        """Starts the kernel and waits until it answers on both channels."""
+        key = secrets.token_hex(32).encode()
+        file, facts = write_connection_file(
+            f"{self._sockets}/kernel.json", ip=f"{self._sockets}/k", key=key, transport="ipc"
+        )
+        self._launch(file)
+        self._session = Session(key=key)
+        self._shell = self._connect(zmq.DEALER, int(str(facts["shell_port"])))
+        self._iopub = self._connect(zmq.SUB, int(str(facts["iopub_port"])))
+        self._iopub.setsockopt(zmq.SUBSCRIBE, b"")
+        self._await_answer()
+        boot = self._execute(_BOOT.read_text("utf-8"), {}, silent=True)
+        self._follow(_Pending(boot, self._nowhere, ""))
+
+    def run(self, code: Code, sink: Sink) -> Ending:
+        """Runs one statement; ends when kernel and pipes have said all."""
+        self._read_pipes(self._nowhere)
+        request = self._execute(code.text, code.environment, silent=False)
+        pending = _Pending(request, sink, code.environment.get(narthex.FOLDER_VARIABLE, ""))
+        self._follow(pending)
+        if pending.lost:
+            sink.err(b"narthex: %d results could not be kept\n" % pending.lost)
+        return _ending(pending.reply)
+
+    def idle(self) -> bool:
+        """Takes what the kernel or a thread of it says by itself; False if it has died."""
+        self._read_pipes(self._nowhere)
+        self._hear(_Pending("", self._nowhere, ""))
+        return self._alive()
+
+    def interrupt(self) -> None:
+        """KeyboardInterrupt in the kernel, as soon as it is at the code."""
+        self._wake()
+
+    def stop(self) -> None:
+        """Kills the kernel and what it started in its process group."""
+        self._stopped = True
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._wake()
+
+    def _launch(self, file: str) -> None:
+        words = (
+            *("-u", "-m", "ipykernel_launcher", "-f", file, "--log-level=50"),
+            "--IPKernelApp.outstream_class=None",
+            "--HistoryManager.enabled=False",
+        )
+        path = os.pathsep.join(filter(None, (str(_INSIDE), os.environ.get("PYTHONPATH", ""))))
+        environment = {
+            **os.environ,
+            "PYTHONPATH": path,
+            "IPYTHONDIR": f"{self._sockets}/ipython",
+            "JPY_PARENT_PID": str(os.getpid()),
+        }
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the interpreter is a setting
+                [self._interpreter, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SessionOver(
+                f"the interpreter {self._interpreter!r} cannot be started: {error.strerror}"
+            ) from error
+        for stream, kind in ((self._process.stdout, 1), (self._process.stderr, 2)):
+            if stream is not None:
+                os.set_blocking(stream.fileno(), False)
+                self._pipes[stream.fileno()] = kind
+
+    def _connect(self, kind: int, port: int) -> zmq.Socket[bytes]:
+        channel: zmq.Socket[bytes] = self._context.socket(kind)
+        channel.linger = 0
+        channel.connect(f"ipc://{self._sockets}/k-{port}")
+        return channel
+
+    def _await_answer(self) -> None:
+        """Asks until the kernel has answered on both channels: a subscription takes its time."""
+        deadline = time.monotonic() + _START_SECONDS
+        answered = heard = False
+        while not (answered and heard):
+            self._session.send(self._shell, "kernel_info_request", {})
+            until = time.monotonic() + _ASK_SECONDS
+            while time.monotonic() < until and not (answered and heard):
+                self._read_pipes(self._nowhere)
+                if not self._alive():
+                    self._read_pipes(self._nowhere)
+                    raise self._over(_last_line(self._nowhere.tail))
+                self._shell.poll(_ASK_MS)
+                answered = answered or self._receive(self._shell) is not None
+                heard = heard or self._receive(self._iopub) is not None
+            if time.monotonic() > deadline:
+                self.stop()
+                raise SessionOver("the kernel did not answer")
+
+    def _execute(self, text: str, environment: Mapping[str, str], *, silent: bool) -> str:
+        content = {
+            "code": text,
+            "silent": silent,
+            "store_history": not silent,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        noted = {"narthex": {"environment": dict(environment)}}
+        message = self._session.msg("execute_request", content, metadata=noted)
+        self._session.send(self._shell, message)
+        return str(message["header"]["msg_id"])
+
+    def _follow(self, pending: _Pending) -> None:
+        """Reads everything until the request is answered and all that was printed is here."""
+        until = float("inf")
+        while pending.reply is None or not pending.idle:
+            poller = zmq.Poller()
+            for source in (self._shell, self._iopub, self._waking, *self._pipes):
+                poller.register(source, zmq.POLLIN)
+            ready = dict(poller.poll(_LOOK_MS))
+            if self._waking in ready:
+                _empty(self._waking)
+            self._read_pipes(pending.sink, rounds=1)
+            self._hear(pending)
+            if pending.sink.interrupted and pending.executing and not pending.signalled:
+                pending.signalled = True
+                self._signal()
+            if not self._alive():
+                self._read_pipes(pending.sink)
+                raise self._over("")
+            # An interrupt outside of the code itself leaves a request without a reply.
+            if pending.idle:
+                until = min(until, time.monotonic() + _REPLY_SECONDS)
+            if time.monotonic() > until:
+                pending.reply = {"status": "error", "ename": _INTERRUPTED, "evalue": ""}
+        self._read_pipes(pending.sink)
+
+    def _hear(self, pending: _Pending) -> None:
+        """Takes what messages there are, in portions so that the pipes get their turn."""
+        for _ in range(_MESSAGES):
+            message = self._receive(self._iopub)
+            if message is None:
+                break
+            self._take(pending, message)
+        while (message := self._receive(self._shell)) is not None:
+            content = message["content"]
+            if _parent(message) == pending.request and isinstance(content, dict):
+                pending.reply = content
+
+    def _take(self, pending: _Pending, message: Mapping[str, object]) -> None:
+        content = message["content"]
+        if not isinstance(content, dict) or _parent(message) != pending.request:
+            return
+        match message["msg_type"]:
+            case "execute_input":
+                pending.executing = True
+            case "status":
+                pending.idle = content.get("execution_state") == "idle"
+            case "error":
+                self._read_pipes(pending.sink)
+                pending.sink.err(_plain("\n".join(content["traceback"])))
+            case "stream":
+                pending.sink.out(str(content["text"]).encode("utf-8", "replace"))
+            case "display_data" | "execute_result" | "update_display_data":
+                self._read_pipes(pending.sink)
+                self._show(pending, content)
+
+    def _show(self, pending: _Pending, content: Mapping[str, object]) -> None:
+        """Keeps rich output as a result, and says its plain form in the log."""
+        bundle = content["data"]
+        if not isinstance(bundle, dict):
+            return
+        text = str(bundle.get("text/plain", ""))
+        if text:
+            cut = "" if len(text) <= _SHOWN else " ..."
+            pending.sink.out(f"{text[:_SHOWN]}{cut}\n".encode("utf-8", "replace"))
+        noted = content.get("metadata")
+        if not pending.folder or (isinstance(noted, dict) and noted.get("narthex")):
+            return
+        try:
+            with narthex.Table(_COLUMNS, 0, pending.folder, "rich") as writer:
+                writer.extend(_forms(bundle))
+        except OSError:
+            pending.lost += 1
+
+    def _receive(self, channel: zmq.Socket[bytes]) -> dict[str, object] | None:
+        """The next message of a channel; None if there is none, or none that can be trusted."""
+        while True:
+            try:
+                parts = channel.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return None
+            try:
+                _, rest = self._session.feed_identities(parts)
+                message: dict[str, object] = self._session.deserialize(rest)
+            except (ValueError, TypeError, KeyError, IndexError):
+                continue
+            return message
+
+    def _read_pipes(self, sink: Sink, rounds: int = 1 << 16) -> None:
+        """Takes what is in the pipes."""
+        for fd, kind in tuple(self._pipes.items()):
+            for _ in range(rounds):
+                try:
+                    data = os.read(fd, _READ_BYTES)
+                except BlockingIOError:
+                    break
+                if not data:
+                    del self._pipes[fd]
+                    break
+                (sink.out if kind == 1 else sink.err)(data)
+
+    def _signal(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGINT)
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _over(self, detail: str) -> SessionOver:
+        status = self._process.returncode if self._process is not None else 0
+        if self._stopped:
+            return SessionOver("the session was ended", signal=signal.SIGKILL)
+        if status < 0:
+            return SessionOver(f"the session died: the kernel got signal {-status}", None, -status)
+        why = f": {detail}" if detail else ""
+        return SessionOver(
+            f"the session ended: the kernel left with exit code {status}{why}", status
+        )
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._waker, b"w")
+
+
+def _ending(reply: Mapping[str, object] | None) -> Ending:
+    if reply is None or reply.get("status") == "ok":
+        return Ending(0, "ended with exit code 0")
+    value = _COLOUR.sub("", str(reply.get("evalue", ""))).partition("\n")[0]
+    name = str(reply.get("ename", "error"))
+    return Ending(1, f"{name}: {value}" if value else name)
+
+
+def _forms(bundle: Mapping[str, object]) -> list[tuple[str, str, str]]:
+    """The contents of a bundle by media type; what is binary comes as base64 from the kernel."""
+    forms = []
+    for media, content in bundle.items():
+        if isinstance(content, str):
+            binary = media.startswith("image/") and media != "image/svg+xml"
+            forms.append((media, "base64" if binary else "", content))
+        else:
+            forms.append((media, "", json.dumps(content)))
+    return forms
+
+
+def _parent(message: Mapping[str, object]) -> str:
+    header = message.get("parent_header")
+    return str(header.get("msg_id", "")) if isinstance(header, dict) else ""
+
+
+def _plain(text: str) -> bytes:
+    return _COLOUR.sub("", text).encode("utf-8", "replace").rstrip(b"\n") + b"\n"
+
+
+def _last_line(data: bytes) -> str:
+    lines = data.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _empty(fd: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while os.read(fd, _READ_BYTES):
+            continue

@@ -1,0 +1,267 @@
+"""Python sessions: a real kernel behind a real host under a real shim."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.contract import Limits, RunSpec
+from engines.facts import ExitKind
+from engines.launcher import Zygote
+from engines.processes import children, descendants
+from engines.python import PythonEngine
+from engines.rundir import RunState, sweep_orphan
+from engines.sessions import status
+from engines.suite import read_lines
+from tests.engines.sessions import Seat, seated
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a name short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="nx") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+async def seat(folder: Path) -> AsyncIterator[Seat]:
+    """A session of the Python engine."""
+    spec = PythonEngine().session(RunSpec("", "python", "", folder, folder))
+    assert spec is not None
+    async with Zygote() as zygote, seated(folder, spec, zygote) as seat:
+        yield seat
+
+
+def kernel_of(seat: Seat) -> int:
+    """The pid of the session's kernel."""
+    shim = seat.session.shim()
+    assert shim is not None
+    (host,) = children(shim.pid)
+    (kernel,) = children(host)
+    return kernel
+
+
+async def test_state_stays_between_statements(seat: Seat) -> None:
+    """A name that one statement binds is there in the next; a value is shown in the log."""
+    assert await seat.run("x = 41") == []
+    assert await seat.run("print(x + 1)") == [(1, b"42")]
+    assert await seat.run("x + 2") == [(1, b"43")]
+
+
+async def test_streams_and_children_are_recorded_in_order(seat: Seat) -> None:
+    """stdout, stderr and what a child process prints arrive on their streams, in order."""
+    lines = await seat.run(
+        "import sys, subprocess\n"
+        "print('one'); subprocess.run(['echo', 'two']); print('three')\n"
+        "print('oops', file=sys.stderr)"
+    )
+    assert [text for stream, text in lines if stream == 1] == [b"one", b"two", b"three"]
+    assert [text for stream, text in lines if stream == 2] == [b"oops"]
+
+
+async def test_flushed_prints_are_complete(seat: Seat) -> None:
+    """Twenty thousand flushed prints arrive once each, in order."""
+    lines = await seat.run("for i in range(20000): print('line', i, flush=True)")
+    assert [text for _, text in lines] == [b"line %d" % i for i in range(20000)]
+
+
+async def test_a_failure_is_told(seat: Seat) -> None:
+    """A traceback goes to stderr without colours, and the ending names the error."""
+    run = await seat.say("import no_such_module_here")
+    ending = await seat.end(run)
+    assert (ending.kind, ending.exit_code) == (ExitKind.EXITED, 1)
+    assert ending.message == "ModuleNotFoundError: No module named 'no_such_module_here'"
+    text = b"\n".join(text for stream, text in read_lines(run) if stream == 2)
+    assert b"no_such_module_here" in text
+    assert b"\x1b" not in text
+    assert await seat.run("1 + 1") == [(1, b"2")]
+
+
+async def test_input_is_refused(seat: Seat) -> None:
+    """Code that asks for input fails at once and says why."""
+    ending = await seat.end(await seat.say("input('name? ')"))
+    assert ending.exit_code == 1
+    assert "does not support input requests" in ending.message
+
+
+async def test_rich_output_becomes_a_result(seat: Seat) -> None:
+    """A bundle of media types is kept as a result set of its own."""
+    run = await seat.say(
+        "from IPython.display import display\n"
+        "display({'text/html': '<b>hi</b>', 'text/plain': 'hi'}, raw=True)"
+    )
+    ending = await seat.end(run)
+    assert ending.exit_code == 0, read_lines(run)
+    about = json.loads((Path(run.file("results")) / "0" / "about").read_bytes())
+    assert about["kind"] == "rich"
+    assert "text/html" in about["media"]
+    assert read_lines(run) == [(1, b"hi")]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "while True: pass",
+        "import time; time.sleep(300)",
+        "import ctypes; ctypes.PyDLL(None).sleep(300)",
+    ],
+)
+async def test_an_interrupt_keeps_the_session(seat: Seat, code: str) -> None:
+    """A killed loop, and a sleep in C, end as killed; the session's state is intact."""
+    await seat.run("x = 7")
+    run = await seat.say(f"print('go', flush=True)\n{code}", limits=Limits(grace_seconds=10.0))
+    await wait_until(lambda: (1, b"go") in read_lines(run), "the code to run")
+    assert run.wish_kill(10.0)
+    run.ring()
+    ending = await seat.end(run)
+    assert (ending.kind, ending.message) == (ExitKind.KILLED, "killed: the session lives on")
+    assert await seat.run("print(x)") == [(1, b"7")]
+
+
+async def test_a_kill_before_the_code_runs_is_kept(seat: Seat) -> None:
+    """A kill that comes while the kernel is still starting ends the statement, once it can."""
+    run = await seat.say("import time; time.sleep(300)")
+    assert run.wish_kill(20.0)
+    run.ring()
+    assert (await seat.end(run)).kind == ExitKind.KILLED
+    assert await seat.run("print(1)") == [(1, b"1")]
+
+
+async def test_a_time_limit_keeps_the_session(seat: Seat) -> None:
+    """A statement that takes too long is stopped by an interrupt."""
+    run = await seat.say("while True: pass", limits=Limits(seconds=0.3, grace_seconds=10.0))
+    ending = await seat.end(run)
+    assert ending.kind == ExitKind.TIME_LIMIT
+    assert await seat.run("print(1)") == [(1, b"1")]
+
+
+async def test_what_ignores_the_interrupt_ends_the_session(seat: Seat) -> None:
+    """Code that swallows KeyboardInterrupt is killed after the grace, and that is told."""
+    run = await seat.say(
+        "import time\n"
+        "print('go', flush=True)\n"
+        "while True:\n"
+        "    try:\n"
+        "        time.sleep(60)\n"
+        "    except BaseException:\n"
+        "        pass"
+    )
+    await wait_until(lambda: (1, b"go") in read_lines(run), "the code to run", 20)
+    assert run.wish_kill(0.5)
+    run.ring()
+    ending = await seat.end(run)
+    assert ending.kind == ExitKind.KILLED
+    assert "its state is lost" in ending.message
+    assert any(b"did not react" in text for stream, text in read_lines(run) if stream == 2)
+    await wait_until(lambda: seat.session.state() is RunState.ENDED, "the session to end")
+
+
+async def test_a_dead_kernel_fails_its_statement(seat: Seat) -> None:
+    """A kernel that ends itself fails the statement with its exit code and the reason."""
+    run = await seat.say("import os; print('bye', flush=True); os._exit(9)")
+    ending = await seat.end(run)
+    assert (ending.kind, ending.exit_code, ending.reason) == (ExitKind.EXITED, 9, "session_died")
+    assert (1, b"bye") in read_lines(run)
+    await wait_until(lambda: seat.session.state() is RunState.ENDED, "the session to end")
+
+
+async def test_a_killed_kernel_is_named(seat: Seat) -> None:
+    """A kernel killed from outside fails the statement with the signal."""
+    run = await seat.say("import time; print('go', flush=True); time.sleep(300)")
+    await wait_until(lambda: (1, b"go") in read_lines(run), "the code to run", 20)
+    os.kill(kernel_of(seat), signal.SIGKILL)
+    ending = await seat.end(run)
+    assert (ending.kind, ending.signal, ending.reason) == (ExitKind.SIGNALLED, 9, "session_died")
+
+
+async def test_a_dead_host_orphans_its_statement_only(seat: Seat) -> None:
+    """When the host dies the running statement is lost for that reason, and nothing is left."""
+    run = await seat.say("import time; print('go', flush=True); time.sleep(300)")
+    await wait_until(lambda: (1, b"go") in read_lines(run), "the code to run", 20)
+    shim = seat.session.shim()
+    assert shim is not None
+    (host,) = children(shim.pid)
+    os.kill(host, signal.SIGKILL)
+    await wait_until(lambda: run.state() is RunState.ORPHANED, "the statement to be an orphan")
+    ending = sweep_orphan(run)
+    assert ending is not None
+    assert (ending.kind, ending.reason) == (ExitKind.LOST, "session_died")
+    await wait_until(lambda: seat.session.state() is RunState.ENDED, "the session to end")
+    assert descendants(shim.pid) == []
+
+
+async def test_one_statement_at_a_time(seat: Seat) -> None:
+    """A busy session takes no second statement, which stays accepted."""
+    first = await seat.say("import time; print('go', flush=True); time.sleep(300)")
+    second = seat.accept("print(2)")
+    assert await seat.give(second) == "busy"
+    assert second.state() is RunState.ACCEPTED
+    first.wish_kill(10.0)
+    first.ring()
+    await seat.end(first)
+    assert await seat.give(second) == "taken"
+    await seat.end(second)
+    assert await seat.give(second) == "refused"
+
+
+async def test_variables_last_as_long_as_the_statement(seat: Seat) -> None:
+    """A statement's own variables are seen by it and gone for the next."""
+    code = "import os; print(os.environ.get('COLOUR'))"
+    assert await seat.run(code, environment={"COLOUR": "blue"}) == [(1, b"blue")]
+    assert await seat.run(code) == [(1, b"None")]
+
+
+async def test_secrets_are_not_recorded(seat: Seat) -> None:
+    """A secret is seen by the code and masked in the log, also when it is printed in two halves."""
+    code = (
+        "import os, sys, time\n"
+        "word = os.environ['WORD']\n"
+        "print(word)\n"
+        "os.write(1, word[:5].encode())\n"
+        "time.sleep(0.05)\n"
+        "_ = os.write(1, word[5:].encode() + b'!\\n')"
+    )
+    lines = await seat.run(code, environment={"WORD": "s3cr3t-word"}, hidden=("s3cr3t-word",))
+    assert lines == [(1, b"******"), (1, b"******!")]
+
+
+async def test_a_session_ends_when_it_is_idle(folder: Path) -> None:
+    """Nobody has to end a session that is not used."""
+    spec = PythonEngine().session(RunSpec("", "python", "", folder, folder))
+    assert spec is not None
+    async with Zygote() as zygote, seated(folder, spec, zygote, idle_seconds=0.5) as seat:
+        await seat.run("1")
+        await wait_until(lambda: seat.session.state() is RunState.ENDED, "the session to end")
+        assert status(seat.session).state == "over"
+
+
+async def test_a_kernel_that_cannot_start_says_why(folder: Path) -> None:
+    """The statement that wanted the session is told what is missing."""
+    interpreter = folder / "python"
+    interpreter.write_text("#!/bin/sh\necho 'No module named ipykernel' >&2; exit 1\n")
+    interpreter.chmod(0o700)
+    good = PythonEngine().session(RunSpec("", "python", "", folder, folder))
+    assert good is not None
+    spec = type(good)(good.key, good.adapter, {"interpreter": str(interpreter)})
+    async with Zygote() as zygote, seated(folder, spec, zygote) as seat:
+        ending = await seat.end(await seat.say("1"))
+        assert ending.kind == ExitKind.START_FAILED
+        assert "No module named ipykernel" in ending.message
+
+
+async def test_a_warm_statement_is_quick(seat: Seat) -> None:
+    """The median round trip of a warm statement is far below a second."""
+    await seat.run("1 + 1")
+    times = []
+    for _ in range(10):
+        run = await seat.say("1 + 1")
+        times.append((await seat.end(run)).seconds)
+    assert statistics.median(times) < 0.2
