@@ -242,20 +242,23 @@ class _Socket:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._connection: ClientConnection | None = None
+        self._closing = contextlib.ExitStack()
 
     def open(self, token: str, seconds: float) -> None:
         self.close()
         try:
-            self._connection = connect(
-                self._address.socket,
-                additional_headers=wire.bearer(token),
-                proxy=None if self._address.local else True,
-                open_timeout=seconds,
-                close_timeout=wire.CLOSE_SECONDS,
-                ping_interval=wire.PING_SECONDS,
-                ping_timeout=wire.PING_SECONDS,
-                max_size=wire.MAX_MESSAGE,
-                compression=None,
+            self._connection = self._closing.enter_context(
+                connect(
+                    self._address.socket,
+                    additional_headers=wire.bearer(token),
+                    proxy=None if self._address.local else True,
+                    open_timeout=seconds,
+                    close_timeout=wire.CLOSE_SECONDS,
+                    ping_interval=wire.PING_SECONDS,
+                    ping_timeout=wire.PING_SECONDS,
+                    max_size=wire.MAX_MESSAGE,
+                    compression=None,
+                )
             )
         except (OSError, WebSocketException) as error:
             raise wire.failed(self._address.socket, error) from error
@@ -275,10 +278,9 @@ class _Socket:
             raise wire.failed(self._address.socket, error) from error
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection:
-            with contextlib.suppress(OSError, WebSocketException):
-                connection.close()
+        self._connection = None
+        with contextlib.suppress(OSError, WebSocketException):
+            self._closing.close()
 
     @property
     def _open(self) -> ClientConnection:

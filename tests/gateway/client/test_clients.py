@@ -19,7 +19,7 @@ from gateway.client import (
     Submitted,
 )
 from gateway.client.address import Address
-from tests.faults.proxy import Proxy, Rule, proxied
+from tests.support.cutting_proxy import CuttingProxy, cutting
 from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
 
@@ -34,12 +34,12 @@ def client(served: Served) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def through(served: Served) -> Iterator[tuple[Proxy, Client]]:
+def through(served: Served) -> Iterator[tuple[CuttingProxy, Client]]:
     """A client that reaches the gateway through a proxy which can break connections."""
     url = urlsplit(served.url)
     with (
-        proxied(("127.0.0.1", url.port or 0)) as proxy,
-        Client(f"127.0.0.1:{proxy.port}", served.token, patience_seconds=30) as made,
+        cutting("127.0.0.1", url.port or 0) as proxy,
+        Client(proxy.address, served.token, patience_seconds=30) as made,
     ):
         yield proxy, made
 
@@ -115,10 +115,11 @@ def test_how_it_ended(client: Client) -> None:
     """The end tells exit code or signal, by websocket as by polling."""
     for code, expected in (("exit 7", (7, None)), ("kill -9 $$", (None, 9))):
         exec_id = client.execute(code).exec_id
-        for follower in (client, polling(client)):
-            *_, end = follower.follow(exec_id)
-            assert isinstance(end, End)
-            assert (end.exit_code, end.signal, end.status) == (*expected, "Failed")
+        with polling(client) as poller:
+            for follower in (client, poller):
+                *_, end = follower.follow(exec_id)
+                assert isinstance(end, End)
+                assert (end.exit_code, end.signal, end.status) == (*expected, "Failed")
 
 
 def polling(client: Client) -> Client:
@@ -152,7 +153,7 @@ def test_cut_again_and_again(served: Served) -> None:
 
         def cut() -> None:
             while not stop.wait(0.4):
-                proxy.reset()
+                proxy.cut()
 
         cutter = threading.Thread(target=cut)
         cutter.start()
@@ -170,7 +171,7 @@ def test_cut_after_so_many_bytes(served: Served) -> None:
     with through(served) as (proxy, client):
         exec_id = client.execute("seq 1 20000").exec_id
         wait_until_sync(lambda: client.status(exec_id).final, "the task to end")
-        proxy.down = Rule(cut_after=150_000)
+        proxy.cut_after = 150_000
         items = list(client.follow(exec_id))
         assert proxy.cuts >= 2
     checked(items, [str(i) for i in range(1, 20001)])
@@ -183,7 +184,7 @@ def test_a_long_line_cut(served: Served) -> None:
             "echo a; head -c 1000000 /dev/zero | tr '\\0' x; echo; echo b"
         ).exec_id
         wait_until_sync(lambda: client.status(exec_id).final, "the task to end")
-        proxy.down = Rule(cut_after=300_000)
+        proxy.cut_after = 300_000
         lines = [item for item in client.follow(exec_id) if isinstance(item, Line)]
         assert proxy.cuts >= 2
     assert [line.number for line in lines] == sorted(line.number for line in lines)
@@ -229,14 +230,14 @@ async def test_the_async_verbs(served: Served) -> None:
 async def test_the_async_client_is_cut(served: Served) -> None:
     """The async client goes on after a reset too."""
     url = urlsplit(served.url)
-    with proxied(("127.0.0.1", url.port or 0)) as proxy:
-        async with AsyncClient(f"127.0.0.1:{proxy.port}", served.token) as client:
+    with cutting("127.0.0.1", url.port or 0) as proxy:
+        async with AsyncClient(proxy.address, served.token) as client:
             accepted = await client.execute(STEADY.format(count=300))
             items: list[Line | Gap | End] = []
             async for item in client.follow(accepted.exec_id):
                 items.append(item)
                 if len(items) in (50, 150):
-                    proxy.reset()
+                    proxy.cut()
     checked(items, [f"line {i}" for i in range(1, 301)])
 
 
