@@ -29,7 +29,7 @@ class Access(Enum):
 RULES: Mapping[type[Command[object]], Access] = {
     commands.Hello: Access.OPEN,
     commands.Login: Access.OPEN,
-    commands.Logout: Access.USER,
+    commands.Logout: Access.OPEN,
     commands.WhoAmI: Access.USER,
     commands.Renew: Access.USER,
     commands.Execute: Access.USER,

@@ -1,13 +1,14 @@
 """The calls below ``user/``: login, logout and what a client asks about its own session.
 
-Follows the contract, section 2. unlike Linkis: a login on a live session is an ordinary success,
-and passwords are not taken encrypted, which ``publicKey`` says.
+Follows the contract, section 2. unlike Linkis: a login on a live session is an ordinary success.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+
 from protocol.accounts import Principal, Ticket
-from protocol.commands import Hello, Login, Logout, Renew, WhoAmI
+from protocol.commands import Login, Logout, OpenSession, ReadLoginKey, Renew, WhoAmI
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.fields import Fields
 from protocol.dialects.linkis.submission import body_of
@@ -19,7 +20,9 @@ __all__ = [
     "parse_heartbeat",
     "parse_login",
     "parse_logout",
+    "parse_proxy",
     "parse_public_key",
+    "parse_token_login",
     "parse_who",
     "render_base_info",
     "render_heartbeat",
@@ -41,14 +44,21 @@ def parse_login(request: Request) -> Login:
     user = fields.text("userName", longest=_LONGEST).strip()
     if not user:
         raise GatewayError(Kind.INVALID, "Username can not be empty", field="userName")
-    if fields.values.get("passwdEncrypt") is not None:
-        raise GatewayError(
-            Kind.UNSUPPORTED, "passwdEncrypt is not supported here", field="passwdEncrypt"
-        )
+    if encrypted := fields.text("passwdEncrypt", longest=_LONGEST):
+        return Login(user, encrypted=_bytes(encrypted))
     password = fields.text("password", longest=_LONGEST)
     if not password:
         raise GatewayError(Kind.INVALID, "Password can not be blank", field="password")
     return Login(user, password)
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError as error:
+        raise GatewayError(
+            Kind.INVALID, "passwdEncrypt must be base64", field="passwdEncrypt"
+        ) from error
 
 
 def render_login(ticket: Ticket, request: Request) -> Reply:
@@ -116,12 +126,27 @@ def render_heartbeat(ticket: Ticket | None, request: Request) -> Reply:
     )
 
 
-def parse_public_key(_request: Request) -> Hello:
-    """Asks nothing of the core."""
-    return Hello()
+def parse_public_key(_request: Request) -> ReadLoginKey:
+    """Asks how passwords are to come."""
+    return ReadLoginKey()
 
 
-def render_public_key(_result: None, request: Request) -> Reply:
-    """Says that passwords come as they are; the login page does not open without this answer."""
-    data: dict[str, object] = {"enableSSL": False, "enableLoginEncrypt": False}
+def render_public_key(key: bytes, request: Request) -> Reply:
+    """Whether passwords come encrypted; the login page does not open without this answer."""
+    data: dict[str, object] = {"enableSSL": False, "enableLoginEncrypt": bool(key)}
+    if key:
+        data["publicKey"] = b64encode(key).decode()
     return success(request, "OK", data)
+
+
+def parse_token_login(_request: Request) -> OpenSession:
+    """Asks for a session for who showed a token in the headers."""
+    return OpenSession()
+
+
+def parse_proxy(request: Request) -> OpenSession:
+    """Asks for a session of another user, for admins."""
+    name = request.query.get("proxyUser", "").strip()
+    if not name:
+        raise GatewayError(Kind.INVALID, "proxyUser must not be empty", field="proxyUser")
+    return OpenSession(name)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from protocol.commands import Execute, Kill, ReadTask
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
+from protocol.dialects.linkis.operation import already_finished
 from protocol.dialects.linkis.submission import parse_execute
 from protocol.dialects.linkis.words import STATUS_WORDS
-from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
 from protocol.tasks import Stage, Task, TaskState
 
@@ -60,7 +60,7 @@ class Entrance:
 
     def parse_read(self, request: Request) -> ReadTask:
         """The task that the path names."""
-        return ReadTask(self._ids.ref(request.params["id"]))
+        return ReadTask(self._ids.ref(self._asked(request)))
 
     def render_status(self, task: Task, request: Request) -> Reply:
         """The status word, and how a final task ended."""
@@ -87,7 +87,7 @@ class Entrance:
 
     def parse_kill(self, request: Request) -> Kill:
         """The task that the path names, to be ended."""
-        return Kill(self._ids.ref(request.params["id"]))
+        return Kill(self._ids.ref(self._asked(request)))
 
     def render_kill(self, task: Task, request: Request) -> Reply:
         """The wish is known.
@@ -95,11 +95,8 @@ class Entrance:
         A task that ended otherwise is refused: the web clients would wait for Cancelled for ever.
         """
         self._check(task, request)
-        if task.state.final and task.state is not TaskState.KILLED:
-            word = STATUS_WORDS[task.state]
-            raise GatewayError(
-                Kind.CONFLICT, f"task {task.number} is already finished, its status is {word}"
-            )
+        if late := already_finished(task):
+            raise late
         return success(request, "OK", self._names(task))
 
     def render_subscription(self, task: Task, request: Request) -> Reply:
@@ -108,7 +105,10 @@ class Entrance:
         return success(request, "OK", self._names(task) | {"status": STATUS_WORDS[task.state]})
 
     def _check(self, task: Task, request: Request) -> None:
-        self._ids.check(task, request.params["id"])
+        self._ids.check(task, self._asked(request))
+
+    def _asked(self, request: Request) -> str:
+        return self._ids.asked(request.params["id"], request.query.get("taskID", ""))
 
     def _names(self, task: Task) -> dict[str, object]:
         return {"execID": self._ids.of(task), "taskID": task.number}

@@ -118,6 +118,14 @@ class ExecIds:
             ),
         )
 
+    def asked(self, text: str, number: str) -> str:
+        """The id that a call means: the one in its path, or ``taskID`` if that is no id at all."""
+        try:
+            self.ref(text)
+        except GatewayError:
+            return number if _INDEX.fullmatch(number) else text
+        return text
+
     def check(self, task: Task, asked: str) -> str:
         """The execID of the task; GatewayError of kind NOT_FOUND if another one was asked for."""
         found = self.of(task)

@@ -1,18 +1,22 @@
 """The calls below ``jobhistory/``: one task's row, and rows newest first.
 
 Follows the contract, sections 6.1 and 6.2. The types of the fields matter to the Java clients:
-times are numbers, ``progress`` is a text. The code of a task is not kept with its row.
+times are numbers, ``progress`` is a text. A list has no code, one task's row has it for its owner.
+``totalPage`` counts rows, as in Linkis.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import NoReturn
 
-from protocol.commands import Command, ListTasks, ReadTask
+from protocol.accounts import Principal
+from protocol.commands import ReadSubmission, ReadTask, SearchTasks, Submission, TaskPage, WhoAmI
 from protocol.dialects.linkis.entrance import progress_data
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import APPLICATION, CREATOR, INSTANCE, ExecIds
 from protocol.dialects.linkis.fields import invalid, whole
+from protocol.dialects.linkis.submission import engine_of
 from protocol.dialects.linkis.words import (
     DEFAULT_CREATOR,
     STATUS_WORDS,
@@ -20,14 +24,17 @@ from protocol.dialects.linkis.words import (
     error_text,
     states_of,
 )
+from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
 from protocol.media import encode_json
-from protocol.tasks import ByNumber, Task, TaskState
+from protocol.tasks import Task, TaskState
 
 __all__ = ["History"]
 
 _PAGE_SIZE = 20
 _LARGEST_PAGE = 1000
+_MOST_IDS = 30
+_UNDONE = "Running,Inited,Scheduled"
 
 
 class History:
@@ -40,44 +47,116 @@ class History:
     def __init__(self, ids: ExecIds) -> None:
         self._ids = ids
 
-    def parse_get(self, request: Request) -> ReadTask:
+    def parse_get(self, request: Request) -> ReadSubmission:
         """The task whose taskID is in the path."""
-        return ReadTask(self._ids.ref(request.params["id"]))
+        return ReadSubmission(self._ids.ref(request.params["id"]))
 
-    def render_get(self, task: Task, request: Request) -> Reply:
-        """The row of one task."""
-        self._ids.check(task, request.params["id"])
-        return success(request, "OK", {"task": self._row(task, request.now_ms)})
+    def render_get(self, found: Submission, request: Request) -> Reply:
+        """The row of one task, with the code for its owner; ``brief`` leaves that out."""
+        self._ids.check(found.task, request.params["id"])
+        row = self._row(found.task, request.now_ms)
+        if request.query.get("brief", "").lower() != "true":
+            row["executionCode"] = found.code or None
+        return success(request, "OK", {"task": row})
 
-    def parse_list(self, request: Request) -> Command[Any]:
-        """A page of the caller's tasks, or, for an admin, of those of ``proxyUser``."""
+    def parse_list(self, request: Request) -> SearchTasks:
+        """A page of the caller's tasks; an admin's ``isAdminView`` shows everybody's."""
         query = request.query
-        if number := whole(query, "taskID", 0):
-            return ReadTask(ByNumber(number, query.get("proxyUser", "")))
         page = whole(query, "pageNow", 1)
         size = whole(query, "pageSize", _PAGE_SIZE)
         if page < 1:
             raise invalid("pageNow", "must be 1 or more")
         if not 0 < size <= _LARGEST_PAGE:
             raise invalid("pageSize", f"must be between 1 and {_LARGEST_PAGE}")
-        return ListTasks(
+        number = whole(query, "taskID", 0)
+        application = query.get("executeApplicationName", "") or query.get("engineType", "")
+        words = ((CREATOR, "creator"), ("runType", "runType"), (INSTANCE, "instance"))
+        return SearchTasks(
             owner=query.get("proxyUser", ""),
+            everybody=query.get("isAdminView", "").lower() == "true",
             states=_states(query.get("status", "")),
             from_ms=max(0, whole(query, "startDate", 0)),
             to_ms=max(0, whole(query, "endDate", 0)),
+            engine=engine_of(application).lower(),
+            words=tuple((word, query[name]) for word, name in words if query.get(name)),
+            numbers=(number,) if number else (),
+            first_number=max(0, whole(query, "startTaskID", 0)),
             limit=size,
             offset=(page - 1) * size,
         )
 
-    def render_list(self, found: Task | tuple[Task, ...], request: Request) -> Reply:
-        """A page of rows. ``totalPage`` counts rows as in Linkis: as many as are known of."""
-        tasks = (found,) if isinstance(found, Task) else found
-        size = whole(request.query, "pageSize", _PAGE_SIZE)
-        before = (whole(request.query, "pageNow", 1) - 1) * size
-        # The core does not count what it does not return: a full page promises one row more.
-        known = before + len(tasks) + (len(tasks) == size)
-        rows = [self._row(task, request.now_ms) for task in tasks]
-        return success(request, "OK", {"tasks": rows, "totalPage": known})
+    def parse_undone(self, request: Request) -> SearchTasks:
+        """A page of tasks that have not ended, unless ``status`` says otherwise."""
+        status = request.query.get("status") or _UNDONE
+        return self.parse_list(replace(request, query={**request.query, "status": status}))
+
+    def parse_undone_count(self, request: Request) -> SearchTasks:
+        """How many tasks have not ended."""
+        return replace(self.parse_undone(request), limit=0, offset=0)
+
+    def render_list(self, found: TaskPage, request: Request) -> Reply:
+        """A page of rows. ``tasks`` is always an array; clients filter it without looking."""
+        rows = [self._row(task, request.now_ms) for task in found.tasks]
+        return success(request, "OK", {"tasks": rows, "totalPage": found.total})
+
+    def render_count(self, found: TaskPage, request: Request) -> Reply:
+        """The number alone."""
+        return success(request, "OK", {"totalPage": found.total})
+
+    def parse_ids(self, request: Request) -> SearchTasks:
+        """The tasks of a list of taskIDs, at most thirty."""
+        texts = [text.strip() for text in request.query.get("taskID", "").split(",")]
+        numbers = tuple(whole({"taskID": text}, "taskID", 0) for text in texts if text)
+        if not 0 < len(numbers) <= _MOST_IDS:
+            raise invalid("taskID", f"must be 1 to {_MOST_IDS} numbers with commas between them")
+        return SearchTasks(numbers=numbers, limit=_MOST_IDS)
+
+    def render_ids(self, found: TaskPage, request: Request) -> Reply:
+        """The rows of those that are there."""
+        rows = [self._row(task, request.now_ms) for task in found.tasks]
+        return success(request, "OK", {"jobHistoryList": rows})
+
+    def parse_extra(self, request: Request) -> ReadTask:
+        """The task whose number is ``jobId``."""
+        return ReadTask(self._ids.ref(request.query.get("jobId", "")))
+
+    def render_extra(self, task: Task, request: Request) -> Reply:
+        """What is known of a task's times besides its row, in ms; null for what has not been."""
+        ended = task.finished_ms or None
+        started = task.started_ms or None
+        metrics: dict[str, object] = {
+            "taskID": task.number,
+            "status": STATUS_WORDS[task.state],
+            "jobSubmitTime": task.created_ms,
+            "jobRunningTime": started,
+            "jobCompleteTime": ended,
+            "queueCostTime": started - task.created_ms if started else None,
+            "runCostTime": ended - started if started and ended else None,
+        }
+        return success(request, "OK", {"metricsMap": metrics})
+
+    def parse_admin(self, _request: Request) -> WhoAmI:
+        """Asks who the caller is."""
+        return WhoAmI()
+
+    def render_admin(self, principal: Principal, request: Request) -> Reply:
+        """What the console shows to this user. There are no departments."""
+        data: dict[str, object] = {
+            "admin": principal.admin,
+            "historyAdmin": principal.admin,
+            "deptAdmin": False,
+            "canResultSet": True,
+            "errorMsgTip": "",
+        }
+        return success(request, "OK", data)
+
+    def parse_diagnosis(self, _request: Request) -> NoReturn:
+        """There is no diagnosis.
+
+        Raises:
+            GatewayError: UNSUPPORTED, always.
+        """
+        raise GatewayError(Kind.UNSUPPORTED, "tasks are not diagnosed here")
 
     def _row(self, task: Task, now_ms: int) -> dict[str, object]:
         words = task.client if task.dialect == "linkis" else {}

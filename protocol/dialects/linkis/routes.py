@@ -15,6 +15,8 @@ from protocol.dialects.linkis.envelope import PREFIXES
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.history import History
 from protocol.dialects.linkis.log import Log
+from protocol.dialects.linkis.operation import Operation
+from protocol.dialects.linkis.startup import startup_rows
 
 __all__ = ["LOGIN", "SOCKETS", "SUBSCRIBE", "UNSUBSCRIBE", "routes", "socket_routes"]
 
@@ -31,7 +33,12 @@ SOCKETS = (
 
 def routes(ids: ExecIds) -> tuple[Route[Any], ...]:
     """The rows that HTTP and websocket share."""
-    return _everywhere(*_entrance_rows(ids), *_history_rows(ids), *_account_rows())
+    return _everywhere(
+        *_entrance_rows(ids),
+        *_history_rows(ids),
+        *_account_rows(),
+        *startup_rows(ids.instance),
+    )
 
 
 def socket_routes(ids: ExecIds) -> tuple[Route[Any], ...]:
@@ -62,6 +69,20 @@ def _entrance_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
         ),
         Route("GET", "/entrance/{id}/kill", calls.parse_kill, calls.render_kill),
         Route("POST", "/entrance/{id}/kill", calls.parse_kill, calls.render_kill),
+        *_operation_rows(ids),
+    )
+
+
+def _operation_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
+    calls = Operation(ids)
+    info, load = "/entrance/taskinfo", calls.parse_load
+    return (
+        Route("POST", "/entrance/{id}/killJobs", calls.parse_kill_jobs, calls.render_kill_jobs),
+        Route("GET", "/entrance/{id}/pause", calls.parse_pause, calls.render_nothing),
+        Route("GET", info, calls.parse_task_info, calls.render_task_info),
+        Route("GET", "/entrance/runningtask", load, calls.render_running),
+        Route("GET", "/entrance/operation/consumer/info", load, calls.render_consumers),
+        Route("GET", "/entrance/operation/label/isOnline", calls.parse_online, calls.render_online),
     )
 
 
@@ -70,6 +91,14 @@ def _history_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
     return (
         Route("GET", "/jobhistory/list", history.parse_list, history.render_list),
         Route("GET", "/jobhistory/{id}/get", history.parse_get, history.render_get),
+        Route("GET", "/jobhistory/listundonetasks", history.parse_undone, history.render_list),
+        Route("GET", "/jobhistory/listundone", history.parse_undone_count, history.render_count),
+        Route("GET", "/jobhistory/list-taskids", history.parse_ids, history.render_ids),
+        Route("GET", "/jobhistory/job-extra-info", history.parse_extra, history.render_extra),
+        Route(
+            "GET", "/jobhistory/governanceStationAdmin", history.parse_admin, history.render_admin
+        ),
+        Route("GET", "/jobhistory/diagnosis-query", history.parse_diagnosis, history.render_list),
     )
 
 
@@ -89,6 +118,11 @@ def _account_rows() -> tuple[Route[Any], ...]:
             Route(verb, "/user/heartbeat", account.parse_heartbeat, account.render_heartbeat)
             for verb in both
         ),
+        *(
+            Route(verb, "/user/token-login", account.parse_token_login, account.render_login)
+            for verb in both
+        ),
+        Route("GET", "/user/proxy", account.parse_proxy, account.render_login),
         Route("GET", "/user/userInfo", account.parse_who, account.render_user_info),
         Route("GET", "/user/baseinfo", account.parse_who, account.render_base_info),
     )

@@ -28,7 +28,7 @@ from protocol.errors import GatewayError, Kind
 from protocol.http import Request
 from protocol.media import JsonObject, decode_object
 
-__all__ = ["BY_RULE", "RuleError", "body_of", "parse_execute"]
+__all__ = ["BY_RULE", "RuleError", "body_of", "engine_of", "parse_execute"]
 
 BY_RULE = frozenset({Kind.INVALID, Kind.EXHAUSTED, Kind.FORBIDDEN, Kind.UNSUPPORTED})
 """Kinds of refusal that may become a task that failed, if the submit itself was well-formed."""
@@ -172,13 +172,13 @@ def _execute(fields: Fields, source: Fields) -> _Asked:
         )
     creator = fields.text(CREATOR).strip() or DEFAULT_CREATOR
     code = _full(fields.path(_CODE), code)
-    return _Asked("", creator, application, _engine(application), run_type, code)
+    return _Asked("", creator, application, engine_of(application), run_type, code)
 
 
 def _submit(fields: Fields, labels: Fields) -> _Asked:
     content = fields.object(_CONTENT)
     # Both labels are split at the last hyphen: names of users and engines may hold one.
-    engine = _engine(labels.needed("engineType"))
+    engine = engine_of(labels.needed("engineType"))
     user_creator = labels.text("userCreator").strip()
     if user_creator and "-" not in user_creator:
         raise invalid(labels.path("userCreator"), "must be user-creator")
@@ -195,7 +195,7 @@ def _submit(fields: Fields, labels: Fields) -> _Asked:
     )
 
 
-def _engine(application: str) -> str:
+def engine_of(application: str) -> str:
     """The engine's name without its version, which follows the last hyphen."""
     return application.rpartition("-")[0] or application
 

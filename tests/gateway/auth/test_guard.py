@@ -24,7 +24,12 @@ def test_every_command_has_a_rule() -> None:
 def test_only_what_must_be_is_open() -> None:
     """Strangers may say hello and log in."""
     opened = {kind for kind, access in RULES.items() if access is Access.OPEN}
-    assert opened == {commands.Hello, commands.Login, commands.ReadLoginKey}
+    assert opened == {
+        commands.Hello,
+        commands.Login,
+        commands.Logout,
+        commands.ReadLoginKey,
+    }
 
 
 def test_strangers_are_asked_to_log_in() -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from protocol.accounts import Principal, Role, Ticket
-from protocol.commands import Hello, Login, Logout, Renew, WhoAmI
+from protocol.accounts import Credential, Principal, Role, Ticket
+from protocol.commands import Login, Logout, OpenSession, ReadLoginKey, Renew, WhoAmI
 from protocol.dialects.linkis.words import COOKIE
 from protocol.errors import GatewayError, Kind
 from tests.protocol.linkis.scenes import NOW, ROOT, dialect, request, said
@@ -48,7 +48,7 @@ def test_login(query: Mapping[str, str], body: object) -> None:
         ({"userName": " ", "password": "s"}, "Username can not be empty"),
         ({"userName": "ann"}, "Password can not be blank"),
         ({"userName": "ann", "password": ""}, "Password can not be blank"),
-        ({"userName": "ann", "passwdEncrypt": "eA=="}, "passwdEncrypt is not supported here"),
+        ({"userName": "ann", "passwdEncrypt": "e*"}, "passwdEncrypt must be base64"),
         ({"userName": 1, "password": "s"}, "userName must be a string"),
         ({"userName": "ann", "password": "x" * 1025}, "at most 1024 characters"),
         (b"[1]", "must be a JSON object"),
@@ -103,12 +103,58 @@ def test_who_and_what() -> None:
     assert said(found.route.render(ANN, asked))["data"]["resultSetExportEnable"] is False
     found, asked = request("GET", f"{ROOT}/user/publicKey")
     assert found.route.open
-    assert found.route.parse(asked) == Hello()
-    assert said(found.route.render(None, asked))["data"]["enableLoginEncrypt"] is False
+    assert found.route.parse(asked) == ReadLoginKey()
+    data = said(found.route.render(b"", asked))["data"]
+    assert data == {"enableSSL": False, "enableLoginEncrypt": False}
+    data = said(found.route.render(b"key", asked))["data"]
+    assert data == {"enableSSL": False, "enableLoginEncrypt": True, "publicKey": "a2V5"}
+
+
+def test_an_encrypted_password() -> None:
+    """It goes on as bytes: who has the key reads it."""
+    found, asked = request("POST", LOGIN, {}, {"userName": "ann", "passwdEncrypt": "eA=="})
+    assert found.route.parse(asked) == Login("ann", encrypted=b"x")
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "query", "command"),
+    [
+        ("GET", "token-login", {}, OpenSession()),
+        ("POST", "token-login", {}, OpenSession()),
+        ("GET", "proxy", {"proxyUser": "bob"}, OpenSession("bob")),
+    ],
+)
+def test_other_ways_to_a_session(
+    verb: str, path: str, query: Mapping[str, str], command: OpenSession
+) -> None:
+    """A token, or an administrator's word, gives a session with a cookie."""
+    found, asked = request(verb, f"{ROOT}/user/{path}", query)
+    assert not found.route.open
+    assert found.route.parse(asked) == command
+    assert found.route.render(Ticket("t.o.k", ANN, NOW), asked).cookies == {COOKIE: "t.o.k"}
+
+
+def test_a_proxy_of_nobody() -> None:
+    """Whom to act for must be said."""
+    found, asked = request("GET", f"{ROOT}/user/proxy")
+    with pytest.raises(GatewayError, match="proxyUser"):
+        found.route.parse(asked)
+
+
+def test_token_headers() -> None:
+    """The Java clients' pair of headers is a credential; without a token there is none."""
+    found = dialect().credential({"token-code": "t.o.k", "token-user": "ann"})
+    assert found == Credential("t.o.k", acting="ann")
+    assert dialect().credential({"token-code": "t.o.k"}) == Credential("t.o.k")
+    assert dialect().credential({"token-user": "ann"}) is None
 
 
 def test_what_is_open() -> None:
     """Without a session only login, logout and the public key answer (contract, section 2.2)."""
-    below = {row.template.rpartition("/user/")[2] for row in dialect().routes if row.open}
-    assert below == {"login", "logout", "publicKey"}
+    below = {row.template.rpartition("v1/")[2] for row in dialect().routes if row.open}
+    assert {path for path in below if not path.startswith("/")} == {
+        "gateway/heartbeat",
+        *(f"user/{name}" for name in ("login", "logout", "publicKey", "register")),
+        *(f"user/oauth-{name}" for name in ("login", "redirect")),
+    }
     assert not any(row.streams for row in dialect().routes)

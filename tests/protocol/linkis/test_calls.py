@@ -1,11 +1,20 @@
 """Status, progress, kill and history: what is said of a task in each state."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
-from protocol.commands import ListTasks, ReadTask
+from protocol.accounts import Principal, Role
+from protocol.commands import (
+    Kill,
+    KillEach,
+    Load,
+    ReadLoad,
+    ReadTask,
+    SearchTasks,
+    Submission,
+    TaskPage,
+)
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import ByNumber, Outcome, Progress, Reason, TaskState
 from tests.protocol.linkis.scenes import (
@@ -15,6 +24,7 @@ from tests.protocol.linkis.scenes import (
     ROOT,
     SEED_ID,
     data_of,
+    dialect,
     request,
     said,
     task,
@@ -94,7 +104,7 @@ def test_kill(state: TaskState) -> None:
 def test_the_row_of_a_finished_task() -> None:
     """Every field of a row has the type that clients expect."""
     failed = task(TaskState.FAILED, started_ms=NOW + 1000)
-    data = data_of("GET", f"{ROOT}/jobhistory/21/get", failed)
+    data = data_of("GET", f"{ROOT}/jobhistory/21/get", Submission(failed, ""))
     row = data["task"]
     assert row["labels"] == ["engineType:hive", "userCreator:johnnwang-IDE"]
     assert {
@@ -122,7 +132,7 @@ def test_the_row_of_a_finished_task() -> None:
 
 def test_the_row_of_a_running_task() -> None:
     """The cost grows until the end, and there is no error yet."""
-    row = data_of("GET", f"{ROOT}/jobhistory/{SEED_ID}/get", task())["task"]
+    row = data_of("GET", f"{ROOT}/jobhistory/{SEED_ID}/get", Submission(task(), ""))["task"]
     assert (row["costTime"], row["updatedTime"], row["engineStartTime"]) == (5000, NOW, None)
     assert (row["errCode"], row["errDesc"]) == (None, None)
 
@@ -130,7 +140,7 @@ def test_the_row_of_a_running_task() -> None:
 def test_the_row_of_another_dialects_task() -> None:
     """A task that never spoke Linkis has a row all the same."""
     other = task(TaskState.SUCCEEDED, dialect="other", client={"runType": 1}, outcome=DONE)
-    row = data_of("GET", f"{ROOT}/jobhistory/21/get", other)["task"]
+    row = data_of("GET", f"{ROOT}/jobhistory/21/get", Submission(other, ""))["task"]
     assert (row["runType"], row["executeApplicationName"], row["resultLocation"]) == (
         "sql",
         "hive",
@@ -141,11 +151,11 @@ def test_the_row_of_another_dialects_task() -> None:
 @pytest.mark.parametrize(
     ("query", "command"),
     [
-        ({}, ListTasks(limit=20)),
-        ({"pageNow": "3", "pageSize": "50", "status": ""}, ListTasks(limit=50, offset=100)),
+        ({}, SearchTasks(limit=20)),
+        ({"pageNow": "3", "pageSize": "50", "status": ""}, SearchTasks(limit=50, offset=100)),
         (
             {"status": "Running, Inited", "startDate": "5", "endDate": "9", "proxyUser": "ann"},
-            ListTasks(
+            SearchTasks(
                 owner="ann",
                 states=(
                     TaskState.RUNNING,
@@ -158,8 +168,28 @@ def test_the_row_of_another_dialects_task() -> None:
                 limit=20,
             ),
         ),
-        ({"taskID": "21"}, ReadTask(ByNumber(21))),
-        ({"taskID": "21", "proxyUser": "ann"}, ReadTask(ByNumber(21, "ann"))),
+        ({"taskID": "21"}, SearchTasks(numbers=(21,), limit=20)),
+        ({"isAdminView": "true"}, SearchTasks(everybody=True, limit=20)),
+        (
+            {
+                "creator": "IDE",
+                "executeApplicationName": "Spark-3.2.1",
+                "runType": "sql",
+                "instance": "h:1",
+                "startTaskID": "7",
+                "isAdminView": "false",
+            },
+            SearchTasks(
+                engine="spark",
+                words=(
+                    ("requestApplicationName", "IDE"),
+                    ("runType", "sql"),
+                    ("instance", "h:1"),
+                ),
+                first_number=7,
+                limit=20,
+            ),
+        ),
     ],
 )
 def test_what_a_list_asks(query: Mapping[str, str], command: object) -> None:
@@ -189,16 +219,165 @@ def test_refused_lists(query: Mapping[str, str], field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "result", "count", "known"),
+    ("result", "count", "total"),
     [
-        ({}, (), 0, 0),
-        ({}, (task(), task(number=20)), 2, 2),
-        ({"pageNow": "2", "pageSize": "2"}, (task(), task(number=20)), 2, 5),
-        ({"taskID": "21"}, task(), 1, 1),
+        (TaskPage((), 0), 0, 0),
+        (TaskPage((task(), task(number=20)), 57), 2, 57),
     ],
 )
-def test_lists(query: Mapping[str, str], result: Any, count: int, known: int) -> None:  # noqa: ANN401 - both results
-    """``tasks`` is always an array, and a full page promises one row more."""
-    data = data_of("GET", LIST, result, query)
-    assert len(data["tasks"]) == count
-    assert data["totalPage"] == known
+def test_lists(result: TaskPage, count: int, total: int) -> None:
+    """``tasks`` is always an array, and ``totalPage`` counts rows."""
+    for name in ("list", "listundonetasks"):
+        data = data_of("GET", f"{ROOT}/jobhistory/{name}", result)
+        assert len(data["tasks"]) == count
+        assert data["totalPage"] == total
+    assert data_of("GET", f"{ROOT}/jobhistory/listundone", result) == {"totalPage": total}
+
+
+def test_undone_tasks() -> None:
+    """Without a status the tasks that have not ended are meant; a count needs no rows."""
+    undone = (
+        TaskState.RUNNING,
+        TaskState.SUSPENDED,
+        TaskState.KILLING,
+        TaskState.ACCEPTED,
+        TaskState.QUEUED,
+        TaskState.HELD,
+        TaskState.STARTING,
+    )
+    found, asked = request("GET", f"{ROOT}/jobhistory/listundonetasks", {"pageSize": "100"})
+    assert found.route.parse(asked) == SearchTasks(states=undone, limit=100)
+    found, asked = request("GET", f"{ROOT}/jobhistory/listundone")
+    assert found.route.parse(asked) == SearchTasks(states=undone, limit=0)
+    found, asked = request("GET", f"{ROOT}/jobhistory/listundonetasks", {"status": "Running"})
+    assert found.route.parse(asked) == SearchTasks(states=undone[:3], limit=20)
+
+
+def test_tasks_by_their_numbers() -> None:
+    """A list of numbers brings those that are there."""
+    path = f"{ROOT}/jobhistory/list-taskids"
+    found, asked = request("GET", path, {"taskID": "21, 22,"})
+    assert found.route.parse(asked) == SearchTasks(numbers=(21, 22), limit=30)
+    data = said(found.route.render(TaskPage((task(),), 1), asked))["data"]
+    assert [row["taskID"] for row in data["jobHistoryList"]] == [21]
+    for wrong in ("", "x", ",".join(["1"] * 31)):
+        found, asked = request("GET", path, {"taskID": wrong})
+        with pytest.raises(GatewayError) as caught:
+            found.route.parse(asked)
+        assert caught.value.field == "taskID"
+
+
+def test_the_code_of_a_task() -> None:
+    """One task's row has the code, unless its brief form is asked for or it is not the caller's."""
+    path = f"{ROOT}/jobhistory/21/get"
+    submitted = Submission(task(), "show tables")
+    assert data_of("GET", path, submitted)["task"]["executionCode"] == "show tables"
+    brief = data_of("GET", path, submitted, {"brief": "true"})["task"]
+    assert brief["executionCode"] is None
+    assert data_of("GET", path, Submission(task(), ""))["task"]["executionCode"] is None
+
+
+def test_job_extra_info() -> None:
+    """Times of a task as far as they are known."""
+    path = f"{ROOT}/jobhistory/job-extra-info"
+    found, asked = request("GET", path, {"jobId": "21"})
+    assert found.route.parse(asked) == ReadTask(ByNumber(21))
+    ended = task(TaskState.SUCCEEDED, outcome=DONE, started_ms=NOW + 1000)
+    metrics = said(found.route.render(ended, asked))["data"]["metricsMap"]
+    assert (metrics["queueCostTime"], metrics["runCostTime"]) == (1000, 8000)
+    metrics = said(found.route.render(task(TaskState.QUEUED), asked))["data"]["metricsMap"]
+    assert (metrics["queueCostTime"], metrics["runCostTime"]) == (None, None)
+
+
+def test_what_the_console_shows() -> None:
+    """An administrator is one for the history too."""
+    for role in Role:
+        data = data_of("GET", f"{ROOT}/jobhistory/governanceStationAdmin", Principal("ann", role))
+        assert data["admin"] is data["historyAdmin"] is (role is Role.ADMIN)
+        assert data["deptAdmin"] is False
+
+
+def test_there_is_no_diagnosis() -> None:
+    """It is refused, in the envelope."""
+    found, asked = request("GET", f"{ROOT}/jobhistory/diagnosis-query")
+    with pytest.raises(GatewayError, match="not diagnosed"):
+        found.route.parse(asked)
+
+
+def test_kill_jobs() -> None:
+    """Each task is answered like its own kill, and one that fails hurts no other (3.7)."""
+    path = f"{ROOT}/entrance/whatever/killJobs"
+    body = {"idList": [SEED_ID, "no execID", "nonsense", ""], "taskIDList": [21, "22", None, "23"]}
+    found, asked = request("POST", path, body=body)
+    command = found.route.parse(asked)
+    assert isinstance(command, KillEach)
+    first = command.tasks[0]
+    assert isinstance(first, ByNumber)
+    assert first.number == 21
+    assert command.tasks[1:] == (ByNumber(22), ByNumber(0), ByNumber(23))
+    finished = task(TaskState.SUCCEEDED, number=22, outcome=DONE)
+    unknown = GatewayError(Kind.NOT_FOUND, "there is no such task")
+    reply = said(found.route.render((task(TaskState.KILLING), finished, unknown, unknown), asked))
+    assert (reply["status"], reply["message"]) == (0, "success")
+    messages = reply["data"]["messages"]
+    assert [one["status"] for one in messages] == [0, 1, 1, 1]
+    assert messages[0]["data"] == {"execID": SEED_ID, "taskID": 21}
+    assert messages[0]["method"] == f"{ROOT}/entrance/{SEED_ID}/kill"
+    assert "already finished" in messages[1]["message"]
+    assert "unknown execID or taskID" in messages[2]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"idList": ["a"], "taskIDList": []}, 1),
+        ({"idList": ["a"]}, 2),
+        ({"idList": [{}], "taskIDList": [1]}, 2),
+        ({"idList": [True], "taskIDList": [1]}, 2),
+    ],
+)
+def test_refused_kill_jobs(body: object, status: int) -> None:
+    """Lists of different length are status 1, what is no list is malformed."""
+    found, asked = request("POST", f"{ROOT}/entrance/x/killJobs", body=body)
+    with pytest.raises(GatewayError) as caught:
+        found.route.parse(asked)
+    assert said(dialect().refuse(caught.value, asked))["status"] == status
+
+
+def test_how_busy_it_is() -> None:
+    """Numbers of the caller, of all, and the limits (section 3.8)."""
+    load = Load(5, 2, 9, 4, 3, 16, 10_000)
+    info, asked = request("GET", f"{ROOT}/entrance/taskinfo", {"user": "ann", "creator": "IDE"})
+    assert info.route.parse(asked) == ReadLoad("ann")
+    assert said(info.route.render(load, asked))["data"] == {
+        "taskNumber": 7,
+        "runningNumber": 2,
+        "queuedNumber": 5,
+        "creatorECTypeMaxRunningJobs": 16,
+        "maxQueuedJobs": 10_000,
+        "limitExceeded": False,
+    }
+    running = data_of("GET", f"{ROOT}/entrance/runningtask", load)
+    assert running == {"runningTaskNumber": 13, "isCompleted": False}
+    assert data_of("GET", f"{ROOT}/entrance/operation/consumer/info", load) == {"consumerNum": 3}
+    assert data_of("GET", f"{ROOT}/entrance/operation/label/isOnline", None) == {"isOnline": True}
+
+
+def test_pause_is_refused() -> None:
+    """There is no pause, and that is said with status 1."""
+    found, asked = request("GET", f"{ROOT}/entrance/{SEED_ID}/pause")
+    with pytest.raises(GatewayError) as caught:
+        found.route.parse(asked)
+    assert said(dialect().refuse(caught.value, asked))["status"] == 1
+
+
+@pytest.mark.parametrize("verb", ["status", "progress", "kill"])
+def test_a_task_number_beside_an_id_that_is_none(verb: str) -> None:
+    """With an execID of another layout, ``taskID`` in the query says which task is meant (3.1)."""
+    path = f"{ROOT}/entrance/exec_id018017linkis/{verb}"
+    found, asked = request("GET", path, {"taskID": "21"})
+    assert found.route.parse(asked) in {ReadTask(ByNumber(21)), Kill(ByNumber(21))}
+    assert said(found.route.render(task(TaskState.KILLED), asked))["data"]["execID"] == SEED_ID
+    found, asked = request("GET", path, {"taskID": "none"})
+    with pytest.raises(GatewayError, match="unknown execID"):
+        found.route.parse(asked)
