@@ -12,8 +12,8 @@ from websockets.asyncio.client import ClientConnection
 from tests.benchmarks.figures import Figure, median
 from tests.faults.ledger import Ledger, Seen
 from tests.faults.proxy import Rule, proxied
-from tests.faults.visitor import BROKEN, Visitor
-from tests.journeys.entrance import Caller, frame, opened
+from tests.faults.visitor import BROKEN, Visitor, calling
+from tests.journeys.entrance import frame, opened
 from tests.support.served import Served
 
 COUNT = 300_000
@@ -31,20 +31,20 @@ def memory(gateway: Served) -> int:
 
 async def alone(gateway: Served) -> float:
     """How long the run takes by its own record, with nobody reading."""
-    caller = Caller(gateway)
-    exec_id = await asyncio.to_thread(caller.execute, PROGRAM)
-    await asyncio.to_thread(caller.finished, exec_id, 120)
+    with calling(gateway) as caller:
+        exec_id = await asyncio.to_thread(caller.execute, PROGRAM)
+        await asyncio.to_thread(caller.finished, exec_id, 120)
     return await seconds(gateway, exec_id)
 
 
 async def seconds(gateway: Served, exec_id: str) -> float:
     """Between the first line and the last one of a run that has ended."""
-    caller = Caller(gateway)
 
     def times() -> float:
         query = {"format": "lines", "size": 1}
-        first = caller.call("GET", f"{exec_id}/log", params={**query, "fromLine": 1})
-        last = caller.call("GET", f"{exec_id}/log", params={**query, "fromLine": COUNT})
+        with calling(gateway) as caller:
+            first = caller.call("GET", f"{exec_id}/log", params={**query, "fromLine": 1})
+            last = caller.call("GET", f"{exec_id}/log", params={**query, "fromLine": COUNT})
         return float(last["lines"][0]["t"] - first["lines"][0]["t"]) / 1000
 
     return await asyncio.to_thread(times)
@@ -52,7 +52,6 @@ async def seconds(gateway: Served, exec_id: str) -> float:
 
 async def crowded(gateway: Served) -> tuple[float, int]:
     """The same with all readers, and by how many bytes the gateway grew meanwhile."""
-    caller = Caller(gateway)
     host, _, port = gateway.url.removeprefix("http://").partition(":")
     before = memory(gateway)
     with proxied((host, int(port))) as proxy:
@@ -62,7 +61,8 @@ async def crowded(gateway: Served) -> tuple[float, int]:
             Visitor(gateway, Ledger(0), f"http://127.0.0.1:{proxy.port}") as slow,
             AsyncExitStack() as stopped,
         ):
-            exec_id = await asyncio.to_thread(caller.execute, PROGRAM)
+            with calling(gateway) as caller:
+                exec_id = await asyncio.to_thread(caller.execute, PROGRAM)
             for _ in range(STOPPED):
                 socket: ClientConnection = await stopped.enter_async_context(opened(gateway))
                 await socket.send(frame(f"{exec_id}/subscribe", {"fromLine": 1}))

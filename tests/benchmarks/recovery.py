@@ -13,7 +13,7 @@ from pathlib import Path
 from gateway.ids import new_task_id
 from gateway.stores.spec import decode_spec, encode_spec
 from tests.benchmarks.figures import Figure
-from tests.journeys.entrance import Caller
+from tests.faults.visitor import calling
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -35,8 +35,7 @@ def collapse(gateway: Served) -> None:
 def started(data: Path) -> float:
     """Seconds from the start of a gateway until it is ready for everything."""
     began = time.perf_counter()
-    with serving(data, **ROOMY) as gateway:
-        caller = Caller(gateway)
+    with serving(data, **ROOMY) as gateway, calling(gateway) as caller:
 
         def ready() -> bool:
             return caller.http.get(f"{gateway.url}/readyz").status_code == 200
@@ -47,16 +46,14 @@ def started(data: Path) -> float:
 
 def adopted(data: Path, folder: Path) -> float:
     """Seconds until a gateway that was killed answers for all its live runs again."""
-    with serving(data, **ROOMY) as gateway:
-        caller = Caller(gateway)
+    with serving(data, **ROOMY) as gateway, calling(gateway) as caller:
         code = f"until [ -e {folder}/go ]; do sleep 1; done"
         runs = [caller.execute(code) for _ in range(LIVE)]
         for run in runs:
             wait_until_sync(lambda run=run: caller.status(run) == "Running", "a run", 300)  # type: ignore[misc]
         collapse(gateway)
     began = time.perf_counter()
-    with serving(data, **ROOMY) as gateway:
-        caller = Caller(gateway)
+    with serving(data, **ROOMY) as gateway, calling(gateway) as caller:
         assert {caller.status(run) for run in runs} == {"Running"}
         seconds = time.perf_counter() - began
         (folder / "go").touch()
@@ -83,8 +80,7 @@ def measure(gateway: Served) -> list[Figure]:
         folder = Path(name)
         bare = started(folder / "empty")
         live = adopted(folder / "live", folder)
-        with serving(folder / "many") as other:
-            caller = Caller(other)
+        with serving(folder / "many") as other, calling(other) as caller:
             assert caller.finished(caller.execute("echo one")) == "Succeed"
             done = folder / "many" / "spool" / "done"
             wait_until_sync(lambda: list(done.glob("*/*")), "the run to be put away")

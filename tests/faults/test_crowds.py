@@ -14,8 +14,8 @@ import pytest
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.proxy import Rule, proxied
 from tests.faults.storm import complaints
-from tests.faults.visitor import Visitor
-from tests.journeys.entrance import Caller, frame, opened, told
+from tests.faults.visitor import Visitor, calling
+from tests.journeys.entrance import frame, opened, told
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until, wait_until_sync
 
@@ -89,9 +89,9 @@ async def test_kills_in_the_same_breath_as_the_submit(strict: Served, tmp_path: 
 
 async def test_an_end_is_told_once(strict: Served) -> None:
     """Subscribing and leaving around the end of a run gives at most one end each time."""
-    caller = Caller(strict)
     for turn in range(10):
-        exec_id = await asyncio.to_thread(caller.execute, f"echo hi; sleep 0.0{turn}")
+        with calling(strict) as caller:
+            exec_id = await asyncio.to_thread(caller.execute, f"echo hi; sleep 0.0{turn}")
         async with asyncio.timeout(20), opened(strict) as peer:
             await peer.send(frame(f"{exec_id}/subscribe", {"fromLine": 1}))
             ends = 0
@@ -133,7 +133,7 @@ def test_connections_that_do_not_ask_are_closed(strict: Served, said: bytes) -> 
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(silent(strict, said)) for _ in range(200)]
-        caller = Caller(strict)
+        caller = stack.enter_context(calling(strict))
         assert caller.http.get(f"{strict.url}/healthz").status_code == 200
         wait_until_sync(lambda: all(map(ended, peers)), "all to be closed", HEADER_SECONDS + 5)
     assert time.monotonic() - began < HEADER_SECONDS + 5

@@ -12,21 +12,23 @@ import pytest
 from engines.rundir import RunDir
 from tests.faults.mounts import SmallDisk, small_disk
 from tests.faults.storm import complaints
+from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller, shell
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
-FULL = 4096 * 4
+Cramped = tuple[Served, SmallDisk, Caller]
 
 
 @pytest.fixture
-def cramped(tmp_path: Path) -> Iterator[tuple[Served, SmallDisk]]:
+def cramped(tmp_path: Path) -> Iterator[Cramped]:
     """A gateway whose run directories lie on a disk of 8 MB."""
     with (
         small_disk(tmp_path / "data" / "spool", "8m") as disk,
         serving(tmp_path / "data") as gateway,
+        calling(gateway) as caller,
     ):
-        yield gateway, disk
+        yield gateway, disk, caller
 
 
 def execute(caller: Caller, code: str, request_id: str) -> tuple[int, dict[str, object]]:
@@ -54,10 +56,9 @@ def fill(disk: SmallDisk) -> Path:
     return ballast
 
 
-def test_nothing_is_half_accepted(cramped: tuple[Served, SmallDisk]) -> None:
+def test_nothing_is_half_accepted(cramped: Cramped) -> None:
     """While the disk is full submits are refused and leave nothing; then the same one is taken."""
-    gateway, disk = cramped
-    caller = Caller(gateway)
+    gateway, disk, caller = cramped
     first = caller.execute("echo before")
     assert caller.finished(first) == "Succeed"
     ballast = fill(disk)
@@ -81,10 +82,9 @@ def test_nothing_is_half_accepted(cramped: tuple[Served, SmallDisk]) -> None:
     assert not complaints(gateway)
 
 
-def test_a_running_run_survives_it(cramped: tuple[Served, SmallDisk], tmp_path: Path) -> None:
+def test_a_running_run_survives_it(cramped: Cramped, tmp_path: Path) -> None:
     """A run that prints into a full disk goes on, ends with its own code and says what is lost."""
-    gateway, disk = cramped
-    caller = Caller(gateway)
+    gateway, disk, caller = cramped
     go = tmp_path / "go"
     exec_id = caller.execute(
         f"echo first; until [ -e {go} ]; do sleep 0.05; done\n"

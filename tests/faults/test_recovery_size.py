@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from tests.faults.storm import complaints
-from tests.journeys.entrance import Caller
+from tests.faults.visitor import calling
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -25,8 +25,7 @@ def collapse(gateway: Served) -> None:
 def test_all_live_runs_are_adopted(tmp_path: Path) -> None:
     """After SIGKILL of everything each run goes on, ends once and has its whole log."""
     data, go = tmp_path / "data", tmp_path / "go"
-    with serving(data, **ROOMY) as gateway:
-        caller = Caller(gateway)
+    with serving(data, **ROOMY) as gateway, calling(gateway) as caller:
         finished = [caller.execute(f"echo done {i}") for i in range(FINISHED)]
         for exec_id in finished:
             assert caller.finished(exec_id) == "Succeed"
@@ -43,8 +42,7 @@ def test_all_live_runs_are_adopted(tmp_path: Path) -> None:
                 "the run to run",
             )
         collapse(gateway)
-    with serving(data, **ROOMY) as gateway:
-        caller = Caller(gateway)
+    with serving(data, **ROOMY) as gateway, calling(gateway) as caller:
         for exec_id in live:
             assert caller.status(exec_id) == "Running"
         go.touch()

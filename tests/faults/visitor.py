@@ -11,6 +11,8 @@ import asyncio
 import json
 import ssl
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import httpx
@@ -19,10 +21,10 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 
 from tests.faults.ledger import FINAL, Expected, Ledger, Seen
 from tests.faults.pace import pause
-from tests.journeys.entrance import frame, shell
+from tests.journeys.entrance import Caller, frame, shell
 from tests.support.served import Served
 
-__all__ = ["BROKEN", "Visitor"]
+__all__ = ["BROKEN", "Visitor", "calling"]
 
 _UNKNOWN = 91004
 _CONFLICT = 91005
@@ -216,3 +218,11 @@ class Visitor:
                 seen.part(row["n"], text, row["s"], row["part"], more=row["more"])
             else:
                 seen.line(row["n"], text, row["s"])
+
+
+@contextmanager
+def calling(gateway: Served) -> Iterator[Caller]:
+    """A caller that polls, for a block; its connections are closed at the end."""
+    caller = Caller(gateway)
+    with caller.http:
+        yield caller
