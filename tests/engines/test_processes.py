@@ -20,11 +20,16 @@ def test_descendants_are_all_below(tmp_path: Path) -> None:
     """Children and their children are found, parents first, and signalled together."""
     code = "import os, time; os.fork(); os.fork(); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-S", "-c", code], cwd=tmp_path) as child:
-        wait_until_sync(lambda: len(processes.descendants(child.pid)) == 3, "three below")
-        below = processes.descendants(child.pid)
-        assert set(processes.children(child.pid)) < set(below)
-        assert processes.signal_tree(child.pid, signal.SIGKILL) == below
-        child.kill()
+        below: list[int] = []
+        try:
+            wait_until_sync(lambda: len(processes.descendants(child.pid)) == 3, "three below")
+            below = processes.descendants(child.pid)
+            assert set(processes.children(child.pid)) < set(below)
+            # A harmless one: this process is no reaper, so the children of a dead one would leave.
+            assert processes.signal_tree(child.pid, signal.SIGCONT) == below
+        finally:
+            for pid in [*below, child.pid]:
+                processes.signal_checked(pid, lambda _: True, [signal.SIGKILL])
 
 
 def test_a_process_that_is_not_meant_is_not_signalled() -> None:
