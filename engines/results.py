@@ -322,6 +322,9 @@ def _open(folder: int, name: str) -> int:
 def _row(line: bytes) -> list[object] | None:
     try:
         row = json.loads(line)
+        if b"\\ud" in line.lower():
+            # Half a character, which our writer never leaves and nobody could be shown.
+            row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, list) else None

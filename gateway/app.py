@@ -32,6 +32,7 @@ from gateway.places import PlaceError, Places
 from gateway.plugins import load_dialects, load_engines
 from gateway.services.accounts import Sessions
 from gateway.services.bell import RunnerBell
+from gateway.services.files import FileService
 from gateway.services.history import History
 from gateway.services.logs import Logs
 from gateway.services.objects import ObjectService
@@ -39,6 +40,7 @@ from gateway.services.results import ResultService
 from gateway.services.tasks import Tasks
 from gateway.stores.accounts import Accounts
 from gateway.stores.delivery import DeliveryStore
+from gateway.stores.folders import FolderLimits, Folders
 from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import ObjectLimits, Objects
@@ -146,12 +148,16 @@ def _assembled(
     tasks = Tasks(config, engines, stores.tasks, stores.spool, bell, data, unfinished)
     logs = Logs(config.limits, stores.tasks, stores.logs, stores.spool, feed)
     key = load_login_key(places.login_key) if config.auth.encrypt_logins else None
+    kept = config.files
+    limits = FolderLimits(kept.quota_bytes, kept.file_bytes, kept.entries)
+    files = FileService(Folders(places.files, limits), kept.read_bytes)
     results = ResultService(config.results, stores.results, logs)
     sessions = Sessions(tokens, stores.accounts, stores.revocations, config.auth.token_seconds, key)
     throttle = Throttle(config.auth.login_window_seconds)
     history = History(config, stores.tasks, stores.queue, stores.spool)
     dispatch = Dispatch(
         results.verbs,
+        files.verbs,
         tasks,
         logs,
         sessions,

@@ -23,6 +23,7 @@ __all__ = [
     "ConfigError",
     "DialectSettings",
     "EngineSettings",
+    "Files",
     "Limits",
     "Log",
     "Objects",
@@ -175,6 +176,15 @@ class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_bytes: Size
 
 
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much each user may keep with the gateway, such as scripts."""
+
+    quota_bytes: Size
+    file_bytes: Size
+    entries: Count
+    read_bytes: Size
+
+
 class EngineSettings(msgspec.Struct, frozen=True):
     """One engine: whether it is offered, and its own table of settings."""
 
@@ -202,6 +212,7 @@ class Config(msgspec.Struct, frozen=True):
     runner: Runner
     retention: Retention
     results: Results
+    files: Files
     engines: dict[str, EngineSettings]
     dialects: dict[str, DialectSettings]
 
@@ -216,6 +227,7 @@ _SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "runner": Runner,
     "retention": Retention,
     "results": Results,
+    "files": Files,
 }
 
 

@@ -68,6 +68,7 @@ class Dispatch:
     def __init__(  # noqa: PLR0913, PLR0917 - one for each service
         self,
         on_tasks: Mapping[type[Command[Any]], Callable[[Task, Any], Awaitable[object]]],
+        on_files: Mapping[type[Command[Any]], Callable[[Principal, Any], Awaitable[object]]],
         tasks: Tasks,
         logs: Logs,
         sessions: Sessions,
@@ -87,6 +88,7 @@ class Dispatch:
         self._metrics = metrics
         self._handlers: Mapping[type[Command[Any]], Handler] = {
             **{verb: self._about(do) for verb, do in on_tasks.items()},
+            **{verb: _for_caller(do) for verb, do in on_files.items()},
             commands.Hello: self._hello,
             commands.Login: self._login,
             commands.Logout: self._logout,
@@ -277,6 +279,15 @@ class Dispatch:
 
     async def _delete_data(self, caller: Caller, command: commands.DeleteData) -> object:
         return await self._data.delete(_principal(caller), command)
+
+
+def _for_caller(do: Callable[[Principal, Any], Awaitable[object]]) -> Handler:
+    """Carries out what is done with a caller's own things."""
+
+    async def handler(caller: Caller, command: Any) -> object:  # noqa: ANN401 - by the table
+        return await do(_principal(caller), command)
+
+    return handler
 
 
 def _principal(caller: Caller) -> Principal:

@@ -94,6 +94,11 @@ class Places:
         return self.data / "objects"
 
     @property
+    def files(self) -> Path:
+        """Folder of the files that users keep."""
+        return self.data / "files"
+
+    @property
     def supervisor_lock(self) -> Path:
         """Locked by the one supervisor that serves this data folder."""
         return self.data / "supervisor.lock"
@@ -115,7 +120,15 @@ class Places:
 
     def prepare(self) -> None:
         """Makes the folders, mode 0700; refuses any that belongs to somebody else."""
-        for folder in (self.data, self.secret, self.redis, self.spool, self.objects, self.runtime):
+        for folder in (
+            self.data,
+            self.secret,
+            self.redis,
+            self.spool,
+            self.objects,
+            self.files,
+            self.runtime,
+        ):
             _own(folder)
 
 

@@ -7,6 +7,7 @@ form of the same thing: media type, encoding (empty or ``base64``) and content.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,10 +30,26 @@ __all__ = [
     "ResultPage",
     "ResultSet",
     "Row",
+    "cell_text",
 ]
 
 Row = tuple[JsonValue, ...]
 """One row: a cell for each column."""
+
+
+def cell_text(cell: JsonValue, null: str) -> str:
+    """A cell as text: booleans in lower case, what is nested as JSON, ``null`` for NULL."""
+    match cell:
+        case None:
+            return null
+        case bool():
+            return "true" if cell else "false"
+        case str():
+            return cell
+        case int() | float():
+            return str(cell)
+        case _:
+            return json.dumps(cell, ensure_ascii=False, separators=(",", ":"))
 
 
 class ResultKind(StrEnum):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from protocol import commands, results
+from protocol import commands, files, results
 from protocol.accounts import Principal
 from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
@@ -46,6 +46,15 @@ RULES: Mapping[type[Command[object]], Access] = {
     results.ReadResult: Access.USER,
     results.ExportResults: Access.USER,
     results.ReadWholeLog: Access.USER,
+    files.ListFolder: Access.USER,
+    files.CheckFile: Access.USER,
+    files.ReadFile: Access.USER,
+    files.WriteFile: Access.USER,
+    files.MakeFolder: Access.USER,
+    files.RenameFile: Access.USER,
+    files.RemoveFile: Access.USER,
+    files.ReceiveFiles: Access.USER,
+    files.OpenFile: Access.USER,
     commands.ReadLoginKey: Access.OPEN,
     commands.OpenSession: Access.USER,
     commands.Refuse: Access.USER,

@@ -16,6 +16,7 @@ from protocol.errors import GatewayError, Kind
 __all__ = ["Began", "Form", "Went"]
 
 _PIECE = 64 * 1024
+_MAX_FIELDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class Form:
         self._value = bytearray()
         self._disposition = b""
         self._is_file = False
+        self._name = ""
+        self.fields: dict[str, str] = {}
+        """What the form has said so far besides files, cut to a bounded length."""
         self._ended = False
         self._files = 0
         self._parser = MultipartParser(
@@ -94,6 +98,7 @@ class Form:
         _, options = parse_options_header(self._disposition)
         name = options.get(b"filename")
         self._is_file = name is not None or options.get(b"name") == b"file"
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if self._is_file:
             self._files += 1
             self._events.append(Began((name or b"").decode("utf-8", "replace")))
@@ -101,6 +106,9 @@ class Form:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self._events.append(Went(data[start:end]))
+        elif self._name in self.fields or len(self.fields) < _MAX_FIELDS:
+            known = self.fields.get(self._name, "")
+            self.fields[self._name] = (known + data[start:end].decode("utf-8", "replace"))[:_PIECE]
 
     def _end(self) -> None:
         self._ended = True

@@ -6,7 +6,7 @@ and bytes, so that a million rows cost as much memory as a thousand.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -79,15 +79,17 @@ class ResultService:
         return ResultPage(task, opened.result, command.first, rows)
 
     async def export(self, task: Task, command: ExportResults) -> Exported:
-        """A file made of one result set, or of all tables."""
-        match command.format:
-            case ExportFormat.CSV:
-                if command.number is None:
-                    raise GatewayError(Kind.INVALID, "a CSV file holds one result set only")
-                opened = await self._store.open(task.id, command.number)
-                return Exported(task, command.format, -1, self._csv(opened, command))
-            case ExportFormat.XLSX:
-                return await self._xlsx(task, command)
+        """A file made of one result set, or of all tables, while it is sent."""
+        wanted = [
+            result
+            for result in await self._store.list(task.id)
+            if command.number in {None, result.number}
+            and (command.number is not None or result.kind is ResultKind.TABLE)
+        ]
+        if not wanted:
+            raise GatewayError(Kind.NOT_FOUND, "there is no such result set to be exported")
+        make = self._csv if command.format is ExportFormat.CSV else self._xlsx
+        return Exported(task, command.format, -1, make(task, wanted, command))
 
     async def whole_log(self, task: Task, _command: ReadWholeLog) -> LogRead:
         """The log from its beginning, as far as its configured size goes."""
@@ -103,66 +105,53 @@ class ResultService:
                 return replace(found, page=replace(page, blocks=tuple(blocks), gaps=gaps))
             cursor = page.next
 
-    async def _csv(self, opened: OpenResult, command: ExportResults) -> AsyncIterator[bytes]:
-        first, left = 0, command.max_rows or opened.result.rows
-        header = opened.result.kind is ResultKind.TABLE
+    async def _csv(
+        self, task: Task, results: Sequence[ResultSet], command: ExportResults
+    ) -> AsyncIterator[bytes]:
+        """The first of the result sets; opened here, since nobody may ever ask for a piece."""
+        result = results[0]
+        columns = result.columns if result.kind is ResultKind.TABLE else ()
+        async for rows in self._stretches(task, result, command.max_rows or result.rows):
+            yield await self._store.call(partial(csv_rows, columns, rows, command))
+            columns = ()
+        if columns:
+            yield csv_rows(columns, (), command)
+
+    async def _xlsx(
+        self, task: Task, results: Sequence[ResultSet], command: ExportResults
+    ) -> AsyncIterator[bytes]:
+        """A workbook, which is only known when it is whole."""
+        book = await self._store.call(partial(Workbook, command.null))
         try:
-            while True:
-                rows = await self._rows(opened, first, min(_STEP_ROWS, left))
-                columns = opened.result.columns if header else ()
-                data = await self._store.call(partial(csv_rows, columns, rows, command))
-                if data:
-                    yield data
-                header = False
-                first, left = first + len(rows), left - len(rows)
-                if not rows or left <= 0:
-                    return
+            for result in results:
+                name = command.sheet
+                if command.number is None:
+                    name = f"{name}_{result.number}"
+                await self._store.call(partial(book.sheet, name, result.columns))
+                most = min(command.max_rows or result.rows, self._limits.sheet_rows)
+                async for rows in self._stretches(task, result, most):
+                    await self._store.call(partial(book.rows, rows))
+            await self._store.call(book.finish)
+            while data := await self._store.call(partial(book.read, _FILE_BYTES)):
+                yield data
         finally:
-            opened.close()
-
-    async def _xlsx(self, task: Task, command: ExportResults) -> Exported:
-        results = await self._store.list(task.id)
-        wanted = [
-            result
-            for result in results
-            if command.number in {None, result.number} and result.kind is ResultKind.TABLE
-        ]
-        if not wanted:
-            raise GatewayError(Kind.NOT_FOUND, "there is no table to export")
-        book = await self._store.call(lambda: Workbook(command.null))
-        try:
-            for result in wanted:
-                await self._sheet(task, result, book, command)
-            length = await self._store.call(book.finish)
-        except BaseException:
             book.close()
-            raise
-        return Exported(task, command.format, length, self._file(book))
 
-    async def _sheet(
-        self, task: Task, result: ResultSet, book: Workbook, command: ExportResults
-    ) -> None:
-        name = command.sheet if command.number is not None else f"{command.sheet}_{result.number}"
-        most = min(command.max_rows or result.rows, self._limits.sheet_rows)
+    async def _stretches(
+        self, task: Task, result: ResultSet, most: int
+    ) -> AsyncIterator[tuple[Row, ...]]:
+        """The first ``most`` rows of a result set, bit by bit."""
         opened = await self._store.open(task.id, result.number)
+        first = 0
         try:
-            await self._store.call(lambda: book.sheet(name, opened.result.columns))
-            first = 0
             while first < most:
                 rows = await self._rows(opened, first, min(_STEP_ROWS, most - first))
                 if not rows:
                     return
-                await self._store.call(partial(book.rows, rows))
+                yield rows
                 first += len(rows)
         finally:
             opened.close()
-
-    async def _file(self, book: Workbook) -> AsyncIterator[bytes]:
-        try:
-            while data := await self._store.call(lambda: book.read(_FILE_BYTES)):
-                yield data
-        finally:
-            book.close()
 
     async def _rows(self, opened: OpenResult, first: int, count: int) -> tuple[Row, ...]:
         return await self._store.call(

@@ -14,34 +14,18 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-import orjson
 import xlsxwriter  # type: ignore[import-untyped]  # the package brings no types
 
 from protocol.errors import GatewayError, Kind
 from protocol.media import JsonValue
-from protocol.results import Column, ExportResults, Row
+from protocol.results import Column, ExportResults, Row, cell_text
 
-__all__ = ["Workbook", "cell_text", "csv_rows"]
+__all__ = ["Workbook", "csv_rows"]
 
 _LONGEST_CELL = 32_767
 _LONGEST_NAME = 31
 _UNFIT = re.compile(r"[\[\]:*?/\\\x00-\x1f']")
 _EXACT = 1 << 53
-
-
-def cell_text(cell: JsonValue, null: str) -> str:
-    """A cell as text: booleans in lower case, what is nested as JSON, ``null`` for NULL."""
-    match cell:
-        case None:
-            return null
-        case bool():
-            return "true" if cell else "false"
-        case str():
-            return cell
-        case int() | float():
-            return str(cell)
-        case _:
-            return orjson.dumps(cell, default=str).decode()
 
 
 def csv_rows(columns: Iterable[Column], rows: Iterable[Row], command: ExportResults) -> bytes:

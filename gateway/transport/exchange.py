@@ -151,7 +151,7 @@ class Exchange:
         headers = dict(_FIXED) | {"x-request-id": self.request_id}
         headers.update({name.lower(): value for name, value in reply.headers.items()})
         whole = isinstance(reply.body, bytes)
-        if not whole:
+        if not whole and reply.length >= 0:
             headers["content-length"] = str(reply.length)
         response = HTTPResponse(
             reply.body if isinstance(reply.body, bytes) else None,

@@ -16,6 +16,7 @@ from protocol.dialects.linkis.entrance import progress_data
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import APPLICATION, CREATOR, INSTANCE, ExecIds
 from protocol.dialects.linkis.fields import invalid, whole
+from protocol.dialects.linkis.results_paths import log_path, results_path
 from protocol.dialects.linkis.submission import engine_of
 from protocol.dialects.linkis.words import (
     DEFAULT_CREATOR,
@@ -163,7 +164,6 @@ class History:
         creator = words.get(CREATOR, DEFAULT_CREATOR)
         engine = words.get(APPLICATION, task.engine)
         end = task.finished_ms or max(now_ms, task.created_ms)
-        succeeded = task.state is TaskState.SUCCEEDED
         return {
             "taskID": task.number,
             "execId": f"{creator}_{task.owner}_{task.number}",
@@ -185,8 +185,8 @@ class History:
             "costTime": end - task.created_ms,
             "errCode": error_code(task),
             "errDesc": error_text(task),
-            "resultLocation": "" if succeeded else None,
-            "logPath": None,
+            "resultLocation": results_path(task),
+            "logPath": log_path(task),
             "paramsJson": encode_json(words.get("params", {})).decode(),
             "sourceJson": encode_json(words.get("source", {})).decode(),
             "sourceTailor": words.get("scriptPath", ""),

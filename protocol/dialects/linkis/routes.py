@@ -13,6 +13,7 @@ from protocol.dialects.linkis import account
 from protocol.dialects.linkis.entrance import Entrance
 from protocol.dialects.linkis.envelope import PREFIXES
 from protocol.dialects.linkis.exec_id import ExecIds
+from protocol.dialects.linkis.files_routes import filesystem_rows
 from protocol.dialects.linkis.history import History
 from protocol.dialects.linkis.log import Log
 from protocol.dialects.linkis.operation import Operation
@@ -36,7 +37,7 @@ def routes(ids: ExecIds) -> tuple[Route[Any], ...]:
     return _everywhere(
         *_entrance_rows(ids),
         *_history_rows(ids),
-        *_account_rows(),
+        *filesystem_rows(ids), *_account_rows(),
         *startup_rows(ids.instance),
     )
 

@@ -1,0 +1,317 @@
+"""The calls below ``filesystem/`` on a user's own files and, by the same paths, on results.
+
+Follows the contract, sections 6.3 to 6.5 and 8a. A user's root is ``file:///<user>``; a path
+without a scheme counts from it. There is no HDFS here: its root is an empty folder.
+
+A script is a text whose variables stand before it as ``@set`` lines, as in Linkis, so that it runs
+the same when it is named by its path. The configuration that a client saves with it stands in one
+more such line, as JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any
+
+from protocol.accounts import Principal
+from protocol.commands import Command, Hello, WhoAmI
+from protocol.dialects.linkis import results
+from protocol.dialects.linkis.envelope import success
+from protocol.dialects.linkis.fields import Fields, invalid, whole
+from protocol.dialects.linkis.results_export import attachment
+from protocol.dialects.linkis.results_paths import result_ref, results_ref
+from protocol.dialects.linkis.submission import body_of
+from protocol.errors import GatewayError, Kind
+from protocol.files import (
+    CheckFile,
+    FileContent,
+    FileEntry,
+    FilePath,
+    Folder,
+    ListFolder,
+    MakeFolder,
+    OpenedFile,
+    OpenFile,
+    ReadFile,
+    ReceiveFiles,
+    RemoveFile,
+    RenameFile,
+    WriteFile,
+    file_url,
+)
+from protocol.http import Reply, Request
+from protocol.media import JsonObject, as_object, decode_json, encode_json
+from protocol.results import ListResults, ResultList, ResultPage
+
+__all__ = ["script_path"]
+
+_HDFS = re.compile(r"hdfs:/*", re.ASCII)
+_SET = re.compile(r"(?:--|#|//|!!)\s*@set\s+([^=\s]+)\s*=\s*(.*)")
+_CONF = re.compile(r"(?:--|#|//|!!)\s*@conf\s+(\{.*\})\s*")
+_MARKERS = {
+    **dict.fromkeys(("sql", "hql", "jdbc", "psql", "fql", "tsql"), "--"),
+    **dict.fromkeys(("py", "python", "sh", "shell", "r", "ngql"), "#"),
+    "scala": "//",
+    "java": "!!",
+}
+_VARIABLE = re.compile(r"[^\s=]{1,256}")
+_BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=?-]{1,70}")
+
+
+def script_path(text: str) -> FilePath:
+    """The script that a submission names by its path."""
+    return file_url(text, "source.scriptPath")
+
+
+def parse_root(_request: Request) -> WhoAmI:
+    """Asks whose root it is."""
+    return WhoAmI()
+
+
+def render_root(principal: Principal, request: Request) -> Reply:
+    """The root of the kind that was asked for."""
+    if request.query.get("pathType", "file") == "hdfs":
+        return success(request, "OK", {"userHDFSRootPath": f"hdfs:///{principal.name}"})
+    return success(request, "OK", {"userLocalRootPath": f"file:///{principal.name}"})
+
+
+def parse_tree(request: Request) -> Command[Any]:
+    """The folder, or the directory of a task's results, that the path names."""
+    path = request.query.get("path", "")
+    if (ref := results_ref(path)) is not None:
+        return ListResults(ref)
+    return Hello() if _HDFS.match(path) else ListFolder(file_url(path))
+
+
+def render_tree(found: ResultList | Folder | None, request: Request) -> Reply:
+    """What is in it, one level deep."""
+    if isinstance(found, ResultList):
+        return results.render_tree(found, request)
+    if found is None:
+        path = request.query.get("path", "")
+        tree = _node(path, path.rstrip("/").rpartition("/")[2], None, leaf=False, parent=None)
+        return success(request, "OK", {"dirFileTrees": tree | {"children": []}})
+    root = _entry_node(found.entry, None)
+    children = [_entry_node(child, str(root["path"])) for child in found.children]
+    return success(request, "OK", {"dirFileTrees": root | {"children": children}})
+
+
+def parse_open(request: Request) -> Command[Any]:
+    """A page of the result set, or the script, that the path names."""
+    path = request.query.get("path", "")
+    if (ref := result_ref(path)) is not None:
+        return results.parse_page(ref, request)
+    return ReadFile(file_url(path))
+
+
+def render_open(found: ResultPage | FileContent, request: Request) -> Reply:
+    """The page; of a script, its text and what was saved with it."""
+    if isinstance(found, ResultPage):
+        return results.render_page(found, request)
+    text, params = _taken_apart(found.data.decode("utf-8", "replace"))
+    data: dict[str, object] = {
+        "metadata": None,
+        "fileContent": [[text]],
+        "params": params,
+        "type": "1",
+        "totalLine": text.count("\n") + 1,
+        "page": 1,
+        "totalPage": 1,
+    }
+    return success(request, "OK", data)
+
+
+def parse_save(request: Request) -> WriteFile:
+    """A script with its variables and configuration."""
+    fields = body_of(request)[0]
+    path = file_url(fields.needed("path"))
+    params = fields.values.get("params")
+    if isinstance(params, str):
+        # The web clients send an object as the text of one.
+        params = decode_json(params) if params.strip() else None
+    told = Fields(as_object(params) if params is not None else {}, "params.")
+    text = _put_together(path, fields.text("scriptContent"), told)
+    return WriteFile(path, text.encode())
+
+
+def render_done(_result: object, request: Request) -> Reply:
+    """It is done, and there is no more to say."""
+    return success(request, "OK", {})
+
+
+def parse_check(request: Request) -> CheckFile:
+    """The path whose existence is asked for."""
+    return CheckFile(file_url(request.query.get("path", "")))
+
+
+def render_exists(found: FileEntry | None, request: Request) -> Reply:
+    """Whether it is there."""
+    return success(request, "OK", {"isExist": found is not None})
+
+
+def render_info(found: FileEntry | None, request: Request) -> Reply:
+    """What is known of it."""
+    if found is None:
+        raise GatewayError(Kind.NOT_FOUND, "there is no such file or folder", field="path")
+    data: dict[str, object] = {
+        "path": _text(found.path),
+        "name": found.name,
+        "isLeaf": not found.folder,
+        "size": found.size,
+        "modifytime": found.modified_ms,
+    }
+    return success(request, "OK", data)
+
+
+def parse_new_folder(request: Request) -> MakeFolder:
+    """A folder that is to be made."""
+    return MakeFolder(file_url(body_of(request)[0].needed("path")))
+
+
+def parse_new_file(request: Request) -> WriteFile:
+    """An empty file that is to be made."""
+    return WriteFile(file_url(body_of(request)[0].needed("path")), b"", create=True)
+
+
+def parse_rename(request: Request) -> RenameFile:
+    """The old path and the new one."""
+    fields = body_of(request)[0]
+    return RenameFile(
+        file_url(fields.needed("oldDest"), "oldDest"), file_url(fields.needed("newDest"), "newDest")
+    )
+
+
+def parse_remove(request: Request) -> RemoveFile:
+    """The file or folder that is to go."""
+    return RemoveFile(file_url(body_of(request)[0].needed("path")))
+
+
+def parse_upload(request: Request) -> ReceiveFiles:
+    """Files for a folder, whose path is in the query or in the form."""
+    if request.chunks is None:
+        raise GatewayError(Kind.UNSUPPORTED, "files can be sent over HTTP only")
+    path = request.query.get("path", "")
+    return ReceiveFiles(
+        file_url(path) if path else None, request.chunks, _boundary(request.headers)
+    )
+
+
+def parse_download(request: Request) -> OpenFile:
+    """The file in the query or in the body."""
+    if request.websocket:
+        raise GatewayError(Kind.UNSUPPORTED, "a file can be asked for over HTTP only")
+    path = request.query.get("path", "")
+    return OpenFile(file_url(path or body_of(request)[0].needed("path")))
+
+
+def render_download(found: OpenedFile, request: Request) -> Reply:
+    """The bytes, to be saved and never to be shown."""
+    del request
+    headers = attachment(found.entry.name)
+    return Reply(200, found.chunks, "application/octet-stream", headers, length=found.entry.size)
+
+
+def parse_format(request: Request) -> ReadFile:
+    """The separated text that is to be looked at before an import."""
+    return ReadFile(file_url(request.query.get("path", "")))
+
+
+def render_format(found: FileContent, request: Request) -> Reply:
+    """Its first lines as columns, all of them texts."""
+    query = request.query
+    separator = {"": ",", "\\t": "\t"}.get(query.get("separator", ""), query.get("separator", ""))
+    lines = found.data.decode(_encoding(query), "replace").splitlines()
+    escape = query.get("quote", "") if query.get("escapeQuotes", "").lower() == "true" else ""
+    rows = [[cell.strip(escape) for cell in line.split(separator)] for line in lines[:100]]
+    header = query.get("hasHeader", "").lower() == "true"
+    width = max(map(len, rows), default=0)
+    names = rows[0] if header and rows else [f"col_{place + 1}" for place in range(width)]
+    content = rows[1:] if header else rows
+    data: dict[str, object] = {
+        "formate": {
+            "columnName": names,
+            "columnType": ["string"] * len(names),
+            "sheetName": None,
+            "res": content[0] if content else [],
+        },
+        "fileContent": content,
+        "totalLine": whole(query, "limit", len(content)),
+    }
+    return success(request, "OK", data)
+
+
+def _encoding(query: Mapping[str, str]) -> str:
+    word = query.get("encoding", "").lower() or "utf-8"
+    if word not in {"utf-8", "utf8", "gbk", "gb2312", "gb18030", "iso-8859-1"}:
+        raise invalid("encoding", "is not known here")
+    return word
+
+
+def _text(path: FilePath) -> str:
+    return "/".join(("file://", path.owner, *path.parts))
+
+
+def _entry_node(entry: FileEntry, parent: str | None) -> dict[str, object]:
+    properties = {"size": str(entry.size), "modifytime": str(entry.modified_ms)}
+    name = entry.name or entry.path.owner
+    return _node(_text(entry.path), name, properties, leaf=not entry.folder, parent=parent)
+
+
+def _node(
+    path: str, name: str, properties: dict[str, str] | None, *, leaf: bool, parent: str | None
+) -> dict[str, object]:
+    return {
+        "name": name,
+        "path": path,
+        "properties": properties,
+        "children": None,
+        "isLeaf": leaf,
+        "parentPath": parent,
+    }
+
+
+def _put_together(path: FilePath, text: str, params: Fields) -> str:
+    """The file of a script: a line for each variable, one for the configuration, the text."""
+    marker = _MARKERS.get(path.parts[-1].rpartition(".")[2].lower(), "") if path.parts else ""
+    variables, conf = params.object("variable"), params.object("configuration")
+    lines = []
+    for name, value in variables.values.items():
+        shown = value if isinstance(value, str) else encode_json(value).decode()
+        if not _VARIABLE.fullmatch(name) or "\n" in shown or "\r" in shown:
+            raise invalid(params.path("variable"), "holds a name or value that is not one line")
+        lines.append(f"{marker}@set {name}={shown}")
+    if any(conf.values.values()):
+        lines.append(f"{marker}@conf {encode_json(conf.values).decode()}")
+    return "\n".join((*lines, text)) if marker else text
+
+
+def _taken_apart(text: str) -> tuple[str, JsonObject]:
+    """The text of a script without the lines before it, and what they say."""
+    variables: JsonObject = {}
+    conf: JsonObject = {}
+    while True:
+        line, feed, rest = text.partition("\n")
+        if found := _SET.fullmatch(line.rstrip("\r")):
+            variables[found[1]] = found[2]
+        elif found := _CONF.fullmatch(line):
+            try:
+                conf = as_object(decode_json(found[1]))
+            except GatewayError:
+                break
+        else:
+            break
+        text = rest
+        if not feed:
+            break
+    return text, {"variable": variables, "configuration": conf}
+
+
+def _boundary(headers: Mapping[str, str]) -> str:
+    message = Message()
+    message["Content-Type"] = headers.get("content-type", "")
+    boundary = message.get_boundary("")
+    if message.get_content_type() != "multipart/form-data" or not _BOUNDARY.fullmatch(boundary):
+        raise GatewayError(Kind.INVALID, "the body must be multipart/form-data")
+    return boundary
