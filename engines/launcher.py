@@ -227,6 +227,7 @@ def _order(run: RunDir, launch: Launch, bell: str) -> Order:
         str(launch.directory),
         _bounds(launch.limits),
         bell,
+        launch.secrets,
     )
 
 

@@ -27,7 +27,8 @@ class Bounds(NamedTuple):
 class Order(NamedTuple):
     """One run to supervise: its directory, the process to start, and whom to tell.
 
-    ``bell`` is the path of a datagram socket; empty if nobody wants to be told.
+    ``bell`` is the path of a datagram socket; empty if nobody wants to be told. ``secrets`` are
+    texts that must not be recorded.
     """
 
     run: str
@@ -36,6 +37,7 @@ class Order(NamedTuple):
     directory: str
     bounds: Bounds
     bell: str
+    secrets: tuple[str, ...] = ()
 
 
 def encode_order(order: Order) -> bytes:
@@ -45,5 +47,5 @@ def encode_order(order: Order) -> bytes:
 
 def decode_order(data: bytes) -> Order:
     """The order in a message of this version."""
-    run, argv, environment, directory, bounds, bell = json.loads(data)
-    return Order(run, argv, environment, directory, Bounds(*bounds), bell)
+    run, argv, environment, directory, bounds, bell, secrets = json.loads(data)
+    return Order(run, argv, environment, directory, Bounds(*bounds), bell, tuple(secrets))

@@ -27,6 +27,8 @@ __all__ = ["SessionStatus", "arm", "hand_over", "host_launch", "instruct", "stat
 
 _ROOT = str(Path(__file__).resolve().parent.parent)
 _SECONDS = 5.0
+_NOT_FOR_STATEMENTS = frozenset({"PWD", "PYTHONPATH", "NARTHEX_PROGRESS_FD"})
+"""What is so for a process of its own only: a session keeps its directory, path and descriptors."""
 _MAX_ANSWER = 65_536
 
 
@@ -95,7 +97,11 @@ def instruct(
 
     ``base`` is the environment that the session has anyway; ``hidden`` must not be recorded.
     """
-    own = {name: value for name, value in spec.environment.items() if base.get(name) != value}
+    own = {
+        name: value
+        for name, value in spec.environment.items()
+        if base.get(name) != value and name not in _NOT_FOR_STATEMENTS
+    }
     limits = spec.limits
     order = Order(
         Code(spec.language, spec.code, own, dict(spec.parameters), str(spec.work)),

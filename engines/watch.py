@@ -21,6 +21,7 @@ from engines.facts import Exit, ExitKind, Started, encode
 from engines.order import Order
 from engines.recorder import Recorder
 from engines.records import ERR, OUT
+from engines.redact import Redactor
 from engines.rundir import CONTROL, STARTED, RunDir
 
 __all__ = ["Watch"]
@@ -54,6 +55,7 @@ class Watch:
         self.run = run
         self.recorder = recorder
         self._order = order
+        self._redactors = {kind: Redactor(order.secrets) for kind in (OUT, ERR)}
         self._group = group
         self._bell = bell
         self._poll = select.poll()
@@ -107,6 +109,9 @@ class Watch:
                 self._kill_at = _NEVER
             self._bell.settle(now)
         self._drain()
+        for kind, redactor in self._redactors.items():
+            if rest := redactor.end():
+                self.recorder.add(kind, _now_ms(), rest)
         self.recorder.end(_now_ms())
 
     def exterminate(self) -> None:
@@ -223,8 +228,10 @@ class Watch:
         except BlockingIOError:
             return False
         if data:
-            self.recorder.add(self._pipes[fd], _now_ms(), data)
-            self._bell.ring(time.monotonic())
+            kind = self._pipes[fd]
+            if kept := self._redactors[kind].feed(data):
+                self.recorder.add(kind, _now_ms(), kept)
+                self._bell.ring(time.monotonic())
             return True
         self._poll.unregister(fd)
         del self._pipes[fd]

@@ -32,6 +32,7 @@ __all__ = [
     "Retention",
     "Runner",
     "Server",
+    "Sessions",
     "load",
     "loopback",
 ]
@@ -155,6 +156,14 @@ class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mirror_bytes: Size
 
 
+class Sessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many warm sessions there may be and how long an unused one stays."""
+
+    total: Count
+    per_user: Count
+    idle_seconds: Seconds
+
+
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long things are kept."""
 
@@ -210,6 +219,7 @@ class Config(msgspec.Struct, frozen=True):
     objects: Objects
     log: Log
     runner: Runner
+    sessions: Sessions
     retention: Retention
     results: Results
     files: Files
@@ -225,6 +235,7 @@ _SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "objects": Objects,
     "log": Log,
     "runner": Runner,
+    "sessions": Sessions,
     "retention": Retention,
     "results": Results,
     "files": Files,
@@ -365,6 +376,7 @@ class _Collected:
         self._ordered("limits.queued_per_user", "limits.queued_total", config.limits)
         self._ordered("limits.sockets_per_user", "limits.sockets", config.limits)
         self._ordered("runner.running_per_user", "runner.running_total", config.runner)
+        self._ordered("sessions.per_user", "sessions.total", config.sessions)
         self._ordered("limits.code_bytes", "limits.body_bytes", config.limits)
 
     def _ordered(self, smaller: str, larger: str, table: msgspec.Struct) -> None:

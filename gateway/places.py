@@ -118,6 +118,11 @@ class Places:
         """Unix datagram socket at which the runner hears doorbells."""
         return self.runtime / "runner.sock"
 
+    @property
+    def sessions(self) -> Path:
+        """Folder of the sockets of sessions, a folder for each."""
+        return self.runtime / "sessions"
+
     def prepare(self) -> None:
         """Makes the folders, mode 0700; refuses any that belongs to somebody else."""
         for folder in (

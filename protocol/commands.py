@@ -109,6 +109,8 @@ class Execute(Command[Task]):
     limit. ``life_seconds`` is how long the task and its output exist, counted from now: 0 for the
     configured time, larger values than configured are clipped. ``name`` is unique per owner if
     given. ``owner`` is whose task it becomes: empty for the caller's own; another's is for admins.
+    ``secrets`` are environment variables whose values are never shown, indexed or logged.
+    ``label`` parts the sessions of one owner.
     """
 
     engine: str
@@ -124,6 +126,8 @@ class Execute(Command[Task]):
     seconds: float = 0.0
     life_seconds: int = 0
     owner: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class Reason(StrEnum):
     TIME_LIMIT = "time_limit"
     OUT_OF_MEMORY = "out_of_memory"
     SHIM_DIED = "shim_died"
+    SESSION_DIED = "session_died"
     NODE_RESTARTED = "node_restarted"
     ENGINE_ERROR = "engine_error"
     REFUSED = "refused"

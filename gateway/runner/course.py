@@ -23,6 +23,7 @@ from gateway.runner.node import Node
 from gateway.runner.patience import Patience
 from gateway.runner.progress import ProgressMirror
 from gateway.runner.roster import Live
+from gateway.runner.sessions import SessionBusy
 from gateway.runner.verdict import is_forgotten, judge
 from gateway.stores.spec import decode_spec
 from protocol.errors import GatewayError, Kind
@@ -116,6 +117,9 @@ class Course:
             return
         try:
             launched = await self._launcher.launch(run, self._spec)
+        except SessionBusy:
+            await self._live.wait(_LOOK_SECONDS)
+            return
         except EngineError as error:
             await self._refuse(str(error), _ENGINE_ERROR)
             return

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from engines.contract import Engine, EngineError, Launch, Limits, RunSpec
+from engines.contract import Engine, EngineError, Launch, Limits, RunSpec, SessionEngine
 from engines.launcher import Zygote
 from engines.rundir import RunDir
 from gateway.config import Results, Runner
@@ -19,6 +20,7 @@ from gateway.journal import journal
 from gateway.runner.aboard import aboard
 from gateway.runner.deadline import Calls
 from gateway.runner.inputs import environment, place
+from gateway.runner.sessions import SessionBusy, Sessions, Statement
 from gateway.stores.objects import Objects
 from gateway.stores.spec import TaskSpec
 from protocol.errors import GatewayError
@@ -33,7 +35,10 @@ _ORDER_SECONDS = 300.0
 
 
 class Launcher:
-    """Starts runs. ``engines`` by name; ``bell`` is the socket where shims report."""
+    """Starts runs. ``engines`` by name; ``bell`` is the socket where shims report.
+
+    ``sessions`` is None where there are none: everything then runs in a process of its own.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Launcher:
         settings: Runner,
         results: Results,
         bell: Path,
+        sessions: Sessions | None = None,
         prepare_seconds: float = PREPARE_SECONDS,
     ) -> None:
         self._engines = engines
@@ -51,6 +57,7 @@ class Launcher:
         self._settings = settings
         self._results = results
         self._bell = str(bell)
+        self._sessions = sessions
         # One that blocks holds up nobody but its own tasks.
         self._calls = {name: Calls(prepare_seconds) for name in engines}
         # Threads apart: inputs may be large, and nothing else should wait for a slow disk.
@@ -60,6 +67,7 @@ class Launcher:
         """Starts a run; False if it was not this call that did, its state says what is the case.
 
         Raises:
+            SessionBusy: the session that it belongs in is at work; come again when it rings.
             EngineError: the engine cannot or will not run this task.
             GatewayError: an input does not exist, or the environment is not possible.
             OSError: the disk or the process table is full.
@@ -67,10 +75,21 @@ class Launcher:
         engine = self._engines.get(spec.engine)
         if engine is None:
             raise EngineError(f"engine {spec.engine!r} is not enabled here")
+        if self._sessions is not None and self._sessions.must_wait(spec.task_id):
+            raise SessionBusy
         order = await self._orders.call("placing inputs", lambda: self._order(run, spec))
-        what = f"engine {spec.engine!r}"
-        made = await self._calls[spec.engine].call(what, lambda: engine.prepare(order))
-        launch = _checked(made, spec.engine)
+        hidden = tuple(spec.secrets.values())
+        what, calls = f"engine {spec.engine!r}", self._calls[spec.engine]
+        if self._sessions is not None and isinstance(engine, SessionEngine):
+            plan = await calls.call(what, lambda: engine.session(order))
+            if plan is not None:
+                base = environment(self._settings.environment, os.environ)
+                statement = Statement(
+                    run, spec.owner, spec.engine, spec.label, order, plan, base, hidden
+                )
+                return await self._sessions.place(statement)
+        made = await calls.call(what, lambda: engine.prepare(order))
+        launch = replace(_checked(made, spec.engine), secrets=hidden)
         try:
             return await self._zygote.launch(run, launch, self._bell)
         except EngineError as error:
@@ -87,7 +106,8 @@ class Launcher:
         variables = place(self._objects, spec.owner, spec.inputs, work)
         settings = self._settings
         own = {"PWD": str(work), "NARTHEX_TASK_ID": spec.task_id}
-        allowed = environment(settings.environment, os.environ, spec.environment, variables)
+        given = (spec.environment, variables, spec.secrets)
+        allowed = environment(settings.environment, os.environ, *given)
         own |= aboard(directory, self._results, allowed)
         return RunSpec(
             run_id=spec.task_id,

@@ -30,6 +30,7 @@ from gateway.runner.node import Node
 from gateway.runner.recover import Recovery
 from gateway.runner.retention import Retention
 from gateway.runner.roster import Live, Roster
+from gateway.runner.sessions import Sessions
 from gateway.runner.supervise import Supervisor
 from gateway.runner.vouch import Vouching
 from gateway.stores.errors import StaleEpoch
@@ -37,6 +38,7 @@ from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
 from gateway.stores.queue import TaskQueue
+from gateway.stores.sessions import SessionStore
 from gateway.stores.spool import NodeLock, Spool
 from gateway.stores.tasks import TaskStore
 from protocol.errors import GatewayError, Kind
@@ -56,8 +58,9 @@ class _Stopped(Exception):  # noqa: N818 - a wish, not a fault
 class House:
     """The loops of a runner around one node."""
 
-    def __init__(self, node: Node, launcher: Launcher) -> None:
+    def __init__(self, node: Node, launcher: Launcher, sessions: Sessions) -> None:
         self._node = node
+        self._sessions = sessions
         self._supervisor = Supervisor(node, launcher)
         self._group = asyncio.TaskGroup()
         self._killer = Killer(node, self._begin)
@@ -72,14 +75,16 @@ class House:
             self._killer.ask(run_id)
         elif verb == QUEUE:
             self._admission.ring()
-        else:
-            self._node.roster.ring(run_id)
+        elif not self._node.roster.ring(run_id):
+            self._sessions.heard(run_id)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Works until ``stopping`` is set. Raises StaleEpoch if another runner took over."""
         try:
             async with self._group as group:
+                await self._sessions.adopt()
                 await self._recovery.adopt()
+                group.create_task(self._sessions.run())
                 group.create_task(self._killer.run())
                 group.create_task(self._vouching.run())
                 group.create_task(self._admission.run())
@@ -100,6 +105,7 @@ class House:
 
     async def _look_after(self, live: Live) -> None:
         await self._supervisor.supervise(live)
+        self._sessions.left(live.run_id)
         self._admission.ring()
 
     async def _tick(self) -> None:
@@ -144,6 +150,13 @@ async def composed(
         zygote = Zygote()
         await zygote.start()
         stack.push_async_callback(zygote.close)
+        sessions = Sessions(
+            SessionStore(places.spool, places.sessions),
+            zygote,
+            config.sessions,
+            node.roster,
+            str(places.runner_socket),
+        )
         launcher = Launcher(
             engines,
             zygote,
@@ -151,9 +164,10 @@ async def composed(
             config.runner,
             config.results,
             places.runner_socket,
+            sessions,
             prepare_seconds,
         )
-        house = House(node, launcher)
+        house = House(node, launcher, sessions)
         await stack.enter_async_context(Doorbell(places.runner_socket, house.heard))
         yield house
 

@@ -44,10 +44,11 @@ def check_bounds(command: Execute, limits: Limits) -> None:
         GatewayError: INVALID or TOO_LARGE, with the field.
     """
     _check_text("code", command.code, limits.code_bytes)
-    _check_environment(command.environment, limits.environment_bytes)
+    _check_environment({**command.environment, **command.secrets}, limits.environment_bytes)
     _check_words("parameters", command.parameters, limits.parameters_bytes)
     _check_words("client", command.client, limits.parameters_bytes)
     _check_name("name", command.name, _MAX_NAME)
+    _check_name("label", command.label, _MAX_NAME)
     _check_name("request_id", command.request_id, _MAX_REQUEST_ID)
     if len(command.inputs) > limits.inputs:
         raise GatewayError(
@@ -76,6 +77,8 @@ def body_hash(command: Execute) -> str:
         command.name,
         command.seconds,
         command.life_seconds,
+        command.secrets,
+        command.label,
     )
     return hashlib.sha256(msgspec.msgpack.encode(asked, order="deterministic")).hexdigest()
 

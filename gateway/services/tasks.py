@@ -178,6 +178,8 @@ class Tasks:
             request_id=command.request_id,
             body_hash=digest,
             seconds=min(asked, most) if asked and most else asked or most,
+            secrets=command.secrets,
+            label=command.label,
         )
 
     async def _index(self, spec: TaskSpec) -> Task:

@@ -22,7 +22,8 @@ class TaskSpec:
     """One accepted task with everything that its run needs.
 
     ``seconds`` limits the running time, 0 for no limit. ``body_hash`` tells repetitions of
-    ``request_id`` with another body apart. Times are ms since the epoch.
+    ``request_id`` with another body apart. Times are ms since the epoch. ``secrets`` are variables
+    whose values are nowhere but here. ``label`` parts the sessions of one owner.
     """
 
     task_id: TaskId
@@ -42,6 +43,8 @@ class TaskSpec:
     request_id: str = ""
     body_hash: str = ""
     seconds: float = 0.0
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
 
     def task(self, state: TaskState = TaskState.QUEUED) -> Task:
         """The task as it is when nothing has happened to it yet."""

@@ -99,6 +99,7 @@ _REASON_CODES: Mapping[Reason, int] = {
     Reason.NODE_RESTARTED: 92009,
     Reason.ENGINE_ERROR: 92010,
     Reason.REFUSED: 92011,
+    Reason.SESSION_DIED: 92012,
 }
 _UNKNOWN_REASON = 92000
 _NUMBERED = re.compile(r"error code\((\d{1,9})\): ", re.ASCII)
@@ -115,6 +116,7 @@ _REASON_TEXTS: Mapping[Reason, str] = {
     Reason.NODE_RESTARTED: "the machine was restarted",
     Reason.ENGINE_ERROR: "the engine failed",
     Reason.REFUSED: "the task was refused",
+    Reason.SESSION_DIED: "the session died in which the code ran",
 }
 
 _LANGUAGES: Mapping[str, str] = {

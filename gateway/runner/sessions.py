@@ -1,0 +1,310 @@
+"""Sessions: statements of one owner find the warm process that they belong in, one at a time.
+
+A session is found by owner, engine, label and the engine's key, and made when it is needed. What is
+known here came from the directories and can be found there again: a new runner adopts the sessions
+of the old one. A statement that finds its session at work is told to come again, and they go in the
+order in which they came. It must never give a statement to two sessions: whether one was taken is
+decided under the lock of its run directory, by its host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from engines.contract import EngineError, Limits, RunSpec, SessionSpec
+from engines.facts import RunState
+from engines.launcher import Zygote
+from engines.rundir import RunDir, sweep_orphan
+from engines.sessions import hand_over, host_launch, instruct, status
+from gateway.clock import monotonic, now_ms
+from gateway.config import Sessions as Settings
+from gateway.journal import journal
+from gateway.runner.roster import Roster
+from gateway.stores.sessions import SessionStore, SessionTag, StoredSession
+
+__all__ = ["SessionBusy", "Sessions", "Statement"]
+
+_LOOK_SECONDS = 2.0
+_ANSWER_SECONDS = 20.0
+_ANSWER_PAUSE_SECONDS = 0.01
+_TRIES = 3
+_MOST_REMEMBERED = 1000
+_OUTPUT_BYTES = 16 << 20
+_NOTICE = "narthex: a new session was started, what the earlier one held is gone"
+_journal = journal(__name__)
+
+
+class SessionBusy(Exception):  # noqa: N818 - it is an answer, not a fault
+    """The session is at another statement: come again when it rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A run that is to become a statement: ``base`` is the environment that every run sees."""
+
+    run: RunDir
+    owner: str
+    engine: str
+    label: str
+    order: RunSpec
+    plan: SessionSpec
+    base: Mapping[str, str]
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def tag(self) -> SessionTag:
+        """What its session is found by."""
+        return SessionTag(self.owner, self.engine, self.label, self.plan.key)
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A session and those who want it: ``handed`` is the last run that it was given."""
+
+    stored: StoredSession
+    handed: str = ""
+
+
+class Sessions:
+    """All sessions of a node. ``bell`` is the socket where hosts and shims report."""
+
+    def __init__(
+        self, store: SessionStore, zygote: Zygote, settings: Settings, roster: Roster, bell: str
+    ) -> None:
+        self._store = store
+        self._zygote = zygote
+        self._settings = settings
+        self._roster = roster
+        self._bell = bell
+        self._seats: dict[SessionTag, _Seat] = {}
+        self._lines: dict[SessionTag, list[str]] = {}
+        self._waiting: dict[str, SessionTag] = {}
+        self._gone: OrderedDict[SessionTag, None] = OrderedDict()
+        self._making = asyncio.Lock()
+        self._rung = asyncio.Event()
+
+    async def adopt(self) -> None:
+        """Takes in the sessions of the runner before this one, and removes what has ended."""
+        await asyncio.to_thread(self._store.prepare)
+        for stored in await asyncio.to_thread(self._store.all):
+            if stored.tag in self._seats or not await asyncio.to_thread(_lives, stored.run):
+                await self._bury(stored)
+            else:
+                said = await asyncio.to_thread(status, stored.run)
+                self._seats[stored.tag] = _Seat(stored, said.run)
+
+    async def run(self) -> None:
+        """Looks now and then, and when it rings, which sessions have ended."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._rung.wait()
+            self._rung.clear()
+            try:
+                await self._look()
+            except OSError as error:
+                _journal.error("sessions cannot be looked at", error=error.strerror)
+
+    def heard(self, session_id: str) -> None:
+        """Something happened to what may be a session."""
+        if any(seat.stored.id == session_id for seat in self._seats.values()):
+            self._rung.set()
+
+    def must_wait(self, run_id: str) -> bool:
+        """Whether a run that was told to come again need not even ask."""
+        tag = self._waiting.get(run_id)
+        if tag is None:
+            return False
+        seat = self._seats.get(tag)
+        return self._first(tag) != run_id or (seat is not None and seat.handed in self._roster)
+
+    def left(self, run_id: str) -> None:
+        """A run is out of the way: who waits for its session may come."""
+        tag = self._waiting.pop(run_id, None)
+        tags = [tag] if tag else []
+        tags += [one for one, seat in self._seats.items() if seat.handed == run_id]
+        for one in tags:
+            self._ring_first(one)
+
+    async def place(self, statement: Statement) -> bool:
+        """Gives a statement to its session; False if its own state says what is the case.
+
+        Raises:
+            SessionBusy: it has to wait.
+            EngineError: there can be no session for it.
+            OSError: the disk refused.
+        """
+        tag = statement.tag
+        self._queue(tag, statement.run.run_id)
+        if self._first(tag) != statement.run.run_id:
+            raise SessionBusy
+        for _ in range(_TRIES):
+            seat = await self._seat(statement)
+            answer = await self._offer(seat, statement.run)
+            match answer:
+                case "taken":
+                    seat.handed = statement.run.run_id
+                    self._leave_line(tag, statement.run.run_id)
+                    return True
+                case "busy":
+                    raise SessionBusy
+                case "refused":
+                    self._leave_line(tag, statement.run.run_id)
+                    return False
+                case _:
+                    await self._drop(tag, seat)
+        raise EngineError("the session ends again and again")
+
+    async def _seat(self, statement: Statement) -> _Seat:
+        """The session of a statement, made if there is none; the statement is told what to know."""
+        tag = statement.tag
+        async with self._making:
+            seat = self._seats.get(tag)
+            notice = ""
+            if seat is None:
+                self._check_room(tag)
+                notice = _NOTICE if tag in self._gone else ""
+                seat = _Seat(await self._make(statement))
+                self._seats[tag] = seat
+                self._gone.pop(tag, None)
+        await asyncio.to_thread(
+            instruct,
+            statement.run,
+            statement.order,
+            statement.base,
+            statement.hidden,
+            self._bell,
+            notice,
+        )
+        return seat
+
+    def _check_room(self, tag: SessionTag) -> None:
+        settings = self._settings
+        if sum(one.owner == tag.owner for one in self._seats) >= settings.per_user:
+            raise EngineError(
+                f"you have {settings.per_user} sessions, which is the most; end one of them"
+            )
+        if len(self._seats) >= settings.total:
+            raise EngineError(f"there are {settings.total} sessions, which is the most; try later")
+
+    async def _make(self, statement: Statement) -> StoredSession:
+        stored = await asyncio.to_thread(self._store.create, statement.tag, now_ms())
+        work = self._store.work(stored)
+        limits = statement.order.limits
+        launch = host_launch(
+            statement.plan,
+            stored.run,
+            work,
+            self._store.sockets(stored.id),
+            {**statement.base, "PWD": str(work)},
+            Limits(
+                grace_seconds=limits.grace_seconds,
+                output_bytes=_OUTPUT_BYTES,
+                drain_seconds=limits.drain_seconds,
+                processes=limits.processes,
+                memory_bytes=limits.memory_bytes,
+                open_files=limits.open_files,
+                file_bytes=limits.file_bytes,
+            ),
+            self._settings.idle_seconds,
+        )
+        try:
+            await self._zygote.launch(stored.run, launch, self._bell)
+        except EngineError:
+            await asyncio.to_thread(self._store.remove, stored)
+            raise
+        _journal.info("session made", session=stored.id, engine=statement.engine)
+        return stored
+
+    async def _offer(self, seat: _Seat, run: RunDir) -> str:
+        """What the session answers; ``over`` if it has ended or does not answer."""
+        deadline = monotonic() + _ANSWER_SECONDS
+        while monotonic() < deadline:
+            try:
+                return await asyncio.to_thread(hand_over, seat.stored.run, run)
+            except EngineError:
+                if not await asyncio.to_thread(_lives, seat.stored.run):
+                    return "over"
+            await asyncio.sleep(_ANSWER_PAUSE_SECONDS)
+        _journal.error("a session does not answer", session=seat.stored.id)
+        return "over"
+
+    async def _drop(self, tag: SessionTag, seat: _Seat) -> None:
+        """Forgets a session that is over, and sees to it that it ends."""
+        if self._seats.get(tag) is seat:
+            del self._seats[tag]
+            self._remember(tag)
+        if await asyncio.to_thread(_lives, seat.stored.run):
+            await asyncio.to_thread(self._store.wish_end, seat.stored, 1.0)
+        else:
+            await self._bury(seat.stored)
+
+    async def _look(self) -> None:
+        async with self._making:  # one that is just being made does not live yet
+            ended = await asyncio.to_thread(self._ended)
+        for stored in ended:
+            seat = self._seats.get(stored.tag)
+            if seat is not None and seat.stored.id == stored.id:
+                del self._seats[stored.tag]
+            self._remember(stored.tag)
+            await self._bury(stored)
+            self._ring_first(stored.tag)
+
+    def _ended(self) -> list[StoredSession]:
+        return [stored for stored in self._store.all() if not _lives(stored.run)]
+
+    async def _bury(self, stored: StoredSession) -> None:
+        """Removes a session that has ended; what its shim could not kill is killed before."""
+        try:
+            await asyncio.to_thread(sweep_orphan, stored.run)
+        except FileNotFoundError:
+            return  # somebody else came to the same conclusion
+        ending = stored.run.exit()
+        _journal.info("session ended", session=stored.id, how=ending.message if ending else "")
+        await asyncio.to_thread(self._store.remove, stored)
+
+    def _remember(self, tag: SessionTag) -> None:
+        self._gone[tag] = None
+        while len(self._gone) > _MOST_REMEMBERED:
+            self._gone.popitem(last=False)
+
+    def _queue(self, tag: SessionTag, run_id: str) -> None:
+        line = self._lines.setdefault(tag, [])
+        if run_id not in line:
+            line.append(run_id)
+        self._waiting[run_id] = tag
+
+    def _leave_line(self, tag: SessionTag, run_id: str) -> None:
+        self._waiting.pop(run_id, None)
+        line = self._lines.get(tag, [])
+        if run_id in line:
+            line.remove(run_id)
+            if not line:
+                del self._lines[tag]
+
+    def _first(self, tag: SessionTag) -> str:
+        """Whose turn it is; those who ended while they waited are let go."""
+        line = self._lines.get(tag, [])
+        while line and line[0] not in self._roster:
+            self._waiting.pop(line.pop(0), None)
+        if not line:
+            self._lines.pop(tag, None)
+            return ""
+        return line[0]
+
+    def _ring_first(self, tag: SessionTag) -> None:
+        first = self._first(tag)
+        if first:
+            self._roster.ring(first)
+
+
+def _lives(run: RunDir) -> bool:
+    """Whether a session's processes are there; one that was never started does not live."""
+    try:
+        return run.state() in (RunState.STARTING, RunState.RUNNING, RunState.KILLING)
+    except FileNotFoundError:
+        return False
