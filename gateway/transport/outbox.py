@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from gateway.transport.wire import ConnectionLost
 from protocol.dialect import Frame
 
 __all__ = ["Outbox"]
@@ -24,6 +25,7 @@ class Outbox:
         self._sent = asyncio.Condition()
         self._count_in = 0
         self._count_out = 0
+        self._ended = False
 
     def put(self, frame: Frame) -> None:
         """Adds a frame at the end."""
@@ -32,20 +34,31 @@ class Outbox:
         self._filled.set()
 
     async def emptied(self) -> None:
-        """Waits until everything that was put before this call is sent."""
+        """Waits until everything that was put before this call is sent.
+
+        Raises:
+            ConnectionLost: it never will be.
+        """
         mark = self._count_in
         if self._count_out >= mark:
             return
         async with self._sent:
-            await self._sent.wait_for(lambda: self._count_out >= mark)
+            await self._sent.wait_for(lambda: self._ended or self._count_out >= mark)
+        if self._count_out < mark:
+            raise ConnectionLost
 
     async def drain(self, send: Callable[[Frame], Awaitable[None]]) -> None:
         """Sends for ever, one frame after another; ends with the error of ``send``."""
-        while True:
-            while not self._frames:
-                self._filled.clear()
-                await self._filled.wait()
-            await send(self._frames.popleft())
-            self._count_out += 1
+        try:
+            while True:
+                while not self._frames:
+                    self._filled.clear()
+                    await self._filled.wait()
+                await send(self._frames.popleft())
+                self._count_out += 1
+                async with self._sent:
+                    self._sent.notify_all()
+        finally:
+            self._ended = True
             async with self._sent:
                 self._sent.notify_all()
