@@ -5,6 +5,7 @@
 -- reply  a record, changed or not, or {'stale'}
 -- include keys
 -- include fence
+-- include vouched
 -- include record
 -- include queue
 -- include change

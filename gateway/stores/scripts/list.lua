@@ -6,6 +6,7 @@
 --        how many that fit are skipped first, the least number
 -- reply  {number to go on below or '' at the end, how many of the skips are left, {record, ...}}
 -- include keys
+-- include vouched
 -- include record
 
 local key = TASKS

@@ -6,6 +6,7 @@
 -- reply  a record or {'stale'}
 -- include keys
 -- include fence
+-- include vouched
 -- include record
 
 local id = ARGV[1]

@@ -9,6 +9,7 @@
 -- reply  a record, or {'stale'}, or {'named'} if another task has the name
 -- include keys
 -- include fence
+-- include vouched
 -- include record
 -- include queue
 -- include change

@@ -4,6 +4,7 @@
 -- ARGV   'id', id  or  'number', number  or  'name', owner, name
 -- reply  {'task', ...}, {'gone', id, owner, number}, {'none'}, or {'unready'} if the index may lack it
 -- include keys
+-- include vouched
 -- include record
 
 local id = ARGV[2]

@@ -5,11 +5,12 @@
 -- ARGV   owner, limit per user, limit in all (0: none), name, life of the reservation in ms
 -- reply  {'number', n} or {'unready'} or {'full', whose, limit} or {'named'}
 -- include keys
+-- include vouched
 
 local owner, per_user, total, name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local life = tonumber(ARGV[5])
 
-if redis.call('EXISTS', READY) == 0 then
+if not vouched() then
   return {'unready'}
 end
 
