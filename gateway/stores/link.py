@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from importlib import resources
 
@@ -202,7 +202,8 @@ class Link:
         try:
             try:
                 async with asyncio.timeout(self._timeout):
-                    await pubsub.subscribe(keys.BELL)
+                    with _cancellable():
+                        await pubsub.subscribe(keys.BELL)
             except (RedisError, OSError, TimeoutError) as error:
                 raise unavailable(error) from error
             yield Bells(pubsub)
@@ -223,7 +224,8 @@ class Link:
             self._probing = True
         try:
             async with asyncio.timeout(self._timeout):
-                yield
+                with _cancellable():
+                    yield
         except TimeoutError as error:
             self._slow += 1
             raise unavailable(error) from error
@@ -238,3 +240,17 @@ class Link:
         finally:
             if probing:
                 self._probing = False
+
+
+@contextmanager
+def _cancellable() -> Iterator[None]:
+    """Ends with CancelledError if a cancellation came during the block and did not come out of it.
+
+    The client loses one that arrives while it opens a connection: whoever cancelled would wait for
+    ever for what never ends.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError

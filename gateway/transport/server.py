@@ -45,6 +45,7 @@ from protocol.routing import clean_path
 __all__ = ["Server"]
 
 _BACKLOG = 1024
+_GOODBYE_SECONDS = 1.0
 _HEAD_BYTES = 16_384
 _log = journal("gateway.server")
 
@@ -252,6 +253,11 @@ class Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.server.shutdown_seconds):
                 await self._idle.wait()
+        with contextlib.suppress(TimeoutError):
+            # Whoever was told why gets a moment to hear it before the line is cut.
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                while any(connection.wire for connection in server.connections):  # noqa: ASYNC110 - Sanic's set has no event
+                    await asyncio.sleep(_GOODBYE_SECONDS / 50)
         for connection in tuple(server.connections):
             connection.abort()
 

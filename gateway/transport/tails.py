@@ -195,7 +195,14 @@ class Tail:
 
     async def _mark(self, task: Task) -> bool:
         self._renew_at = clock.monotonic() + _RENEW_SECONDS
-        return await self._sources.delivery.mark(task.id, self._holder, self._cursor)
+        delivery = self._sources.delivery
+        try:
+            return await delivery.mark(task.id, self._holder, self._cursor)
+        except asyncio.CancelledError:
+            # It may still be on its way, and would take the lease back after it was given up.
+            with suppress(GatewayError):
+                await delivery.mark(task.id, self._holder, self._cursor)
+            raise
 
     async def _leave(self, task: Task) -> None:
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from engines.rundir import RunDir, RunState
 from gateway.places import Places
 from gateway.supervisor.listener import listen, url_of
 from tests.support.gateway import Gateway, serving_gateway
@@ -30,13 +31,18 @@ def alive(pid: int) -> bool:
 
 
 def redis_of(served: Served) -> int:
-    """The pid of the private server of a gateway."""
+    """The pid of the private server of a gateway; -1 if there is none, which no signal reaches."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and alive(int(entry.name)):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            if str(Places.of(served.data).redis).encode() in words:
+        if entry.name.isdigit():
+            try:
+                facts = (entry / "stat").read_text()
+            except OSError:
+                continue
+            name, _, rest = facts.rpartition(")")
+            state, parent = rest.split()[:2]
+            if "redis" in name and int(parent) == served.process.pid and state != "Z":
                 return int(entry.name)
-    return 0
+    return -1
 
 
 def execute(client: httpx.Client, code: str) -> httpx.Response:
@@ -101,8 +107,9 @@ def test_a_killed_redis_is_replaced(own_gateway: Gateway) -> None:
         exec_id = execute(client, "echo before").json()["data"]["execID"]
         wait_until_sync(lambda: status(client, exec_id) == "Succeed", "the run to end")
         old = redis_of(own_gateway.served)
+        assert old > 1
         os.kill(old, signal.SIGKILL)
-        wait_until_sync(lambda: redis_of(own_gateway.served) not in {0, old}, "another server")
+        wait_until_sync(lambda: redis_of(own_gateway.served) not in {-1, old}, "another server")
         wait_until_sync(lambda: ready(client), "the gateway to be ready again", 20)
         assert status(client, exec_id) == "Succeed"
         assert execute(client, "true").json()["status"] == 0
@@ -123,12 +130,15 @@ def test_sigterm_ends_everything_but_the_runs(own_gateway: Gateway) -> None:
     assert time.monotonic() - began < 15
     assert not [pid for pid in parts if alive(pid)]
     assert not Places.of(served.data).endpoint.exists()
-    (run,) = (Places.of(served.data).spool / "live").iterdir()
-    assert not (run / "exit").exists()
-    shim = int((run / "shim").read_text().split()[0].strip('[{",'))
-    assert alive(shim)
-    os.kill(shim, signal.SIGTERM)
-    wait_until_sync(lambda: not alive(shim), "the run to end")
+    (path,) = (Places.of(served.data).spool / "live").iterdir()
+    run = RunDir(path)
+    shim = run.shim()
+    assert run.state() is RunState.RUNNING
+    assert shim
+    assert alive(shim.pid)
+    run.wish_kill(0.0)
+    run.ring()
+    wait_until_sync(lambda: not alive(shim.pid), "the run to end")
 
 
 def test_a_killed_supervisor_leaves_nothing_and_can_be_started_again(
@@ -199,10 +209,10 @@ def test_a_port_in_use_is_refused(tmp_path: Path, gateway: Gateway) -> None:
         (("--host", "0.0.0.0"), {}, "server.host"),  # noqa: S104 - refused
         (("--host", "no.such.host.invalid"), {}, "server.host"),
         ((), {"NARTHEX_SERVER_PORT": "many"}, "NARTHEX_SERVER_PORT"),
-        ((), {"NARTHEX_ENGINES_SHELL_NONSENSE": "1"}, "shell"),
+        ((), {"NARTHEX_DIALECTS_LINKIS_MOUNT": "x"}, "MOUNT"),
         (("--config", "/no/such/file.toml"), {}, "/no/such/file.toml"),
     ],
-    ids=["foreign address", "any address", "no host", "variable", "engine", "file"],
+    ids=["foreign address", "any address", "no host", "variable", "mount", "file"],
 )
 def test_a_bad_start_is_one_line(
     tmp_path: Path, options: tuple[str, ...], environment: dict[str, str], named: str

@@ -66,9 +66,25 @@ def test_every_route_is_closed_to_strangers(
 
 
 def test_the_open_routes_are_few() -> None:
-    """Nothing but logging in and out, and what is needed for it, is open."""
-    names = {path.rpartition("/")[2] for _, path, opened in ROUTES if opened}
-    assert names <= {"login", "logout", "publicKey", "token-login"}
+    """Nothing but what belongs to logging in and out is open."""
+    opened = {path for _, path, opened in ROUTES if opened}
+    assert all("/user/" in path or path.endswith("/gateway/heartbeat") for path in opened)
+    assert {path.rpartition("/")[2] for path in opened} <= {
+        "login",
+        "logout",
+        "publicKey",
+        "token-login",
+        "oauth-login",
+        "oauth-redirect",
+        "register",
+        "heartbeat",
+    }
+
+
+def test_an_open_route_tells_strangers_nothing(stranger: httpx.Client) -> None:
+    """What is open and no login refuses strangers all the same."""
+    for verb in ("heartbeat", "register"):
+        assert stranger.post(f"{API}/user/{verb}", json={}).json()["status"] != 0
 
 
 @pytest.mark.parametrize(
