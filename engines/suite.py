@@ -107,12 +107,12 @@ class EngineSuite:
     @pytest.fixture
     def engine(self) -> Engine:
         """The engine under test; override it."""
-        raise NotImplementedError
+        pytest.fail("the fixture `engine` is not overridden")
 
     @pytest.fixture
     def dialogue(self) -> Dialogue:
         """What to say to it; override it."""
-        raise NotImplementedError
+        pytest.fail("the fixture `dialogue` is not overridden")
 
     @pytest.fixture
     def environment(self) -> Mapping[str, str]:
