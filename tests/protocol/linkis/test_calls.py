@@ -124,7 +124,8 @@ def test_the_row_of_a_finished_task() -> None:
         "costTime": 9000,
         "errCode": 92001,
         "errDesc": "exit code 3",
-        "resultLocation": None,
+        "resultLocation": "narthex:///tasks/21/results",
+        "logPath": "narthex:///tasks/21/log",
         "paramsJson": "{}",
         "sourceJson": "{}",
     }.items() <= row.items()
@@ -144,7 +145,7 @@ def test_the_row_of_another_dialects_task() -> None:
     assert (row["runType"], row["executeApplicationName"], row["resultLocation"]) == (
         "sql",
         "hive",
-        "",
+        "narthex:///tasks/21/results",
     )
 
 
