@@ -264,7 +264,7 @@ class Server:
 
 async def _unrouted(_request: SanicRequest) -> NoReturn:
     """Sanic does not start without a route; requests never get as far as its router."""
-    raise NotImplementedError
+    raise RuntimeError("nobody asks this")
 
 
 def _protocol(request: SanicRequest) -> GatewayProtocol:
