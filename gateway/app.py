@@ -37,6 +37,7 @@ from gateway.services.history import History
 from gateway.services.logs import Logs
 from gateway.services.objects import ObjectService
 from gateway.services.results import ResultService
+from gateway.services.sessions import EngineSessions
 from gateway.services.tasks import Tasks
 from gateway.stores.accounts import Accounts
 from gateway.stores.delivery import DeliveryStore
@@ -47,6 +48,7 @@ from gateway.stores.objects import ObjectLimits, Objects
 from gateway.stores.queue import TaskQueue
 from gateway.stores.results import ResultStore
 from gateway.stores.revocations import Revocations
+from gateway.stores.sessions import SessionStore
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
 from gateway.transport.health import Health
@@ -151,13 +153,15 @@ def _assembled(
     kept = config.files
     limits = FolderLimits(kept.quota_bytes, kept.file_bytes, kept.entries)
     files = FileService(Folders(places.files, limits), kept.read_bytes)
+    store = SessionStore(places.spool, places.sessions)
+    warm = EngineSessions(store, config.runner.grace_seconds)
     results = ResultService(config.results, stores.results, logs)
     sessions = Sessions(tokens, stores.accounts, stores.revocations, config.auth.token_seconds, key)
     throttle = Throttle(config.auth.login_window_seconds)
     history = History(config, stores.tasks, stores.queue, stores.spool)
     dispatch = Dispatch(
         results.verbs,
-        files.verbs,
+        {**files.verbs, **warm.verbs},
         tasks,
         logs,
         sessions,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from protocol import commands, files, results
+from protocol import commands, files, results, sessions
 from protocol.accounts import Principal
 from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
@@ -63,6 +63,8 @@ RULES: Mapping[type[Command[object]], Access] = {
     commands.KillEach: Access.USER,
     commands.ReadLoad: Access.USER,
     commands.ListEngines: Access.USER,
+    sessions.ListSessions: Access.USER,
+    sessions.EndSession: Access.USER,
 }
 """Every command there is; a test holds it against the language."""
 

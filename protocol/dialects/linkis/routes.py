@@ -17,6 +17,7 @@ from protocol.dialects.linkis.files_routes import filesystem_rows
 from protocol.dialects.linkis.history import History
 from protocol.dialects.linkis.log import Log
 from protocol.dialects.linkis.operation import Operation
+from protocol.dialects.linkis.sessions import session_rows
 from protocol.dialects.linkis.startup import startup_rows
 
 __all__ = ["LOGIN", "SOCKETS", "SUBSCRIBE", "UNSUBSCRIBE", "routes", "socket_routes"]
@@ -37,7 +38,8 @@ def routes(ids: ExecIds) -> tuple[Route[Any], ...]:
     return _everywhere(
         *_entrance_rows(ids),
         *_history_rows(ids),
-        *filesystem_rows(ids), *_account_rows(),
+        *filesystem_rows(ids),
+        *_account_rows(),
         *startup_rows(ids.instance),
     )
 
@@ -71,6 +73,7 @@ def _entrance_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
         Route("GET", "/entrance/{id}/kill", calls.parse_kill, calls.render_kill),
         Route("POST", "/entrance/{id}/kill", calls.parse_kill, calls.render_kill),
         *_operation_rows(ids),
+        *session_rows(),
     )
 
 

@@ -6,7 +6,9 @@ labels. Where the seed calls a field not null, its absence is refused with statu
 
 Extensions of ours: ``requestId`` makes a repetition safe, ``push: false`` keeps a websocket's
 execute from being followed by pushes, ``variables: false`` leaves the code as it is to the letter,
-and a time limit may stand in the ``timeout`` of ``params.configuration.runtime``.
+and a time limit may stand in the ``timeout`` of ``params.configuration.runtime``. Each
+``secret.NAME`` in ``params.configuration.special`` becomes the variable NAME of the task and is
+remembered nowhere else; ``session`` in its parameters names a session, or ``none``.
 
 What is malformed is a GatewayError of kind INVALID. What can be read and is refused by a rule is a
 RuleError: over HTTP that is an error as well, on a websocket it becomes a task that failed.
@@ -39,6 +41,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _LONGEST_TAG = 256
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 256
+_SECRET = "secret."  # noqa: S105 - the beginning of a name
+_MASK = "******"
 
 
 def body_of(request: Request) -> tuple[Fields, Fields]:
@@ -79,6 +83,7 @@ def parse_execute(request: Request, instance: str) -> Execute:
     variables = _variables(params.object("variable"))
     configuration = params.object("configuration")
     startup, runtime, special = map(configuration.object, ("startup", "runtime", "special"))
+    secrets = _secrets(special)
     client: JsonObject = {
         CREATOR: _named(fields.path(CREATOR), asked.creator),
         APPLICATION: _named(fields.path(APPLICATION), asked.application),
@@ -86,7 +91,7 @@ def parse_execute(request: Request, instance: str) -> Execute:
         "runType": asked.run_type,
         "websocketTag": _tag(outer) or _tag(fields),
         "scriptPath": _script_path(fields, source),
-        "params": params.values,
+        "params": _masked(params.values, special.values, secrets),
         "labels": labels.values,
         "source": source.values,
         "push": fields.flag("push", default=True),
@@ -97,7 +102,13 @@ def parse_execute(request: Request, instance: str) -> Execute:
         code=asked.code,
         dialect="linkis",
         client={name: value for name, value in client.items() if value not in ("", {}, True)},
-        parameters={**startup.values, **runtime.values, **special.values},
+        parameters={
+            name: value
+            for name, value in {**startup.values, **runtime.values, **special.values}.items()
+            if not name.startswith(_SECRET)
+        },
+        secrets=secrets,
+        label=asked.creator,
         request_id=_request_id(fields),
         seconds=labels.seconds("jobRunningTimeout")
         or runtime.seconds("jobRunningTimeout")
@@ -158,6 +169,25 @@ def _variables(fields: Fields) -> dict[str, str]:
             raise invalid(fields.path(name), "must be a string or a number")
         found[name] = str(value)
     return found
+
+
+def _secrets(special: Fields) -> dict[str, str]:
+    """``secret.NAME``: the variable NAME, whose value is kept out of everything but the task."""
+    return {
+        name.removeprefix(_SECRET): special.text(name)
+        for name in special.values
+        if name.startswith(_SECRET)
+    }
+
+
+def _masked(params: JsonObject, special: JsonObject, secrets: Mapping[str, str]) -> JsonObject:
+    """The parameters as they are remembered and shown."""
+    if not secrets:
+        return params
+    hidden: JsonObject = {**special, **{_SECRET + name: _MASK for name in secrets}}
+    configuration = params["configuration"]
+    known = configuration if isinstance(configuration, dict) else {}
+    return {**params, "configuration": {**known, "special": hidden}}
 
 
 def _execute(fields: Fields, source: Fields) -> _Asked:

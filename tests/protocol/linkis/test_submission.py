@@ -250,3 +250,28 @@ def test_no_body_breaks_it(body: object) -> None:
     except GatewayError as error:
         outcome = error.kind
     assert outcome in {True, Kind.INVALID, Kind.UNSUPPORTED}
+
+
+def test_secrets_are_variables_and_nothing_else() -> None:
+    """``secret.NAME`` becomes a variable; what is remembered of the request shows a mask."""
+    special = {"secret.TOKEN": "s3cr3t", "other": 1}
+    command = parsed(
+        {**BARE, "params": {"configuration": {"special": special, "runtime": {"a": "b"}}}}
+    )
+    assert command.secrets == {"TOKEN": "s3cr3t"}
+    assert command.parameters == {"a": "b", "other": 1}
+    assert "s3cr3t" not in json.dumps(command.client)
+    assert "s3cr3t" not in repr(command)
+    params = command.client["params"]
+    assert params == {
+        "configuration": {
+            "special": {"secret.TOKEN": "******", "other": 1},
+            "runtime": {"a": "b"},
+        }
+    }
+
+
+def test_sessions_are_told_apart_by_creator() -> None:
+    """The creator is the label by which sessions of one user are parted."""
+    assert parsed(BARE).label == "IDE"
+    assert parsed({**BARE, "requestApplicationName": "notebook"}).label == "notebook"

@@ -55,6 +55,7 @@ EXECUTE = Execute(
         "source": {"scriptPath": "/home/Linkis/Linkis.sql"},
     },
     parameters={"k4": "v4", "k3": "v3", "k2": "v2"},
+    label="IDE",
 )
 SUBMIT = Execute(
     engine="hive",
@@ -68,6 +69,7 @@ SUBMIT = Execute(
         "runType": "sql",
         "labels": {"engineType": "hive-2.4.3", "userCreator": "johnn-wang-IDE"},
     },
+    label="IDE",
 )
 LEVELS = block(
     51, [f"{AT} ERROR errorLogs", f"{AT} WARN warnLogs", f"{AT} INFO infoLogs", "no level"]

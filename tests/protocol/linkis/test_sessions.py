@@ -1,0 +1,58 @@
+"""Warm sessions in the words of Linkis."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from protocol.dialects.linkis.sessions import session_rows
+from protocol.errors import GatewayError
+from protocol.http import Request
+from protocol.sessions import EndSession, EngineSession, ListSessions, SessionState
+
+ONE = EngineSession(
+    "01890a5d-ac96-774b-bcce-b302099a8057", "ann", "python", "IDE", "[]", SessionState.IDLE, 5, 7, 2
+)
+LIST, _, KILL = session_rows()
+
+
+def test_a_list_shows_sessions() -> None:
+    """Each session tells whose it is, what it does and since when it is unused."""
+    request = Request("GET", "/entrance/sessions")
+    assert LIST.parse(request) == ListSessions()
+    reply = LIST.render((ONE,), request)
+    assert json.loads(reply.body)["data"]["sessions"] == [
+        {
+            "id": ONE.id,
+            "user": "ann",
+            "engineType": "python",
+            "creator": "IDE",
+            "key": "[]",
+            "state": "idle",
+            "createdTime": 5,
+            "lastUsedTime": 7,
+            "statements": 2,
+            "task": None,
+        }
+    ]
+
+
+def test_everybody_is_asked_for_by_name() -> None:
+    """``all=true`` asks for the sessions of all users."""
+    request = Request("GET", "/entrance/sessions", query={"all": "true"})
+    assert LIST.parse(request) == ListSessions(everybody=True)
+
+
+def test_an_end_may_name_its_grace() -> None:
+    """A kill names the session in its path and may say how long to be polite."""
+    request = Request("POST", "/x", query={"grace": "2.5"}, params={"id": ONE.id})
+    assert KILL.parse(request) == EndSession(ONE.id, 2.5)
+    assert json.loads(KILL.render(ONE, request).body)["data"]["session"]["id"] == ONE.id
+
+
+def test_a_wrong_grace_is_refused() -> None:
+    """A grace that is no time is named in the refusal."""
+    request = Request("POST", "/x", query={"grace": "soon"}, params={"id": ONE.id})
+    with pytest.raises(GatewayError, match="grace"):
+        KILL.parse(request)
