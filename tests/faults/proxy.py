@@ -61,6 +61,7 @@ class Proxy:
         self.address: Address = listen or ("127.0.0.1", 0)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._done: asyncio.Event | None = None
 
     @property
@@ -86,16 +87,18 @@ class Proxy:
         self._loop = asyncio.get_running_loop()
         self._done = asyncio.Event()
         if isinstance(self.address, str):
-            server = await asyncio.start_unix_server(self._serve_one, self.address)
+            server = await asyncio.start_unix_server(self._accept, self.address)
         else:
-            server = await asyncio.start_server(self._serve_one, *self.address)
+            server = await asyncio.start_server(self._accept, *self.address)
             self.address = server.sockets[0].getsockname()[:2]
         async with server:
             started.set()
             await self._done.wait()
             server.close()
             self._reset_all()
-            await server.wait_closed()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _on_loop(self, name: str) -> None:
         assert self._loop
@@ -113,6 +116,12 @@ class Proxy:
         for writer in tuple(self._open):
             if writer.can_write_eof() and not writer.is_closing():
                 writer.write_eof()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The streams would hold their task by a weak reference only.
+        task = asyncio.get_running_loop().create_task(self._serve_one(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

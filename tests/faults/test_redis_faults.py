@@ -202,7 +202,8 @@ def steady(name: str, folder: Path, nap: float) -> tuple[Expected, str]:
 async def weather(stage: Stage, ledger: Ledger, name: str, folder: Path, seconds: float) -> None:
     """Submits, reads and kills while a fault comes and goes; then reads everything again."""
     dice = chance(name)
-    async with Visitor(stage.gateway, ledger, seconds=seconds + 40) as visitor:
+    forgetful = name == "thinned"
+    async with Visitor(stage.gateway, ledger, seconds=seconds + 40, forgetful=forgetful) as visitor:
         long = steady(f"{name}-steady", folder, seconds / LONG_LINES)
         victim = Expected(f"{name}-victim", (), 0, folder / "victim", killed=True)
         long_id = await visitor.submit(*long)

@@ -37,7 +37,8 @@ BROKEN = (OSError, WebSocketException, InvalidHandshake, TimeoutError, ValueErro
 class Visitor:
     """One client of one gateway, writing into one ledger.
 
-    ``base`` replaces the gateway's address, for a way through the fault proxy.
+    ``base`` replaces the gateway's address, for a way through the fault proxy. ``forgetful`` says
+    that the index may have lost a task for a while.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Visitor:
         base: str = "",
         *,
         seconds: float = 60,
+        forgetful: bool = False,
     ) -> None:
         self.gateway = gateway
         self.ledger = ledger
         self.base = base or gateway.url
         self.seconds = seconds
+        self.forgetful = forgetful
         self.http = httpx.AsyncClient(
             headers=gateway.headers,
             timeout=httpx.Timeout(25, connect=3),
@@ -93,11 +96,15 @@ class Visitor:
         error = envelope.get("data", {}).get("errorMsg", {})
         self.ledger.refused(f"{what}: {code} {error}")
         number = error.get("errCode")
-        if number == _UNKNOWN:
+        if number == _UNKNOWN and not self.forgetful:
             self.ledger.violate("I1", what, "an acknowledged task is said not to exist")
         elif number == _CONFLICT:
             self.ledger.violate("I8", what, "a repeated submit is said to be another one")
-        elif code not in _WAITING and "retryAfter" not in envelope.get("data", {}):
+        elif (
+            number != _UNKNOWN
+            and code not in _WAITING
+            and "retryAfter" not in envelope.get("data", {})
+        ):
             self.ledger.violate("I11", what, f"{code} {envelope.get('message')}")
 
     async def submit(self, expected: Expected, code: str) -> str:

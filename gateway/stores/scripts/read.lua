@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 -- read: what is known of a task by one of its names.
--- reads  NUMBERED or NAME; TASK; LOG_MARK; READY
+-- reads  NUMBERED or NAME; TASK; LOG_MARK; READY; RESERVED of all
 -- ARGV   'id', id  or  'number', number  or  'name', owner, name
 -- reply  {'task', ...}, {'gone', id, owner, number}, {'none'}, or {'unready'} if the index may lack it
 -- include keys
@@ -10,6 +10,10 @@
 local id = ARGV[2]
 if ARGV[1] == 'number' then
   id = redis.call('GET', NUMBERED .. ARGV[2])
+  -- The number was given out and its task is still on its way here: it may have been promised.
+  if not id and redis.call('ZSCORE', RESERVED, ARGV[2]) then
+    return {'unready'}
+  end
 elseif ARGV[1] == 'name' then
   id = redis.call('GET', NAME .. ARGV[2] .. '\0' .. ARGV[3])
 end
