@@ -56,10 +56,14 @@ class Route(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The session wants a command carried out; the result comes back under ``key``."""
+    """The session wants a command carried out; the result comes back under ``key``.
+
+    A ``patient`` one is asked again as long as the gateway cannot tell (kind UNAVAILABLE).
+    """
 
     key: int
     command: Command[Any]
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

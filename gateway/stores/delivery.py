@@ -9,9 +9,10 @@ from gateway.stores.scripting import TaskScripts
 from protocol.logs import Cursor
 from protocol.tasks import TaskId
 
-__all__ = ["DeliveryStore"]
+__all__ = ["TOLD", "DeliveryStore"]
 
-_END = Cursor((1 << 53) - 1)
+TOLD = Cursor((1 << 53) - 1)
+"""The place of a delivery of which the end was told."""
 
 
 class DeliveryStore:
@@ -56,12 +57,12 @@ class DeliveryStore:
 
     async def finish(self, task_id: TaskId, socket: str) -> bool:
         """Remembers that the end was told; False if the lease is lost."""
-        return await self.mark(task_id, socket, _END)
+        return await self.mark(task_id, socket, TOLD)
 
     async def begun(self, task_id: TaskId) -> bool:
         """Whether some socket was told a part of it and none the end."""
         place = await self._link.call("GET", keys.DELIVERY.key(task_id))
-        return place is not None and text(place) != f"{_END.line}:{_END.part}"
+        return place is not None and text(place) != f"{TOLD.line}:{TOLD.part}"
 
     async def _run(self, task_id: TaskId, socket: str, verb: str, place: str = "") -> str | None:
         reply = items(

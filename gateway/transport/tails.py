@@ -17,7 +17,7 @@ from gateway.feed import Feed, Watcher
 from gateway.metrics import Metrics
 from gateway.services.logs import Logs
 from gateway.services.tasks import Tasks
-from gateway.stores.delivery import DeliveryStore
+from gateway.stores.delivery import TOLD, DeliveryStore
 from gateway.stores.queue import TaskQueue
 from protocol.accounts import Principal
 from protocol.commands import LogRead
@@ -89,15 +89,15 @@ class Tail:
         Raises:
             GatewayError: the task may not be followed.
         """
-        task = await self._sources.dispatch.find(principal, self._follow.task)
-        if self._follow.begun and not await self._sources.delivery.begun(task.id):
+        task = await self._found(principal)
+        if task is None:
             return
         self._sources.metrics.subscriptions.inc()
         try:
             with self._sources.feed.watch(task.id) as watcher:
                 if self._holder:
                     self._cursor = await self._lease(task, watcher)
-                    if self._follow.begun and not await self._sources.delivery.begun(task.id):
+                    if self._cursor == TOLD and self._follow.begun:
                         return
                     with suppress(GatewayError):
                         await self._mark(task)
@@ -106,6 +106,21 @@ class Tail:
             self._sources.metrics.subscriptions.dec()
             if self._holder:
                 await self._leave(task)
+
+    async def _found(self, principal: Principal) -> Task | None:
+        """The task; None if only one is wanted of which a part was told and this is not one."""
+        sources = self._sources
+        while True:
+            try:
+                task = await sources.dispatch.find(principal, self._follow.task)
+                if self._follow.begun and not await sources.delivery.begun(task.id):
+                    return None
+            except GatewayError as error:
+                if error.kind is not Kind.UNAVAILABLE or not self._holder:
+                    raise
+            else:
+                return task
+            await asyncio.sleep(_TROUBLE_SECONDS)
 
     async def _told_to_the_end(self, task: Task, watcher: Watcher) -> None:
         while True:

@@ -40,6 +40,7 @@ _log = journal("gateway.websocket")
 
 _NORMAL, _POLICY, _FAULT, _RESTART = 1000, 1008, 1011, 1012
 _LOOK_SECONDS = 2.0
+_TROUBLE_SECONDS = 1.0
 _OUTSTANDING = 32
 _PAGES = 4
 _STRANGER_MESSAGES = 8
@@ -170,8 +171,7 @@ class Conversation:
         if refused is not None:
             return self._session.failed(ask.key, refused, clock.now_ms())
         try:
-            caller = Caller(self._principal, self._address)
-            result = await self._sources.dispatch(caller, ask.command)
+            result = await self._carried_out(ask)
         except GatewayError as error:
             return self._session.failed(ask.key, error, clock.now_ms())
         except Exception:  # noqa: BLE001 - one of the three boundaries
@@ -179,6 +179,16 @@ class Conversation:
             fault = GatewayError(Kind.INTERNAL, "internal error")
             return self._session.failed(ask.key, fault, clock.now_ms())
         return self._session.answered(ask.key, result, clock.now_ms())
+
+    async def _carried_out(self, ask: Ask) -> object:
+        while True:
+            try:
+                caller = Caller(self._principal, self._address)
+                return await self._sources.dispatch(caller, ask.command)
+            except GatewayError as error:
+                if error.kind is not Kind.UNAVAILABLE or not ask.patient:
+                    raise
+            await asyncio.sleep(_TROUBLE_SECONDS)
 
     def _authenticate(self, token: str) -> GatewayError | None:
         credential = Credential(token)

@@ -25,8 +25,9 @@ from protocol.dialects.linkis.refusal import refusal
 from protocol.dialects.linkis.routes import LOGIN, SUBSCRIBE, UNSUBSCRIBE
 from protocol.dialects.linkis.submission import BY_RULE, RuleError
 from protocol.dialects.linkis.words import ACTIVE, ENDED, STATUS_WORDS
-from protocol.errors import GatewayError
+from protocol.errors import GatewayError, Kind
 from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
+from protocol.files import ExecuteScript
 from protocol.media import as_object, decode_object, encode_json, encode_msgpack
 from protocol.routing import Match, Router, Unknown
 from protocol.tasks import ByNumber, Task
@@ -36,6 +37,7 @@ __all__ = ["LinkisSession"]
 _RESUMED = 1000
 _RESUMED_ENDED = 100
 _RESUMED_MS = 600_000
+_BY_SCRIPT = BY_RULE | {Kind.NOT_FOUND, Kind.TOO_LARGE}
 _PUSHED = Watch(lines=True, state=True, progress=True, queue=True)
 
 
@@ -149,6 +151,8 @@ class LinkisSession:
         match waiting:
             case _Asked(call, Execute() as execute) if error.kind in BY_RULE:
                 return self._record(call, execute, error)
+            case _Asked(call, ExecuteScript(execute=execute)) if error.kind in _BY_SCRIPT:
+                return self._record(call, execute, error)
             case _Asked(call, Refuse(), reason):
                 # Nobody could record it: the refusal itself is all that can be said.
                 return [self._denied(call, reason or error)]
@@ -187,7 +191,7 @@ class LinkisSession:
         match result:
             case Ticket() | Principal() if asked.call.row == LOGIN:
                 return self._resume(now_ms)
-            case Task() if isinstance(asked.command, Execute | Refuse):
+            case Task() if isinstance(asked.command, Execute | ExecuteScript | Refuse):
                 return self._push(result)
             case Task() if asked.call.row == SUBSCRIBE:
                 return self._read(result, asked.call)
@@ -245,7 +249,9 @@ class LinkisSession:
         for states, limit in ((ACTIVE, _RESUMED), (ENDED, _RESUMED_ENDED)):
             key = self._book.key()
             self._book.resuming[key] = now_ms
-            steps.append(Ask(key, ListTasks(states=states, dialect="linkis", limit=limit)))
+            steps.append(
+                Ask(key, ListTasks(states=states, dialect="linkis", limit=limit), patient=True)
+            )
         return steps
 
     def _resumed(self, asked_ms: int, result: object) -> list[Step]:
