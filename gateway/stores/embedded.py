@@ -45,17 +45,20 @@ _DAMAGE = re.compile(
 )
 
 
-def find_server() -> tuple[Path, Version]:
+def find_server(program: str = "") -> tuple[Path, Version]:
     """The newest redis-server on this machine that is new enough, and its version.
 
-    Looks at the one that came with the installation and at the one on the PATH. Raises
-    UNSUPPORTED if there is none.
+    Looks at ``program`` alone if it is given, else at the one that came with the installation and
+    at the one on the PATH. Raises UNSUPPORTED if there is none.
     """
+    candidates = (program,) if program else (_packaged(), shutil.which("redis-server"))
     found = [
-        (version, path)
-        for path in (_packaged(), shutil.which("redis-server"))
-        if path and (version := _version(path)) >= _OLDEST
+        (version, path) for path in candidates if path and (version := _version(path)) >= _OLDEST
     ]
+    if not found and program:
+        raise GatewayError(
+            Kind.UNSUPPORTED, f"redis.server: {program} is no redis-server of version 7.0 or newer"
+        )
     if not found:
         raise GatewayError(
             Kind.UNSUPPORTED,

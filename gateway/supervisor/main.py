@@ -25,7 +25,7 @@ from gateway.config import Config, ConfigError, load, loopback
 from gateway.journal import journal, set_up
 from gateway.places import PlaceError, Places
 from gateway.plugins import load_dialects, load_engines
-from gateway.stores.embedded import EmbeddedRedis
+from gateway.stores.embedded import EmbeddedRedis, find_server
 from gateway.stores.files import replace, try_lock
 from gateway.supervisor.first_start import prepare
 from gateway.supervisor.listener import listen, url_of
@@ -157,10 +157,12 @@ class _House:
             raise _Refused(_REFUSED)
 
     def _redis(self) -> EmbeddedRedis:
+        settings = self.config.redis
         return EmbeddedRedis(
             self.places.redis,
             self.places.redis_socket,
-            max_bytes=self.config.redis.memory_bytes,
+            max_bytes=settings.memory_bytes,
+            program=find_server(settings.server) if settings.server else None,
         )
 
     def _words(self) -> list[str]:

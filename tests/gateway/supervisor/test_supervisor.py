@@ -211,8 +211,9 @@ def test_a_port_in_use_is_refused(tmp_path: Path, gateway: Gateway) -> None:
         ((), {"NARTHEX_SERVER_PORT": "many"}, "NARTHEX_SERVER_PORT"),
         ((), {"NARTHEX_DIALECTS_LINKIS_MOUNT": "x"}, "MOUNT"),
         (("--config", "/no/such/file.toml"), {}, "/no/such/file.toml"),
+        ((), {"NARTHEX_REDIS_SERVER": "/bin/true"}, "redis.server"),
     ],
-    ids=["foreign address", "any address", "no host", "variable", "mount", "file"],
+    ids=["foreign address", "any address", "no host", "variable", "mount", "file", "redis"],
 )
 def test_a_bad_start_is_one_line(
     tmp_path: Path, options: tuple[str, ...], environment: dict[str, str], named: str
