@@ -289,6 +289,8 @@ def _execution(submission: Submission) -> dict[str, object]:
         "executionCode": submission.code,
         "requestId": submission.request_id,
         "params": {},
+        # What a person typed is run to the letter.
+        "variables": False,
     }
     return body if submission.push else body | {"push": False}
 

@@ -63,6 +63,7 @@ REQUESTS: list[tuple[Call[Any], str, str, dict[str, str], object]] = [
             "executionCode": "echo",
             "requestId": "r1",
             "params": {},
+            "variables": False,
         },
     ),
 ]
@@ -253,6 +254,7 @@ FRAMES: list[tuple[Callable[[], str], dict[str, object]]] = [
                 "executionCode": "echo",
                 "requestId": "r1",
                 "params": {},
+                "variables": False,
                 "push": False,
             },
         },
