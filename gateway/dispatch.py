@@ -19,7 +19,7 @@ from gateway.services.history import History
 from gateway.services.logs import Logs
 from gateway.services.tasks import Tasks
 from gateway.stores.errors import TaskGone
-from protocol import commands
+from protocol import commands, files
 from protocol.accounts import Principal
 from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
@@ -79,6 +79,7 @@ class Dispatch:
         history: History,
     ) -> None:
         self._history = history
+        self._read_file = on_files[files.ReadFile]
         self._tasks = tasks
         self._logs = logs
         self._sessions = sessions
@@ -95,6 +96,7 @@ class Dispatch:
             commands.WhoAmI: self._who_am_i,
             commands.Renew: self._renew,
             commands.Execute: self._execute,
+            files.ExecuteScript: self._execute_script,
             commands.ReadTask: self._read_task,
             commands.ReadLog: self._read_log,
             commands.Kill: self._kill,
@@ -193,6 +195,11 @@ class Dispatch:
         if command.owner:
             owner = self._sessions.known(command.owner).name
         return await self._tasks.execute(owner, command)
+
+    async def _execute_script(self, caller: Caller, command: files.ExecuteScript) -> Task:
+        found = await self._read_file(_principal(caller), files.ReadFile(command.path))
+        text = cast("files.FileContent", found).data.decode("utf-8", "replace")
+        return await self._execute(caller, command.made(text))
 
     async def _refuse(self, caller: Caller, command: commands.Refuse) -> Task:
         return await self._history.refuse(_principal(caller).name, command)

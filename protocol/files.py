@@ -8,14 +8,16 @@ here; how it is walked is the store's affair.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
 
-from protocol.commands import Command
+from protocol.commands import Command, Execute
 from protocol.errors import GatewayError, Kind
+from protocol.tasks import Task
 
 __all__ = [
     "CheckFile",
+    "ExecuteScript",
     "FileContent",
     "FileEntry",
     "FilePath",
@@ -200,3 +202,16 @@ class OpenFile(Command[OpenedFile]):
     """Asks for the bytes of a file of any size."""
 
     path: FilePath
+
+
+@dataclass(frozen=True, slots=True)
+class ExecuteScript(Command[Task]):
+    """Asks to run a script that is named by its path.
+
+    ``made`` turns its text into the command to carry out, or raises GatewayError. ``execute`` is
+    that command with the path in place of the text: what is known if there is no such script.
+    """
+
+    path: FilePath
+    execute: Execute
+    made: Callable[[str], Execute]

@@ -46,6 +46,7 @@ RULES: Mapping[type[Command[object]], Access] = {
     results.ReadResult: Access.USER,
     results.ExportResults: Access.USER,
     results.ReadWholeLog: Access.USER,
+    files.ExecuteScript: Access.USER,
     files.ListFolder: Access.USER,
     files.CheckFile: Access.USER,
     files.ReadFile: Access.USER,

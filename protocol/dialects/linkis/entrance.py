@@ -8,9 +8,10 @@ from __future__ import annotations
 from protocol.commands import Execute, Kill, ReadTask
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
+from protocol.dialects.linkis.files_script import parse_submission
 from protocol.dialects.linkis.operation import already_finished
-from protocol.dialects.linkis.submission import parse_execute
 from protocol.dialects.linkis.words import STATUS_WORDS
+from protocol.files import ExecuteScript
 from protocol.http import Reply, Request
 from protocol.tasks import Stage, Task, TaskState
 
@@ -50,9 +51,9 @@ class Entrance:
     def __init__(self, ids: ExecIds) -> None:
         self._ids = ids
 
-    def parse_execute(self, request: Request) -> Execute:
+    def parse_execute(self, request: Request) -> Execute | ExecuteScript:
         """What a body asks to be run."""
-        return parse_execute(request, self._ids.instance)
+        return parse_submission(request, self._ids.instance)
 
     def render_execute(self, task: Task, request: Request) -> Reply:
         """Both names of the accepted task; the taskID is a number (contract, rule 6)."""

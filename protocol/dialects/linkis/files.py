@@ -45,8 +45,6 @@ from protocol.http import Reply, Request
 from protocol.media import JsonObject, as_object, decode_json, encode_json
 from protocol.results import ListResults, ResultList, ResultPage
 
-__all__ = ["script_path"]
-
 _HDFS = re.compile(r"hdfs:/*", re.ASCII)
 _SET = re.compile(r"(?:--|#|//|!!)\s*@set\s+([^=\s]+)\s*=\s*(.*)")
 _CONF = re.compile(r"(?:--|#|//|!!)\s*@conf\s+(\{.*\})\s*")
@@ -58,11 +56,6 @@ _MARKERS = {
 }
 _VARIABLE = re.compile(r"[^\s=]{1,256}")
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=?-]{1,70}")
-
-
-def script_path(text: str) -> FilePath:
-    """The script that a submission names by its path."""
-    return file_url(text, "source.scriptPath")
 
 
 def parse_root(_request: Request) -> WhoAmI:

@@ -1,0 +1,49 @@
+"""Submissions that name a script by its path instead of bringing code.
+
+Follows the contract, section 3.2: the script is read when code is absent. What it says is then
+treated like code that came with the request, directives and all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from protocol.commands import Execute
+from protocol.dialects.linkis.submission import body_of, parse_execute
+from protocol.files import ExecuteScript, file_url
+from protocol.http import Request
+from protocol.media import as_object, decode_object, encode_json
+
+__all__ = ["parse_submission"]
+
+
+def parse_submission(request: Request, instance: str) -> Execute | ExecuteScript:
+    """What a body asks to be run: code, or else the script that it names."""
+    fields, _ = body_of(request)
+    content = fields.object("executionContent")
+    code = content.text("code") or fields.text("executionCode")
+    path = fields.object("source").text("scriptPath") or fields.text("scriptPath")
+    if code or not path:
+        return parse_execute(request, instance)
+    script = file_url(path, "source.scriptPath")
+    known = parse_execute(_with_code(request, path, as_written=True), instance)
+    return ExecuteScript(
+        script, known, lambda text: parse_execute(_with_code(request, text), instance)
+    )
+
+
+def _with_code(request: Request, code: str, *, as_written: bool = False) -> Request:
+    """The request as if it had brought the code itself."""
+    body = decode_object(request.body)
+    inner = body
+    if not {"executionCode", "executionContent"} & body.keys() and isinstance(
+        body.get("data"), dict
+    ):
+        inner = as_object(body["data"])
+    if "executionContent" in inner:
+        inner["executionContent"] = {**as_object(inner["executionContent"]), "code": code}
+    else:
+        inner["executionCode"] = code
+    if as_written:
+        inner["variables"] = False
+    return replace(request, body=encode_json(body))
