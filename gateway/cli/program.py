@@ -37,6 +37,7 @@ _COMMANDS: Mapping[str, _Entry] = {
     "status": _Entry("tasks:status", "Say how far a task is."),
     "ps": _Entry("tasks:ps", "List tasks, newest first."),
     "kill": _Entry("tasks:kill", "Kill a task."),
+    "sessions": _Entry("sessions:sessions", "List warm sessions, or end them."),
     "serve": _Entry("serve:serve", "Serve the gateway until a signal ends it."),
     "check-config": _Entry("serve:check_config", "Check a configuration."),
     "doctor": _Entry("doctor:doctor", "Say what works on this machine."),

@@ -17,7 +17,7 @@ from gateway.cli.plain import harmless
 from gateway.cli.reach import calling
 from gateway.client import Status, TaskRow
 
-__all__ = ["kill", "ps", "status", "submit"]
+__all__ = ["kill", "print_table", "ps", "status", "submit"]
 
 _ACTIVE = ("Inited", "Scheduled", "Running", "WaitForRetry")
 _HEADINGS = ("TASK", "STATUS", "ENGINE", "USER", "CREATED", "SECONDS", "EXECID")
@@ -77,7 +77,7 @@ def ps(*, everything: bool, limit: int, as_json: bool, reach: Reach) -> None:
         for row in rows:
             print_record(asdict(row))
     else:
-        _print_table([_HEADINGS, *map(_cells, rows)])
+        print_table([_HEADINGS, *map(_cells, rows)])
 
 
 @click.command()
@@ -129,7 +129,8 @@ def _cells(row: TaskRow) -> tuple[str, ...]:
     return tuple(harmless(cell.encode()).decode() for cell in cells)
 
 
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Prints rows in columns, the first of them as their headings."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

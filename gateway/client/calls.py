@@ -19,6 +19,7 @@ from gateway.client.reading import Document
 from gateway.client.values import (
     LogPage,
     Progress,
+    SessionRow,
     Stage,
     Status,
     Submitted,
@@ -33,9 +34,11 @@ __all__ = [
     "Reply",
     "Submission",
     "describe",
+    "end_session",
     "execute",
     "execute_frame",
     "kill",
+    "list_sessions",
     "list_tasks",
     "log",
     "login",
@@ -201,6 +204,25 @@ def list_tasks(
     return Call("GET", f"{_ROOT}/jobhistory/list", read, query)
 
 
+def list_sessions(*, everybody: bool = False) -> Call[tuple[SessionRow, ...]]:
+    """Asks for the user's warm sessions, oldest first; an administrator may see everybody's."""
+
+    def read(data: Document, _reply: Reply) -> tuple[SessionRow, ...]:
+        return tuple(_session(row) for row in reading.rows(data, "sessions"))
+
+    query = {"all": "true"} if everybody else {}
+    return Call("GET", f"{_ENTRANCE}/sessions", read, query)
+
+
+def end_session(session: str) -> Call[SessionRow]:
+    """Asks for a warm session to end, with the statement that runs in it."""
+
+    def read(data: Document, _reply: Reply) -> SessionRow:
+        return _session(reading.section(data, "session"))
+
+    return Call("POST", f"{_ENTRANCE}/sessions/{quote(session, safe='')}/kill", read)
+
+
 def log(task: str, line: int, part: int = 0, size: int = 1000, wait: float = 0.0) -> Call[LogPage]:
     """Asks for lines from ``line`` on; waits up to ``wait`` seconds for the first of them.
 
@@ -314,4 +336,17 @@ def _row(row: Document) -> TaskRow:
         reading.number(row, "costTime", 0),
         reading.real(row, "progress", 0.0),
         reading.text(row, "errDesc", "") if row.get("errDesc") is not None else "",
+    )
+
+
+def _session(row: Document) -> SessionRow:
+    return SessionRow(
+        reading.text(row, "id"),
+        reading.text(row, "state"),
+        reading.text(row, "user", ""),
+        reading.text(row, "engineType", ""),
+        reading.text(row, "creator", ""),
+        reading.number(row, "createdTime", 0),
+        reading.optional(row, "lastUsedTime") or 0,
+        reading.number(row, "statements", 0),
     )

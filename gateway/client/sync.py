@@ -40,6 +40,7 @@ from gateway.client.values import (
     LogPage,
     News,
     Progress,
+    SessionRow,
     Status,
     Submitted,
     TaskRow,
@@ -122,6 +123,14 @@ class Client:
     ) -> tuple[TaskRow, ...]:
         """The user's tasks, newest first; ``states`` are status words, none for all."""
         return self._ask(calls.list_tasks(states, page, size))
+
+    def sessions(self, *, everybody: bool = False) -> tuple[SessionRow, ...]:
+        """The user's warm sessions, oldest first; an administrator may see everybody's."""
+        return self._ask(calls.list_sessions(everybody=everybody))
+
+    def end_session(self, session: str) -> SessionRow:
+        """Asks for a warm session to end; answers when the wish is durable."""
+        return self._ask(calls.end_session(session))
 
     def log(
         self, task: str, from_line: int = 1, *, part: int = 0, size: int = 1000, wait: float = 0

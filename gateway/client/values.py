@@ -13,6 +13,7 @@ __all__ = [
     "News",
     "Progress",
     "ProgressChanged",
+    "SessionRow",
     "Stage",
     "StateChanged",
     "Status",
@@ -91,6 +92,20 @@ class TaskRow:
     milliseconds: int
     progress: float
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A warm session in a list. Times are ms since the epoch, 0 for never."""
+
+    id: str
+    state: str
+    owner: str
+    engine: str
+    creator: str
+    created_ms: int
+    used_ms: int
+    statements: int
 
 
 @dataclass(frozen=True, slots=True)

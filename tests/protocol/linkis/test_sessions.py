@@ -8,7 +8,7 @@ import pytest
 
 from protocol.dialects.linkis.sessions import session_rows
 from protocol.errors import GatewayError
-from protocol.http import Request
+from protocol.http import Reply, Request
 from protocol.sessions import EndSession, EngineSession, ListSessions, SessionState
 
 ONE = EngineSession(
@@ -17,12 +17,20 @@ ONE = EngineSession(
 LIST, _, KILL = session_rows()
 
 
+def data_of(reply: Reply) -> dict[str, object]:
+    """What a reply's envelope carries."""
+    assert isinstance(reply.body, bytes)
+    data = json.loads(reply.body)["data"]
+    assert isinstance(data, dict)
+    return data
+
+
 def test_a_list_shows_sessions() -> None:
     """Each session tells whose it is, what it does and since when it is unused."""
     request = Request("GET", "/entrance/sessions")
     assert LIST.parse(request) == ListSessions()
     reply = LIST.render((ONE,), request)
-    assert json.loads(reply.body)["data"]["sessions"] == [
+    assert data_of(reply)["sessions"] == [
         {
             "id": ONE.id,
             "user": "ann",
@@ -48,7 +56,9 @@ def test_an_end_may_name_its_grace() -> None:
     """A kill names the session in its path and may say how long to be polite."""
     request = Request("POST", "/x", query={"grace": "2.5"}, params={"id": ONE.id})
     assert KILL.parse(request) == EndSession(ONE.id, 2.5)
-    assert json.loads(KILL.render(ONE, request).body)["data"]["session"]["id"] == ONE.id
+    ended = data_of(KILL.render(ONE, request))["session"]
+    assert isinstance(ended, dict)
+    assert ended["id"] == ONE.id
 
 
 def test_a_wrong_grace_is_refused() -> None:
