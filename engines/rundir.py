@@ -37,6 +37,7 @@ from engines.facts import (
     decode_started,
     encode,
 )
+from engines.kill_report import KillReport, decode_report
 from engines.orphans import sweep_orphan
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "FAULT",
     "INDEX",
     "KILL",
+    "KILLED",
     "LOCK",
     "OUTPUT",
     "SHIM",
@@ -68,6 +70,7 @@ LOCK = "lock"
 SHIM = "shim"
 STARTED = "started"
 KILL = "kill"
+KILLED = "killed"
 EXIT = "exit"
 OUTPUT = "output"
 INDEX = "index"
@@ -252,6 +255,11 @@ class RunDir:
         """The wish to kill, if there is one; ``grace_seconds`` stands in if it is unreadable."""
         data = self._read(KILL)
         return None if data is None else decode_kill(data, grace_seconds)
+
+    def kill_report(self) -> KillReport | None:
+        """What the kill did so far, None if nothing is stated about it."""
+        data = self._read(KILLED)
+        return None if data is None else decode_report(data)
 
     def ring(self) -> None:
         """Makes the shim look at once; does nothing if there is none, and never waits."""

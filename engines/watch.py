@@ -18,15 +18,17 @@ import time
 from engines import cgroups, child, processes
 from engines.bell import Bell
 from engines.facts import Exit, ExitKind, Started, encode
+from engines.kill_report import Chronicle, encode_report
 from engines.order import Order
 from engines.recorder import Recorder
 from engines.records import ERR, OUT
 from engines.redact import Redactor
-from engines.rundir import CONTROL, STARTED, RunDir
+from engines.rundir import CONTROL, KILLED, STARTED, RunDir
 
 __all__ = ["Watch"]
 
 _LOOK_SECONDS = 0.2
+_STATE_SECONDS = 1.0
 _READ_BYTES = 1 << 16
 _REPORT_BYTES = 1 << 12
 _LAST_READS = 64
@@ -67,6 +69,7 @@ class Watch:
         self._childless = False
         self._why: ExitKind | None = None
         self._wished = False
+        self._chronicle: Chronicle | None = None
         self._look_at = 0.0
         self._stop_at = _NEVER
         self._kill_at = _NEVER
@@ -113,6 +116,8 @@ class Watch:
             if rest := redactor.end():
                 self.recorder.add(kind, _now_ms(), rest)
         self.recorder.end(_now_ms())
+        proved = self._group and cgroups.empty(self._group)
+        self._state_kill("cgroup" if proved else "reaper")
 
     def exterminate(self) -> None:
         """Kills everything below this process until the kernel says that nothing is left.
@@ -120,21 +125,27 @@ class Watch:
         Never gives up: while a process cannot be killed the run has not ended.
         """
         pause = _MIN_PAUSE_SECONDS
+        state_at = time.monotonic() + _STATE_SECONDS
+        if self._group and self._chronicle is not None:
+            # Before the group is killed as a whole: afterwards nobody knows who was in it.
+            known = processes.descendants(os.getpid())
+            self._chronicle.signalled(signal.SIGKILL, known, _now_ms())
         while True:
             if self._group:
                 cgroups.kill(self._group)
             # A child that was not reaped keeps its pid, so these signals cannot go astray.
-            for pid in processes.children(os.getpid()):
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+            self._kill_all(processes.children(os.getpid()))
             reaped = self._reap()
             if self._childless and (not self._group or cgroups.empty(self._group)):
                 return
+            if time.monotonic() >= state_at:
+                self._state_kill("")
+                state_at = time.monotonic() + _STATE_SECONDS
             if reaped:
                 # Something may be forking itself away: no pause, or it gains a step.
                 pause = _MIN_PAUSE_SECONDS
                 continue
-            processes.signal_tree(os.getpid(), signal.SIGKILL)
+            self._note_signal(signal.SIGKILL, processes.signal_tree(os.getpid(), signal.SIGKILL))
             select.select([self._wake], [], [], pause)
             _empty(self._wake)
             pause = min(pause * 2, _MAX_PAUSE_SECONDS)
@@ -260,6 +271,8 @@ class Watch:
     def _look(self, now: float) -> None:
         """Looks whether somebody wishes the run gone."""
         self._look_at = now + _LOOK_SECONDS
+        if self._chronicle is not None and self._chronicle.stale:
+            self._state_kill("")
         if self._wished:
             return
         wish = self.run.kill_wish(self._order.bounds.grace_seconds)
@@ -276,9 +289,34 @@ class Watch:
         if self._status is None and self._why is None:
             self._why = why
         self._kill_at = min(self._kill_at, now + grace_seconds)
+        if self._chronicle is None:
+            self._chronicle = Chronicle(why, grace_seconds, _now_ms())
         if grace_seconds:
             # A stopped process sees the first signal when it is woken by the second.
-            processes.signal_tree(os.getpid(), signal.SIGTERM, signal.SIGCONT)
+            hit = processes.signal_tree(os.getpid(), signal.SIGTERM, signal.SIGCONT)
+            self._note_signal(signal.SIGTERM, hit)
+            self._state_kill("")
+
+    def _kill_all(self, pids: list[int]) -> None:
+        hit = []
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+                hit.append(pid)
+        self._note_signal(signal.SIGKILL, hit)
+
+    def _note_signal(self, number: int, pids: list[int]) -> None:
+        if self._chronicle is not None:
+            self._chronicle.signalled(number, pids, _now_ms())
+
+    def _state_kill(self, proof: str) -> None:
+        """States what the kill did so far; an account only, so a full disk does not matter."""
+        if self._chronicle is None:
+            return
+        left = () if proof else processes.descendants(os.getpid())
+        report = self._chronicle.state(left, proof, _now_ms())
+        with contextlib.suppress(OSError):
+            self.run.write(KILLED, encode_report(report), durable=bool(proof))
 
     def _reap(self) -> int:
         """Collects ended children; how many."""
@@ -291,6 +329,8 @@ class Watch:
             self._childless = False
             if not pid:
                 return count
+            if self._chronicle is not None:
+                self._chronicle.died(pid, status, _now_ms())
             if pid == self._pid:
                 self._status = status
                 self._ended = time.monotonic()
