@@ -23,7 +23,10 @@ from pathlib import Path
 from engines.rundir import RunDir, RunState
 from gateway.places import Places
 
-__all__ = ["main"]
+__all__ = ["ENDED", "main"]
+
+ENDED = "narthex ended: "
+"""Begins the line about a gateway that ended by itself."""
 
 _SERVE = (sys.executable, "-m", "gateway.cli", "serve", "--host", "127.0.0.1", "--port", "0")
 _PR_SET_PDEATHSIG = 1
@@ -65,6 +68,16 @@ def _serve(places: Places, log: Path) -> None:
         except subprocess.TimeoutExpired:
             gateway.kill()
             gateway.wait()
+        if gateway.returncode > 0:
+            _tell(log)
+
+
+def _tell(log: Path) -> None:
+    """Passes on what a gateway complained about that ended by itself: its log goes now."""
+    lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    with contextlib.suppress(OSError):
+        sys.stdout.write(f"{ENDED}{lines[-1] if lines else 'it said nothing'}\n")
+        sys.stdout.flush()
 
 
 def _die_with_parent() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import select
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
+from gateway.cli.keeper import ENDED
 
 __all__ = ["PrivateGateway", "private_gateway"]
 
@@ -53,13 +54,9 @@ class PrivateGateway:
         self._said += data
 
     def _reason(self) -> str:
-        """The last thing that the gateway complained about."""
-        with contextlib.suppress(OSError):
-            lines = (self._folder / "serve.log").read_text(errors="replace").split("\n")
-            said = [line for line in lines if line.strip()]
-            if said:
-                return said[-1].removeprefix("narthex: ")
-        return "it said nothing"
+        """What the gateway complained about."""
+        said = self._said.decode("utf-8", "replace").partition(ENDED)[2].strip()
+        return said.removeprefix("narthex: ") or "it said nothing"
 
 
 @contextmanager

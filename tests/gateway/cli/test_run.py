@@ -44,6 +44,15 @@ def test_streams_and_exit_code(temporary: dict[str, str]) -> None:
     assert (done.stdout, done.stderr) == ("one\n", "two\n")
 
 
+def test_a_gateway_that_cannot_start(temporary: dict[str, str]) -> None:
+    """What keeps the private gateway from starting is said in one line."""
+    more = {**temporary, "NARTHEX_REDIS_SERVER": "/bin/true"}
+    done = narthex("run", "echo never", code=1, more=more)
+    assert done.stdout == ""
+    assert "redis.server: /bin/true" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_ctrl_c_kills_the_run(temporary: dict[str, str]) -> None:
     """Ctrl-C on a terminal kills the run, even one that ignores SIGTERM, and exits with 130."""
     mark = f"4{os.getpid()}.5"
