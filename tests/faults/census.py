@@ -11,7 +11,10 @@ from engines.processes import descendants
 from tests.faults.redis_server import OwnRedis
 from tests.support.served import Served
 
-__all__ = ["Census", "census"]
+__all__ = ["Census", "census", "sockets"]
+
+
+_LISTEN = "0A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,17 @@ def part(pid: int) -> str:
 def state(pid: int) -> str:
     """The letter of a process's state."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def sockets(gateway: Served) -> int:
+    """How many connections of clients the gateway process holds, whatever their state."""
+    (pid,) = gateway.parts("gateway.app")
+    own = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            own.add(str(entry.readlink()))
+    port = f":{int(gateway.url.rpartition(':')[2]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(
+        row[1].endswith(port) and row[3] != _LISTEN and f"socket:[{row[9]}]" in own for row in rows
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.census import sockets
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.proxy import Rule, proxied
 from tests.faults.storm import complaints
@@ -148,18 +149,6 @@ async def test_a_peer_that_vanished_is_noticed(strict: Served) -> None:
         )
         async with opened(through) as peer:
             await peer.send(frame("heartbeat"))
-            open_before = len(sockets(strict))
+            open_before = sockets(strict)
             proxy.up = proxy.down = Rule(drop=True)
-            await wait_until(
-                lambda: len(sockets(strict)) < open_before, "the socket to be given up", 8
-            )
-
-
-def sockets(gateway: Served) -> list[str]:
-    """The sockets that the gateway process has open."""
-    (pid,) = gateway.parts("gateway.app")
-    found = []
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            found.append(str(entry.readlink()))
-    return [name for name in found if name.startswith("socket:")]
+            await wait_until(lambda: sockets(strict) < open_before, "the socket to be given up", 8)

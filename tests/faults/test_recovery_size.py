@@ -11,8 +11,8 @@ from tests.faults.visitor import calling
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
-LIVE = 24
-FINISHED = 40
+LIVE = 12
+FINISHED = 10
 ROOMY = {"NARTHEX_RUNNER_RUNNING_TOTAL": "1000", "NARTHEX_RUNNER_RUNNING_PER_USER": "1000"}
 
 

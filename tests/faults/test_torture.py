@@ -27,11 +27,13 @@ from tests.support.served import Served, serving
 TORRENT = Path(tests.children.__file__).with_name("torrent.py")
 
 
-async def read_on(visitor: Visitor, proxy: Proxy, seen: Seen, exec_id: str, cuts: int) -> None:
-    """Reads to the end through ``cuts`` cuts, by another way after each."""
+async def read_on(
+    visitor: Visitor, proxy: Proxy, seen: Seen, exec_id: str, cuts: int, stretch: int
+) -> None:
+    """Reads to the end through ``cuts`` cuts, at most ``stretch`` bytes apart, by changing ways."""
     dice = chance("cuts", cuts)
     while not seen.complete:
-        most = dice.choice((300, 5_000, 60_000, 900_000))
+        most = dice.choice((300, 5_000, stretch))
         proxy.down = Rule(cut_after=dice.randrange(most)) if proxy.cuts < cuts else PASS
         proxy.reset()
         try:
@@ -80,7 +82,7 @@ async def torture(folder: Path, lines: int, cuts: int, seconds: float) -> None:
                 seen = ledger.subscription("torrent")
                 async with asyncio.TaskGroup() as group:
                     group.create_task(strike(gateway, seen, 2, lines // 3))
-                    await read_on(visitor, proxy, seen, exec_id, cuts)
+                    await read_on(visitor, proxy, seen, exec_id, cuts, 60 * lines // cuts)
                 assert proxy.cuts >= cuts
                 await direct.poll("torrent", exec_id)
                 again = await direct.pages("torrent", exec_id, 5_000)
