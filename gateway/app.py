@@ -34,6 +34,7 @@ from gateway.services.accounts import Sessions
 from gateway.services.bell import RunnerBell
 from gateway.services.files import FileService
 from gateway.services.history import History
+from gateway.services.kills import Kills
 from gateway.services.logs import Logs
 from gateway.services.objects import ObjectService
 from gateway.services.results import ResultService
@@ -42,6 +43,7 @@ from gateway.services.tasks import Tasks
 from gateway.stores.accounts import Accounts
 from gateway.stores.delivery import DeliveryStore
 from gateway.stores.folders import FolderLimits, Folders
+from gateway.stores.kills import KillFiles
 from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import ObjectLimits, Objects
@@ -156,11 +158,12 @@ def _assembled(
     store = SessionStore(places.spool, places.sessions)
     warm = EngineSessions(store, config.runner.grace_seconds)
     results = ResultService(config.results, stores.results, logs)
+    kills = Kills(config.limits, tasks, KillFiles(stores.spool.find), feed)
     sessions = Sessions(tokens, stores.accounts, stores.revocations, config.auth.token_seconds, key)
     throttle = Throttle(config.auth.login_window_seconds)
     history = History(config, stores.tasks, stores.queue, stores.spool)
     dispatch = Dispatch(
-        results.verbs,
+        {**results.verbs, **kills.verbs},
         {**files.verbs, **warm.verbs},
         tasks,
         logs,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from protocol import commands, files, results, sessions
+from protocol import commands, files, kills, results, sessions
 from protocol.accounts import Principal
 from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
@@ -64,6 +64,8 @@ RULES: Mapping[type[Command[object]], Access] = {
     commands.KillEach: Access.USER,
     commands.ReadLoad: Access.USER,
     commands.ListEngines: Access.USER,
+    kills.KillAndReport: Access.USER,
+    kills.ReadKill: Access.USER,
     sessions.ListSessions: Access.USER,
     sessions.EndSession: Access.USER,
 }

@@ -6,14 +6,12 @@ task as it was after the page was read: never too early, and with every line tol
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from gateway import clock
 from gateway.config import Limits
 from gateway.feed import Feed
+from gateway.services.waits import Waits
 from gateway.stores.logs import LogStore
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
@@ -39,7 +37,7 @@ class Logs:
         self._hot = hot
         self._spool = spool
         self._feed = feed
-        self._waits: Counter[str] = Counter()
+        self._waits = Waits(limits.waits_per_user)
 
     async def read(self, user: str, task: Task, command: ReadLog) -> LogRead:
         """A page; if it is empty and the task goes on, waits for the first line as asked."""
@@ -51,7 +49,7 @@ class Logs:
         _check(command.cursor)
         found = await self.page(task.id, command.cursor, lines, size)
         if wait and not found.page.blocks and not found.page.eof:
-            with self._waiting(user):
+            with self._waits.one(user):
                 found = await self._awaited(task.id, command.cursor, lines, size, wait)
         return found
 
@@ -91,22 +89,6 @@ class Logs:
                 if found.page.blocks or found.page.eof or left <= 0:
                     return found
                 await watcher.changed(min(left, _LOOK_SECONDS))
-
-    @contextmanager
-    def _waiting(self, user: str) -> Iterator[None]:
-        if self._waits[user] >= self._limits.waits_per_user:
-            raise GatewayError(
-                Kind.EXHAUSTED,
-                f"{self._limits.waits_per_user} requests of yours are waiting already",
-                retry_after=1.0,
-            )
-        self._waits[user] += 1
-        try:
-            yield
-        finally:
-            self._waits[user] -= 1
-            if not self._waits[user]:
-                del self._waits[user]
 
 
 def _check(cursor: Cursor) -> None:

@@ -1,15 +1,14 @@
-"""The calls below ``entrance/`` that ask for a task, about it, or for its end.
+"""The calls below ``entrance/`` that ask for a task or about it.
 
-Follows the seed, sections 1), 2), 4) and 5), whose messages are kept literally.
+Follows the seed, sections 1), 2) and 4), whose messages are kept literally.
 """
 
 from __future__ import annotations
 
-from protocol.commands import Execute, Kill, ReadTask
+from protocol.commands import Execute, ReadTask
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.files_script import parse_submission
-from protocol.dialects.linkis.operation import already_finished
 from protocol.dialects.linkis.words import STATUS_WORDS
 from protocol.files import ExecuteScript
 from protocol.http import Reply, Request
@@ -85,20 +84,6 @@ class Entrance:
         metrics: dict[str, object] = {"yarnMetrics": {"yarnResource": None}}
         data = self._names(task) | progress_data(task) | metrics
         return success(request, "Return progress information", data)
-
-    def parse_kill(self, request: Request) -> Kill:
-        """The task that the path names, to be ended."""
-        return Kill(self._ids.ref(self._asked(request)))
-
-    def render_kill(self, task: Task, request: Request) -> Reply:
-        """The wish is known.
-
-        A task that ended otherwise is refused: the web clients would wait for Cancelled for ever.
-        """
-        self._check(task, request)
-        if late := already_finished(task):
-            raise late
-        return success(request, "OK", self._names(task))
 
     def render_subscription(self, task: Task, request: Request) -> Reply:
         """The answer to ``subscribe`` and ``unsubscribe`` on a websocket."""

@@ -15,6 +15,7 @@ from protocol.dialects.linkis.envelope import PREFIXES
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.files_routes import filesystem_rows
 from protocol.dialects.linkis.history import History
+from protocol.dialects.linkis.kill import Killing
 from protocol.dialects.linkis.log import Log
 from protocol.dialects.linkis.operation import Operation
 from protocol.dialects.linkis.sessions import session_rows
@@ -56,7 +57,7 @@ def socket_routes(ids: ExecIds) -> tuple[Route[Any], ...]:
 
 
 def _entrance_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
-    calls, log = Entrance(ids), Log(ids)
+    calls, log, kills = Entrance(ids), Log(ids), Killing(ids)
     return (
         Route("POST", "/entrance/execute", calls.parse_execute, calls.render_execute),
         Route("POST", "/entrance/submit", calls.parse_execute, calls.render_execute),
@@ -70,8 +71,9 @@ def _entrance_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
             calls.parse_read,
             calls.render_progress_with_resource,
         ),
-        Route("GET", "/entrance/{id}/kill", calls.parse_kill, calls.render_kill),
-        Route("POST", "/entrance/{id}/kill", calls.parse_kill, calls.render_kill),
+        Route("GET", "/entrance/{id}/kill", kills.parse_kill, kills.render_kill),
+        Route("POST", "/entrance/{id}/kill", kills.parse_kill, kills.render_kill),
+        Route("GET", "/entrance/{id}/killreport", kills.parse_report, kills.render_report),
         *_operation_rows(ids),
         *session_rows(),
     )

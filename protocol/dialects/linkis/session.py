@@ -28,6 +28,7 @@ from protocol.dialects.linkis.words import ACTIVE, ENDED, STATUS_WORDS
 from protocol.errors import GatewayError, Kind
 from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
 from protocol.files import ExecuteScript
+from protocol.kills import KillReport
 from protocol.media import as_object, decode_object, encode_json, encode_msgpack
 from protocol.routing import Match, Router, Unknown
 from protocol.tasks import ByNumber, Task
@@ -206,7 +207,7 @@ class LinkisSession:
         reply = render(result, call.request)
         body = decode_object(reply.body if isinstance(reply.body, bytes) else b"")
         tag = call.tag
-        task = result.task if isinstance(result, LogRead) else result
+        task = result.task if isinstance(result, LogRead | KillReport) else result
         if isinstance(task, Task):
             tag = tag or tag_of(task)
             body["data"] = {**as_object(body["data"]), "websocketTag": tag}

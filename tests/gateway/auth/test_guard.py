@@ -4,7 +4,7 @@ import pytest
 
 from gateway.auth.guard import RULES, Access, Caller, admit, sees
 from gateway.auth.throttle import Throttle
-from protocol import commands, files, results, sessions
+from protocol import commands, files, kills, results, sessions
 from protocol.accounts import Principal, Role
 from protocol.commands import Command, ListTasks, Login, WhoAmI
 from protocol.errors import GatewayError, Kind
@@ -15,7 +15,7 @@ ADMIN = Principal("admin", Role.ADMIN)
 
 def test_every_command_has_a_rule() -> None:
     """A verb that is added to the language is refused until it has a rule here."""
-    nouns = (commands, files, results, sessions)
+    nouns = (commands, files, kills, results, sessions)
     said = [value for noun in nouns for value in vars(noun).values()]
     known = {kind for kind in said if isinstance(kind, type)}
     verbs = {kind for kind in known if issubclass(kind, Command)} - {Command}

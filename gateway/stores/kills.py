@@ -1,0 +1,51 @@
+"""What the run directory of a task says of its kill."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engines.facts import Exit, KillWish, ShimFact
+from engines.kill_report import KillReport
+from engines.rundir import RunDir
+from protocol.tasks import TaskId
+
+__all__ = ["KillFacts", "KillFiles"]
+
+
+@dataclass(frozen=True, slots=True)
+class KillFacts:
+    """The wish, the shim's account, the ending and who was on the run, as far as they are there."""
+
+    wish: KillWish | None = None
+    report: KillReport | None = None
+    ending: Exit | None = None
+    shim: ShimFact | None = None
+
+
+class KillFiles:
+    """Reads them.
+
+    Args:
+        find: the directory of a run by its id, None if there is none (any more); may block.
+    """
+
+    def __init__(self, find: Callable[[TaskId], RunDir | None]) -> None:
+        self._find = find
+
+    async def read(self, task_id: TaskId) -> KillFacts:
+        """The facts at this moment; an ending that is there is of the same moment or later."""
+        return await asyncio.to_thread(self._read, task_id)
+
+    def _read(self, task_id: TaskId) -> KillFacts:
+        # Twice, since a run moves once when it is put away.
+        for _ in range(2):
+            run = self._find(task_id)
+            if run is None:
+                break
+            ending = run.exit()
+            facts = KillFacts(run.kill_wish(), run.kill_report(), ending, run.shim())
+            if facts != KillFacts():
+                return facts
+        return KillFacts()
