@@ -107,7 +107,7 @@ def render_user_info(principal: Principal, request: Request) -> Reply:
 def render_base_info(_principal: Principal, request: Request) -> Reply:
     """What the web console asks for before it shows anything."""
     data: dict[str, object] = {
-        "resultSetExportEnable": False,
+        "resultSetExportEnable": True,
         "linkisClusterName": "narthex",
         "engineLogOnlyAdminEnable": False,
     }

@@ -18,6 +18,7 @@ from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.fields import invalid, whole
 from protocol.dialects.linkis.log import banner, by_level, closing, gap_lines, shown
 from protocol.dialects.linkis.results_paths import log_ref, result_path, results_path
+from protocol.dialects.linkis.words import time_text
 from protocol.http import Reply, Request
 from protocol.media import JsonValue
 from protocol.results import (
@@ -151,7 +152,8 @@ class ResultViews:
         if page.eof:
             texts += closing(read.task, exec_id)
         elif page.next.line <= page.last:
-            texts.append("WARN the log is longer than can be shown at once: read it in pages.")
+            at = time_text(read.task.created_ms)
+            texts.append(f"{at} WARN the log is longer than is shown at once: read it in pages.")
         return success(request, "OK", {"log": by_level(texts, "\n")})
 
 

@@ -100,7 +100,7 @@ def test_who_and_what() -> None:
     assert said(found.route.render(ANN, asked))["data"] == {"userName": "ann", "isAdmin": True}
     found, asked = request("GET", f"{ROOT}/user/baseinfo")
     assert found.route.parse(asked) == WhoAmI()
-    assert said(found.route.render(ANN, asked))["data"]["resultSetExportEnable"] is False
+    assert said(found.route.render(ANN, asked))["data"]["resultSetExportEnable"] is True
     found, asked = request("GET", f"{ROOT}/user/publicKey")
     assert found.route.open
     assert found.route.parse(asked) == ReadLoginKey()
