@@ -136,18 +136,13 @@ class ResultPage:
     first: int
     rows: tuple[Row, ...]
 
-    @property
-    def next(self) -> int:
-        """The row after the last of them."""
-        return self.first + len(self.rows)
-
 
 @dataclass(frozen=True, slots=True)
 class ReadResult(Command[ResultPage]):
     """Asks for rows from ``first`` on, as many as ``max_rows``; 0 for the configured number.
 
     ``whole`` insists on all of them: if they are more bytes than a page may have it is refused as
-    TOO_LARGE; otherwise fewer come and the reader goes on at ``next``.
+    TOO_LARGE; otherwise fewer come, and the reader goes on after the last of them.
     """
 
     task: TaskRef
