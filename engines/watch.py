@@ -174,9 +174,9 @@ class Watch:
         self._pipes = {out: OUT, err: ERR}
         ends = (out_end, err_end, report_end)
         parent = os.getpid()
-        self._pid = os.fork()
+        self._pid, inside = cgroups.fork_into(self._group)
         if not self._pid:
-            child.become(self._order, self._group, umask, parent, ends)
+            child.become(self._order, "" if inside else self._group, umask, parent, ends)
         for fd in ends:
             os.close(fd)
         for fd in (out, err, self._report):

@@ -94,6 +94,26 @@ def test_no_group_is_no_fault(tmp_path: Path) -> None:
     assert cgroups.oom_kills(gone) == 0
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_child_is_born_in_its_group_or_has_to_enter(
+    group: str, tmp_path: Path, *, known: bool
+) -> None:
+    """Where there is a group the child is in it from the first; elsewhere it is a plain fork."""
+    own = group if known else str(tmp_path)
+    told, tell = os.pipe()
+    pid, inside = cgroups.fork_into(own)
+    if not pid:
+        place = b"narthex-judge" in Path("/proc/self/cgroup").read_bytes()
+        os.write(tell, bytes((inside, place)))
+        os._exit(7)
+    os.close(tell)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    said = os.read(told, 2)
+    os.close(told)
+    assert said[0] == said[1] == inside
+    assert inside == (known and bool(group))
+
+
 def test_kills_for_want_of_memory_are_counted(tmp_path: Path) -> None:
     """The kernel's own count is read."""
     (tmp_path / "memory.events").write_text("low 0\noom 1\noom_kill 2\n")
