@@ -37,7 +37,10 @@ _SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How hard a storm blows. ``kills`` is the least number of kills; runs go on until then."""
+    """How hard a storm blows. ``kills`` is the least number of kills; runs go on until then.
+
+    A storm that killed half as many again blows over, and the runs that are left end in peace.
+    """
 
     seed: int
     runs: int
@@ -76,7 +79,7 @@ async def storm(gateway: Served, plan: Plan, folder: Path) -> Ledger:
         async with asyncio.TaskGroup() as killers:
             for part in PARTS:
                 dice = chance(plan.seed, part)
-                killers.create_task(kill(gateway, part, ledger, dice, calm))
+                killers.create_task(kill(gateway, part, ledger, dice, calm, plan.kills))
             await blow(visitor, plan, folder)
             calm.set()
         await look_back(visitor)
@@ -149,10 +152,15 @@ async def look_back(visitor: Visitor) -> None:
 
 
 async def kill(
-    gateway: Served, part: str, ledger: Ledger, dice: random.Random, calm: asyncio.Event
+    gateway: Served,
+    part: str,
+    ledger: Ledger,
+    dice: random.Random,
+    calm: asyncio.Event,
+    kills: int,
 ) -> None:
     """Kills one kind of part again and again until the storm is over."""
-    while not calm.is_set():
+    while not calm.is_set() and len(ledger.kills) < kills * 3 // 2:
         early = dice.random() < 0.25
         while not (early or await serves(gateway, part)):
             if await pause(_TICK, calm):

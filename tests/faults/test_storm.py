@@ -36,10 +36,10 @@ async def blown(plan: Plan, folder: Path, *options: str) -> None:
     ledger.check()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 async def test_a_small_storm(seed: int, tmp_path: Path) -> None:
     """Nothing acknowledged is lost, run twice, or told wrongly while parts die at random."""
-    await blown(Plan(seed, runs=24, kills=8), tmp_path)
+    await blown(Plan(seed, runs=18, kills=6), tmp_path)
 
 
 def seeds() -> list[int]:
