@@ -48,3 +48,14 @@ async def test_a_late_mark_counts_if_nobody_else_came(link: Link) -> None:
     store = DeliveryStore(link)
     assert await store.mark(_TASK, "a", Cursor(4))
     assert await store.place(_TASK, "a") == Cursor(4)
+
+
+async def test_what_was_begun_and_not_ended(link: Link) -> None:
+    """A delivery is begun with its first place, and over once its end was told."""
+    store = DeliveryStore(link)
+    assert not await store.begun(_TASK)
+    assert await store.mark(_TASK, "a", Cursor(1))
+    assert await store.begun(_TASK)
+    assert await store.finish(_TASK, "a")
+    assert not await store.begun(_TASK)
+    assert not await store.finish(_TASK, "b")

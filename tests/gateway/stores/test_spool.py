@@ -306,3 +306,22 @@ async def test_a_disk_error_is_no_internal_text(spool: Spool, tmp_path: Path) ->
     error = await _refused(Kind.UNAVAILABLE, spool.accept(make_spec()))
     assert os.strerror(errno.ENOTDIR) not in error.message
     assert str(tmp_path) not in error.message
+
+
+async def test_a_refused_task_is_recorded_as_ended(spool: Spool) -> None:
+    """It lies among the finished ones with its spec, its reason and no output."""
+    spec = make_spec()
+    await spool.refuse(spec, "the queue is full", NOW_MS)
+    assert await spool.live_ids() == []
+    run = _run(spool, spec)
+    end = run.exit()
+    assert end is not None
+    assert (end.kind, end.reason, end.message) == (
+        ExitKind.START_FAILED,
+        "refused",
+        "the queue is full",
+    )
+    assert await spool.spec(spec.task_id) == spec
+    page = await spool.read_log(spec.task_id, Cursor(), 100, _ALL)
+    assert page is not None
+    assert (page.blocks, page.eof) == ((), True)

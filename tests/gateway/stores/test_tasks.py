@@ -426,3 +426,20 @@ async def test_accepted_tasks_of_one_name_are_both_restored(tasks: TaskStore) ->
 def test_the_epoch_of_a_gateway_is_never_fenced() -> None:
     """Who is no runner has an epoch below all others."""
     assert NO_EPOCH < 0
+
+
+async def test_counting(tasks: TaskStore) -> None:
+    """A count says how many a list would have, by the same filters, in steps of bounded work."""
+    for number in range(1, 8):
+        owner = "ann" if number % 2 else "bob"
+        await tasks.index(make_spec(owner, number, created_ms=NOW_MS + number))
+    assert await tasks.count() == 7
+    assert await tasks.count("ann") == 4
+    assert await tasks.count("nobody") == 0
+    assert await tasks.count(states=(TaskState.QUEUED,)) == 7
+    assert await tasks.count(states=(TaskState.RUNNING, TaskState.FAILED)) == 0
+    assert await tasks.count(from_ms=NOW_MS + 3, to_ms=NOW_MS + 5) == 3
+    assert await tasks.count(dialect="other") == 0
+    assert await tasks.count(first_number=6) == 2
+    assert await tasks.count(most=3) == 3
+    assert [task.number for task in await tasks.list(first_number=6)] == [7, 6]
