@@ -15,11 +15,12 @@ from gateway.cli.lines import print_record
 from gateway.cli.options import Reach
 from gateway.cli.plain import harmless
 from gateway.cli.reach import calling
-from gateway.client import Status, TaskRow
+from gateway.client import Client, KillReport, Status, TaskRow
 
 __all__ = ["kill", "print_table", "ps", "status", "submit"]
 
 _ACTIVE = ("Inited", "Scheduled", "Running", "WaitForRetry")
+_WAIT_SECONDS = 20.0
 _HEADINGS = ("TASK", "STATUS", "ENGINE", "USER", "CREATED", "SECONDS", "EXECID")
 
 
@@ -82,17 +83,50 @@ def ps(*, everything: bool, limit: int, as_json: bool, reach: Reach) -> None:
 
 @click.command()
 @click.argument("tasks", metavar="ID...", nargs=-1, required=True)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0, 3600),
+    metavar="SECONDS",
+    help="Time between the polite signal and the certain one. Default: the gateway's.",
+)
+@click.option("--wait", is_flag=True, help="Wait for the end and say what was done.")
 @options.as_json
 @options.reaching
-def kill(tasks: Sequence[str], *, as_json: bool, reach: Reach) -> None:
-    """Kill tasks by execID or number; answers when the wish is durable."""
+def kill(
+    tasks: Sequence[str], *, grace: float | None, wait: bool, as_json: bool, reach: Reach
+) -> None:
+    """Kill tasks by execID or number; answers when the wish is durable, or at the end."""
     with calling(reach) as client:
+        if wait:
+            # All at once, or the last would have to wait for the grace of those before it.
+            for task in tasks:
+                client.kill_report(task, grace=grace)
         for task in tasks:
-            exec_id = client.kill(task)
+            if wait:
+                _print_report(_killed(client, task, grace), as_json=as_json)
+                continue
+            exec_id = client.kill(task, grace=grace)
             if as_json:
                 print_record({"execID": exec_id})
             else:
                 click.echo(exec_id)
+
+
+def _killed(client: Client, task: str, grace: float | None) -> KillReport:
+    """The report of a kill that is over."""
+    while True:
+        report = client.kill_report(task, grace=grace, wait=_WAIT_SECONDS)
+        if report.over:
+            return report
+
+
+def _print_report(report: KillReport, *, as_json: bool) -> None:
+    if as_json:
+        print_record(report.record)
+        return
+    sent = ", ".join(report.signals) or "no signal"
+    left = f"nothing is left ({report.proof})" if report.verified else "what is left is not known"
+    click.echo(f"{report.exec_id} {report.status}: {sent} sent, {report.died} ended, {left}")
 
 
 def _status_record(found: Status, fraction: float) -> dict[str, object]:

@@ -6,6 +6,7 @@ from gateway.client.sync import Client
 from gateway.client.values import (
     FINAL_WORDS,
     End,
+    KillReport,
     LogPage,
     News,
     Progress,
@@ -28,6 +29,7 @@ __all__ = [
     "ConnectionFailed",
     "End",
     "Gap",
+    "KillReport",
     "Line",
     "LogPage",
     "News",

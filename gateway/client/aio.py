@@ -38,6 +38,7 @@ from gateway.client.plans import (
 )
 from gateway.client.values import (
     End,
+    KillReport,
     LogPage,
     News,
     Progress,
@@ -115,9 +116,18 @@ class AsyncClient:
         """What is known of a task, with the words that say why it failed."""
         return await self._ask(calls.describe(task))
 
-    async def kill(self, task: str) -> str:
-        """Asks for a task to end; answers its execID when the wish is durable."""
-        return await self._ask(calls.kill(task))
+    async def kill(self, task: str, *, grace: float | None = None) -> str:
+        """Asks for a task to end; answers its execID when the wish is durable.
+
+        ``grace`` is how many seconds it has after the polite signal; None for the gateway's.
+        """
+        return await self._ask(calls.kill(task, grace))
+
+    async def kill_report(
+        self, task: str, *, grace: float | None = None, wait: float = 0
+    ) -> KillReport:
+        """As ``kill``; answers what came of it, after the end if that comes within ``wait``."""
+        return await self._ask(calls.kill_report(task, grace, wait))
 
     async def list(
         self, states: Sequence[str] = (), *, page: int = 1, size: int = 100

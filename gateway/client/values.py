@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocol.logs import Gap, Line
@@ -9,6 +10,7 @@ from protocol.logs import Gap, Line
 __all__ = [
     "FINAL_WORDS",
     "End",
+    "KillReport",
     "LogPage",
     "News",
     "Progress",
@@ -106,6 +108,32 @@ class SessionRow:
     created_ms: int
     used_ms: int
     statements: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillReport:
+    """What came of a kill so far.
+
+    ``state`` is none, killing, killed or ended: the last if the task ended in another way.
+    ``verified`` says that it is proved that nothing is left, and ``proof`` how. ``signals`` are the
+    names of what was sent, in order, ``died`` counts the processes that ended of it, ``left`` are
+    those still seen. ``record`` is all of it as the gateway said it.
+    """
+
+    exec_id: str
+    status: str
+    state: str
+    verified: bool
+    proof: str
+    signals: tuple[str, ...]
+    died: int
+    left: tuple[int, ...]
+    record: Mapping[str, object]
+
+    @property
+    def over(self) -> bool:
+        """Whether no kill is going on."""
+        return self.state != "killing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,24 @@ def test_from_submit_to_kill(served: Served) -> None:
     assert exec_id not in narthex("ps", "--data-dir", served.data).stdout
 
 
+def test_kill_and_wait(served: Served) -> None:
+    """``kill --wait`` comes back at the end and says what was done, to people and to programs."""
+    stubborn = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
+    told: list[str] = []
+    for words in ([], ["--json"]):
+        task = submitted(served, stubborn)
+        with Client(served.url, served.token) as client:
+            wait_until_sync(lambda task=task: client.log(task).last == 1, "its line")  # type: ignore[misc]
+        done = narthex("kill", "--wait", "--grace", "0.3", *words, task, "--data-dir", served.data)
+        told.append(done.stdout)
+        assert status_of(served, task)["status"] == "Cancelled"
+    assert " Cancelled: SIGTERM, SIGKILL sent, " in told[0]
+    assert ", nothing is left (" in told[0]
+    record = json.loads(told[1])
+    assert (record["report"]["state"], record["report"]["verified"]) == ("killed", True)
+    assert record["report"]["graceSeconds"] == 0.3
+
+
 def test_by_address_and_token(served: Served) -> None:
     """A gateway is named by options or by the environment."""
     named = narthex("ps", "--server", served.url, "--token", served.token)

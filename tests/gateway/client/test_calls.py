@@ -10,11 +10,43 @@ import pytest
 from gateway.client import calls
 from gateway.client.calls import Call, Reply, Submission
 from gateway.client.errors import ClientError
-from gateway.client.values import LogPage, Progress, Stage, Status, Submitted, TaskRow, Ticket
+from gateway.client.values import (
+    KillReport,
+    LogPage,
+    Progress,
+    Stage,
+    Status,
+    Submitted,
+    TaskRow,
+    Ticket,
+)
 from protocol.logs import Gap, Line, Stream
 
 EXEC_ID = "030418IDEhivebdpdwc010004:10087IDE_johnnwang_21"
 ROOT = "/api/rest_j/v1"
+KILLING: dict[str, object] = {
+    "execID": "e",
+    "status": "Running",
+    "report": {
+        "state": "killing",
+        "verified": False,
+        "proof": "",
+        "signals": [{"name": "SIGTERM"}],
+        "diedCount": 1,
+        "left": [4, 5],
+    },
+}
+REPORT = KillReport(
+    "e",
+    "Running",
+    "killing",
+    verified=False,
+    proof="",
+    signals=("SIGTERM",),
+    died=1,
+    left=(4, 5),
+    record=KILLING,
+)
 JOB = Submission("shell", "", "echo", "r1")
 
 
@@ -31,6 +63,14 @@ REQUESTS: list[tuple[Call[Any], str, str, dict[str, str], object]] = [
     (calls.progress(EXEC_ID), "GET", f"{ROOT}/entrance/{EXEC_ID}/progress", {}, None),
     (calls.describe("12"), "GET", f"{ROOT}/jobhistory/12/get", {}, None),
     (calls.kill(EXEC_ID), "POST", f"{ROOT}/entrance/{EXEC_ID}/kill", {}, None),
+    (calls.kill("7", 0), "POST", f"{ROOT}/entrance/7/kill", {"grace": "0"}, None),
+    (
+        calls.kill_report("7", 1.5, 20),
+        "POST",
+        f"{ROOT}/entrance/7/kill",
+        {"report": "true", "wait": "20", "grace": "1.5"},
+        None,
+    ),
     (
         calls.log(EXEC_ID, 7, size=10, wait=2.5),
         "GET",
@@ -115,6 +155,7 @@ REPLIES: list[tuple[Call[Any], dict[str, object], object]] = [
         Progress(1.0, (Stage("j", 10, 2, 0, 5),)),
     ),
     (calls.kill("7"), {"execID": "e"}, "e"),
+    (calls.kill_report("7"), KILLING, REPORT),
     (
         calls.log("e", 3),
         {
