@@ -182,7 +182,8 @@ class Task:
     grows for ever. ``client`` holds the words that the dialect wants back with the task: kept and
     returned unread. ``version`` grows with every change of state or progress. ``last_line`` is the
     number of the last complete line in the log. ``log_complete`` says that the log has ended and
-    that all of it can be read.
+    that all of it can be read. ``repeated`` is true only in the answer to a submit whose request
+    id had made this task before.
     """
 
     id: TaskId
@@ -203,3 +204,4 @@ class Task:
     last_line: int = 0
     log_complete: bool = False
     version: int = 0
+    repeated: bool = False

@@ -216,13 +216,14 @@ class Tasks:
                 field="request_id",
             )
         try:
-            return await self._store.read(ById(earlier.task_id))
+            found = await self._store.read(ById(earlier.task_id))
         except TaskGone:
             raise
         except GatewayError as error:
             if error.kind is not Kind.NOT_FOUND:
                 raise
-        return await self._index(earlier)
+            found = await self._index(earlier)
+        return replace(found, repeated=True)
 
     async def _kill(self, task: Task, grace: float) -> Task:
         await self._spool.wish_kill(task.id, grace)

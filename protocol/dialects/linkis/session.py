@@ -267,13 +267,22 @@ class LinkisSession:
         return steps
 
     def _push(self, task: Task, *, begun: bool = False) -> list[Step]:
-        others = self._book.pushing.values()
-        known = any(other.number == task.number and not other.begun for other in others)
+        others = [
+            (key, one) for key, one in self._book.pushing.items() if one.number == task.number
+        ]
+        # Of two that wait for another socket to leave, the one that need not wait is better.
+        idle = [key for key, other in others if task.repeated and not other.word]
+        known = any(key not in idle and not other.begun for key, other in others)
         if known or task.client.get("push") is False:
             return []
+        for key in idle:
+            del self._book.pushing[key]
         key = self._book.key()
         self._book.pushing[key] = _Pushing(task.number, Pushes(self._ids.of(task)), begun)
-        return [Follow(key, ByNumber(task.number), watch=_PUSHED, resume=True, begun=begun)]
+        # A repeated submit attaches: all of it from the beginning, whoever else is told of it.
+        resume = not task.repeated
+        follow = Follow(key, ByNumber(task.number), watch=_PUSHED, resume=resume, begun=begun)
+        return [*map(Unfollow, idle), follow]
 
     def _read(self, task: Task, call: Call) -> list[Step]:
         """Subscribes to lines; an earlier subscription to the same task is replaced."""

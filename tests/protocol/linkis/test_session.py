@@ -358,6 +358,23 @@ def test_pushes_that_are_refused_end_in_silence() -> None:
     assert told(session, key, StateChanged(task())) == []
 
 
+def test_a_repeated_submit_attaches() -> None:
+    """It is told from the beginning and waits for no other socket; one that does gives way."""
+    session = dialect().session({})
+    first = asked(session.received(frame(f"{ENTRANCE}/execute", BODY), NOW))
+    fresh = followed(session.answered(first.key, task(), NOW))
+    assert fresh.resume
+    again = asked(session.received(frame(f"{ENTRANCE}/execute", BODY), NOW))
+    steps = session.answered(again.key, task(repeated=True), NOW)
+    assert [step for step in steps if isinstance(step, Unfollow)] == [Unfollow(fresh.key)]
+    attached = followed(steps)
+    assert (attached.resume, attached.cursor) == (False, Cursor())
+    assert told(session, attached.key, StateChanged(task()))
+    third = asked(session.received(frame(f"{ENTRANCE}/execute", BODY), NOW))
+    steps = session.answered(third.key, task(repeated=True), NOW)
+    assert not any(isinstance(step, Follow | Unfollow) for step in steps)
+
+
 def test_resume() -> None:
     """On connect the running tasks are followed, oldest first, without being asked."""
     session = dialect().session({})
