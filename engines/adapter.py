@@ -49,8 +49,8 @@ class Sink(Protocol):
     """Where a statement's output goes. Its methods may be called from any thread and never fail."""
 
     @property
-    def interrupted(self) -> bool:
-        """Whether the statement was asked to end; stays so."""
+    def interrupted(self) -> int:
+        """How often the statement was asked to end, 0 for never."""
         ...
 
     def out(self, data: bytes) -> None:
@@ -87,7 +87,8 @@ class Adapter(Protocol):
     def interrupt(self) -> None:
         """Asks the running statement to end and the session to stay.
 
-        Its sink says so as well, which counts if this comes before the code runs.
+        Its sink says so as well, which counts if this comes before the code runs. Comes again at
+        half of the grace: one that arrives just before a call into C is seen only after it.
         """
         ...
 

@@ -44,6 +44,7 @@ STATUS = "status"
 """The file of a session's directory that says what it is doing."""
 
 _LOOK_SECONDS = 0.2
+_HOME_SECONDS = 2.0
 _REQUEST_SECONDS = 1.0
 _MAX_REQUEST = 65_536
 _BACKLOG = 16
@@ -79,8 +80,8 @@ class Host:
         self._over = False
         self._why: ExitKind | None = None
         self._unmoved = False
-        self._stop_at = self._abandon_at = _NEVER
-        self._look_at = 0.0
+        self._again_at = self._stop_at = self._abandon_at = _NEVER
+        self._look_at = self._home_at = 0.0
         self._failure: SessionOver | None = None
         self._over_at = _NEVER
         self._used = time.monotonic()
@@ -144,6 +145,10 @@ class Host:
             self._watch(current, now)
         elif now >= self._over_at or 0 < self._idle_seconds <= now - self._used:
             self._over = True
+        if now >= self._home_at:
+            # Whoever took the session's directory away does not want the session either.
+            self._home_at = now + _HOME_SECONDS
+            self._told = self._told or not Path(self._session.path).is_dir()
         if self._word() != self._said:
             self._say()
 
@@ -158,6 +163,9 @@ class Host:
         limited = self._why is None and bounds.seconds and current.begun
         if limited and now >= current.begun + bounds.seconds:
             self._begin_kill(current, ExitKind.TIME_LIMIT, bounds.grace_seconds, now)
+        if now >= self._again_at:
+            self._again_at = _NEVER
+            self._interrupt(current)
         if now >= self._stop_at:
             self._stop_at, self._abandon_at = _NEVER, now + _STOP_SECONDS
             self._unmoved = True
@@ -170,8 +178,12 @@ class Host:
         self, current: Statement, why: ExitKind, grace_seconds: float, now: float
     ) -> None:
         self._why = why
-        current.interrupted = True
         self._stop_at = now + grace_seconds
+        self._again_at = now + grace_seconds / 2
+        self._interrupt(current)
+
+    def _interrupt(self, current: Statement) -> None:
+        current.interrupted += 1
         self._adapter.interrupt()
 
     def _end_told(self) -> None:
@@ -197,7 +209,7 @@ class Host:
         self._selector.unregister(current.control)
         self._conclude(current, ending)
         self._why, self._unmoved = None, False
-        self._stop_at = self._abandon_at = _NEVER
+        self._again_at = self._stop_at = self._abandon_at = _NEVER
         self._used, self._used_ms = time.monotonic(), time.time_ns() // 1_000_000
         self._say()
 
@@ -289,7 +301,8 @@ class Host:
         until = now + _LOOK_SECONDS
         if self._current is not None:
             owed = self._current.settle()
-            until = min(until, self._stop_at, self._abandon_at, _NEVER if owed is None else owed)
+            due = (self._again_at, self._stop_at, self._abandon_at)
+            until = min(until, *due, _NEVER if owed is None else owed)
         return max(0.0, until - now)
 
     def _wake(self) -> None:

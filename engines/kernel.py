@@ -36,6 +36,7 @@ _BOOT = Path(__file__).with_name("kernel_boot.py")
 _READ_BYTES = 1 << 16
 _LOOK_MS = 200
 _REPLY_SECONDS = 1.0
+_UNSAID_SECONDS = 0.5
 _START_SECONDS = 60.0
 _ASK_SECONDS = 0.3
 _ASK_MS = 10
@@ -50,7 +51,7 @@ _COLUMNS = (("media", "string"), ("encoding", "string"), ("content", "string"))
 class _Nowhere:
     """A sink for what a kernel says while nobody asked it anything: the host's own output."""
 
-    interrupted = False
+    interrupted = 0
     tail = b""
 
     def out(self, data: bytes) -> None:
@@ -69,10 +70,19 @@ class _Pending:
         self.request = request
         self.sink = sink
         self.folder = folder
-        self.executing = self.signalled = False
+        self.executing = False
+        self.signalled = 0
         self.idle = False
         self.reply: Mapping[str, object] | None = None
         self.lost = 0
+        self._begun = time.monotonic()
+
+    def reached(self) -> bool:
+        """Whether an interrupt finds the code: a kernel without work ignores it.
+
+        Code in C that keeps the interpreter to itself keeps the kernel from saying that it runs.
+        """
+        return self.executing or time.monotonic() - self._begun >= _UNSAID_SECONDS
 
 
 class KernelAdapter:
@@ -147,6 +157,7 @@ class KernelAdapter:
             **os.environ,
             "PYTHONPATH": path,
             "IPYTHONDIR": f"{self._sockets}/ipython",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             "JPY_PARENT_PID": str(os.getpid()),
         }
         try:
@@ -218,8 +229,8 @@ class KernelAdapter:
                 _empty(self._waking)
             self._read_pipes(pending.sink, rounds=1)
             self._hear(pending)
-            if pending.sink.interrupted and pending.executing and not pending.signalled:
-                pending.signalled = True
+            if pending.signalled < pending.sink.interrupted and pending.reached():
+                pending.signalled = pending.sink.interrupted
                 self._signal()
             if not self._alive():
                 self._read_pipes(pending.sink)

@@ -17,7 +17,7 @@ def _narthex_boot() -> None:
     kept: dict = {}  # type: ignore[type-arg]  # any Python from 3.8 on runs this
 
     def wait_rather_than_drop() -> None:
-        kernel.iopub_socket.setsockopt(zmq.XPUB_NODROP, 1)
+        kernel.iopub_thread.socket.setsockopt(zmq.XPUB_NODROP, 1)
 
     def before() -> None:
         noted = kernel.get_parent("shell").get("metadata", {}).get("narthex", {})

@@ -15,16 +15,21 @@ __all__ = ["MASK", "Redactor"]
 MASK = b"******"
 """What stands in the place of a secret."""
 
+_LONG_LINE = 8
+
 
 class Redactor:
     """Takes secrets out of one stream.
 
     Args:
-        secrets: the texts; empty ones hide nothing. Of several that fit the longest counts.
+        secrets: the texts; empty ones hide nothing. Of several that fit the longest counts. Each
+            longer line of a text of several lines is a secret as well.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         texts = {secret.encode("utf-8", "surrogateescape") for secret in secrets}
+        lines = {line for text in texts for line in text.splitlines() if len(line) >= _LONG_LINE}
+        texts |= lines
         self._secrets = sorted(filter(None, texts), key=len, reverse=True)
         self._any = re.compile(b"|".join(map(re.escape, self._secrets)))
         self._held = b""

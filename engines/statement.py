@@ -76,7 +76,7 @@ class Statement:
         self.run = run
         self.order = order
         self.control = _control_socket(run)
-        self.interrupted = False
+        self.interrupted = 0
         self._lock = lock
         self._wake = wake
         self._guard = threading.Lock()

@@ -48,6 +48,7 @@ def main() -> None:
         _serve(places, folder / "serve.log")
     finally:
         _end_runs(places.spool / "live")
+        _end_runs(places.spool / "sessions")
         _remove(folder, places.runtime)
 
 

@@ -16,7 +16,7 @@ from engines.sessions import arm, hand_over, host_launch, instruct, status
 from engines.suite import read_lines
 from tests.support.waiting import wait_until
 
-__all__ = ["Seat", "seated"]
+__all__ = ["Seat", "leave", "seat_in", "seated"]
 
 BASE = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 LIMITS = Limits(grace_seconds=1.0, drain_seconds=0.3)
@@ -97,11 +97,10 @@ class Seat:
         await wait_until(lambda: status(self.session).state == "idle", "the session to be idle", 20)
 
 
-@asynccontextmanager
-async def seated(
+async def seat_in(
     directory: Path, spec: SessionSpec, zygote: Zygote, idle_seconds: float = 0.0
-) -> AsyncIterator[Seat]:
-    """A session for the length of a block; its host is starting."""
+) -> Seat:
+    """A session whose host is starting."""
     for name in ("new", "live", "sessions", "s"):
         (directory / name).mkdir()
     session = RunDir.create(directory / "new", directory / "sessions", str(uuid.uuid4()), b"")
@@ -110,11 +109,24 @@ async def seated(
     work.mkdir()
     launch = host_launch(spec, session, work, directory / "s", BASE, LIMITS, idle_seconds)
     assert await zygote.launch(session, launch, "")
+    return Seat(directory, session)
+
+
+async def leave(seat: Seat) -> None:
+    """Ends the session of a seat, if it has not ended by itself."""
+    seat.session.wish_kill(1.0)
+    seat.session.ring()
+    over = (RunState.ENDED, RunState.ORPHANED)
+    await wait_until(lambda: seat.session.state() in over, "the session to end")
+
+
+@asynccontextmanager
+async def seated(
+    directory: Path, spec: SessionSpec, zygote: Zygote, idle_seconds: float = 0.0
+) -> AsyncIterator[Seat]:
+    """A session for the length of a block; its host is starting."""
+    seat = await seat_in(directory, spec, zygote, idle_seconds)
     try:
-        yield Seat(directory, session)
+        yield seat
     finally:
-        session.wish_kill(1.0)
-        session.ring()
-        await wait_until(
-            lambda: session.state() in (RunState.ENDED, RunState.ORPHANED), "the session to end"
-        )
+        await leave(seat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from engines.python import PythonEngine
 from engines.rundir import RunState, sweep_orphan
 from engines.sessions import status
 from engines.suite import read_lines
-from tests.engines.sessions import Seat, seated
+from tests.engines.sessions import Seat, leave, seat_in, seated
 from tests.support.waiting import wait_until
 
 
@@ -40,6 +41,22 @@ async def seat(folder: Path) -> AsyncIterator[Seat]:
         yield seat
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Seat]:
+    """A session of the Python engine for all tests that leave it as it was."""
+
+    async def started(folder: Path) -> Seat:
+        spec = PythonEngine().session(RunSpec("", "python", "", folder, folder))
+        assert spec is not None
+        async with Zygote() as zygote:
+            return await seat_in(folder, spec, zygote)
+
+    with tempfile.TemporaryDirectory(prefix="nx") as name:
+        seat = asyncio.run(started(Path(name)))
+        yield seat
+        asyncio.run(leave(seat))
+
+
 def kernel_of(seat: Seat) -> int:
     """The pid of the session's kernel."""
     shim = seat.session.shim()
@@ -49,16 +66,16 @@ def kernel_of(seat: Seat) -> int:
     return kernel
 
 
-async def test_state_stays_between_statements(seat: Seat) -> None:
+async def test_state_stays_between_statements(shared: Seat) -> None:
     """A name that one statement binds is there in the next; a value is shown in the log."""
-    assert await seat.run("x = 41") == []
-    assert await seat.run("print(x + 1)") == [(1, b"42")]
-    assert await seat.run("x + 2") == [(1, b"43")]
+    assert await shared.run("x = 41") == []
+    assert await shared.run("print(x + 1)") == [(1, b"42")]
+    assert await shared.run("x + 2") == [(1, b"43")]
 
 
-async def test_streams_and_children_are_recorded_in_order(seat: Seat) -> None:
+async def test_streams_and_children_are_recorded_in_order(shared: Seat) -> None:
     """stdout, stderr and what a child process prints arrive on their streams, in order."""
-    lines = await seat.run(
+    lines = await shared.run(
         "import sys, subprocess\n"
         "print('one'); subprocess.run(['echo', 'two']); print('three')\n"
         "print('oops', file=sys.stderr)"
@@ -67,38 +84,38 @@ async def test_streams_and_children_are_recorded_in_order(seat: Seat) -> None:
     assert [text for stream, text in lines if stream == 2] == [b"oops"]
 
 
-async def test_flushed_prints_are_complete(seat: Seat) -> None:
+async def test_flushed_prints_are_complete(shared: Seat) -> None:
     """Twenty thousand flushed prints arrive once each, in order."""
-    lines = await seat.run("for i in range(20000): print('line', i, flush=True)")
+    lines = await shared.run("for i in range(20000): print('line', i, flush=True)")
     assert [text for _, text in lines] == [b"line %d" % i for i in range(20000)]
 
 
-async def test_a_failure_is_told(seat: Seat) -> None:
+async def test_a_failure_is_told(shared: Seat) -> None:
     """A traceback goes to stderr without colours, and the ending names the error."""
-    run = await seat.say("import no_such_module_here")
-    ending = await seat.end(run)
+    run = await shared.say("import no_such_module_here")
+    ending = await shared.end(run)
     assert (ending.kind, ending.exit_code) == (ExitKind.EXITED, 1)
     assert ending.message == "ModuleNotFoundError: No module named 'no_such_module_here'"
     text = b"\n".join(text for stream, text in read_lines(run) if stream == 2)
     assert b"no_such_module_here" in text
     assert b"\x1b" not in text
-    assert await seat.run("1 + 1") == [(1, b"2")]
+    assert await shared.run("1 + 1") == [(1, b"2")]
 
 
-async def test_input_is_refused(seat: Seat) -> None:
+async def test_input_is_refused(shared: Seat) -> None:
     """Code that asks for input fails at once and says why."""
-    ending = await seat.end(await seat.say("input('name? ')"))
+    ending = await shared.end(await shared.say("input('name? ')"))
     assert ending.exit_code == 1
     assert "does not support input requests" in ending.message
 
 
-async def test_rich_output_becomes_a_result(seat: Seat) -> None:
+async def test_rich_output_becomes_a_result(shared: Seat) -> None:
     """A bundle of media types is kept as a result set of its own."""
-    run = await seat.say(
+    run = await shared.say(
         "from IPython.display import display\n"
         "display({'text/html': '<b>hi</b>', 'text/plain': 'hi'}, raw=True)"
     )
-    ending = await seat.end(run)
+    ending = await shared.end(run)
     assert ending.exit_code == 0, read_lines(run)
     about = json.loads((Path(run.file("results")) / "0" / "about").read_bytes())
     assert about["kind"] == "rich"
@@ -114,16 +131,16 @@ async def test_rich_output_becomes_a_result(seat: Seat) -> None:
         "import ctypes; ctypes.PyDLL(None).sleep(300)",
     ],
 )
-async def test_an_interrupt_keeps_the_session(seat: Seat, code: str) -> None:
+async def test_an_interrupt_keeps_the_session(shared: Seat, code: str) -> None:
     """A killed loop, and a sleep in C, end as killed; the session's state is intact."""
-    await seat.run("x = 7")
-    run = await seat.say(f"print('go', flush=True)\n{code}", limits=Limits(grace_seconds=10.0))
+    await shared.run("x = 7")
+    run = await shared.say(f"print('go', flush=True)\n{code}", limits=Limits(grace_seconds=6.0))
     await wait_until(lambda: (1, b"go") in read_lines(run), "the code to run")
-    assert run.wish_kill(10.0)
+    assert run.wish_kill(6.0)
     run.ring()
-    ending = await seat.end(run)
+    ending = await shared.end(run)
     assert (ending.kind, ending.message) == (ExitKind.KILLED, "killed: the session lives on")
-    assert await seat.run("print(x)") == [(1, b"7")]
+    assert await shared.run("print(x)") == [(1, b"7")]
 
 
 async def test_a_kill_before_the_code_runs_is_kept(seat: Seat) -> None:
@@ -135,12 +152,12 @@ async def test_a_kill_before_the_code_runs_is_kept(seat: Seat) -> None:
     assert await seat.run("print(1)") == [(1, b"1")]
 
 
-async def test_a_time_limit_keeps_the_session(seat: Seat) -> None:
+async def test_a_time_limit_keeps_the_session(shared: Seat) -> None:
     """A statement that takes too long is stopped by an interrupt."""
-    run = await seat.say("while True: pass", limits=Limits(seconds=0.3, grace_seconds=10.0))
-    ending = await seat.end(run)
+    run = await shared.say("while True: pass", limits=Limits(seconds=0.3, grace_seconds=6.0))
+    ending = await shared.end(run)
     assert ending.kind == ExitKind.TIME_LIMIT
-    assert await seat.run("print(1)") == [(1, b"1")]
+    assert await shared.run("print(1)") == [(1, b"1")]
 
 
 async def test_what_ignores_the_interrupt_ends_the_session(seat: Seat) -> None:
@@ -198,28 +215,50 @@ async def test_a_dead_host_orphans_its_statement_only(seat: Seat) -> None:
     assert descendants(shim.pid) == []
 
 
-async def test_one_statement_at_a_time(seat: Seat) -> None:
+async def test_one_statement_at_a_time(shared: Seat) -> None:
     """A busy session takes no second statement, which stays accepted."""
-    first = await seat.say("import time; print('go', flush=True); time.sleep(300)")
-    second = seat.accept("print(2)")
-    assert await seat.give(second) == "busy"
+    first = await shared.say("import time; print('go', flush=True); time.sleep(300)")
+    second = shared.accept("print(2)")
+    assert await shared.give(second) == "busy"
     assert second.state() is RunState.ACCEPTED
-    first.wish_kill(10.0)
+    first.wish_kill(6.0)
     first.ring()
-    await seat.end(first)
-    assert await seat.give(second) == "taken"
-    await seat.end(second)
-    assert await seat.give(second) == "refused"
+    await shared.end(first)
+    assert await shared.give(second) == "taken"
+    await shared.end(second)
+    assert await shared.give(second) == "refused"
 
 
-async def test_variables_last_as_long_as_the_statement(seat: Seat) -> None:
+async def test_a_shown_data_frame_becomes_a_table(shared: Seat) -> None:
+    """A frame of pandas that is shown is kept as a table, once, and seen in the log."""
+    run = await shared.say(
+        "class DataFrame:\n"
+        "    columns = ['name', 'age']\n"
+        "    def itertuples(self, index, name): return iter([('ann', 1), ('bob', 2)])\n"
+        "    def __repr__(self): return 'a frame'\n"
+        "DataFrame.__module__ = 'pandas.core.frame'\n"
+        "DataFrame()"
+    )
+    ending = await shared.end(run)
+    assert ending.exit_code == 0, read_lines(run)
+    assert read_lines(run) == [(1, b"a frame")]
+    results = Path(run.file("results"))
+    assert [path.name for path in results.iterdir()] == ["0"]
+    about = json.loads((results / "0" / "about").read_bytes())
+    assert [(column["name"], column["type"]) for column in about["columns"]] == [
+        ("name", "string"),
+        ("age", "long"),
+    ]
+
+
+async def test_variables_last_as_long_as_the_statement(shared: Seat) -> None:
     """A statement's own variables are seen by it and gone for the next."""
     code = "import os; print(os.environ.get('COLOUR'))"
-    assert await seat.run(code, environment={"COLOUR": "blue"}) == [(1, b"blue")]
-    assert await seat.run(code) == [(1, b"None")]
+    assert await shared.run(code, environment={"COLOUR": "blue"}) == [(1, b"blue")]
+    assert await shared.run(code) == [(1, b"None")]
 
 
-async def test_secrets_are_not_recorded(seat: Seat) -> None:
+async def test_secrets_are_not_recorded(shared: Seat) -> None:
     """A secret is seen by the code and masked in the log, also when it is printed in two halves."""
     code = (
         "import os, sys, time\n"
@@ -229,7 +268,7 @@ async def test_secrets_are_not_recorded(seat: Seat) -> None:
         "time.sleep(0.05)\n"
         "_ = os.write(1, word[5:].encode() + b'!\\n')"
     )
-    lines = await seat.run(code, environment={"WORD": "s3cr3t-word"}, hidden=("s3cr3t-word",))
+    lines = await shared.run(code, environment={"WORD": "s3cr3t-word"}, hidden=("s3cr3t-word",))
     assert lines == [(1, b"******"), (1, b"******!")]
 
 
@@ -257,11 +296,11 @@ async def test_a_kernel_that_cannot_start_says_why(folder: Path) -> None:
         assert "No module named ipykernel" in ending.message
 
 
-async def test_a_warm_statement_is_quick(seat: Seat) -> None:
+async def test_a_warm_statement_is_quick(shared: Seat) -> None:
     """The median round trip of a warm statement is far below a second."""
-    await seat.run("1 + 1")
+    await shared.run("1 + 1")
     times = []
     for _ in range(10):
-        run = await seat.say("1 + 1")
-        times.append((await seat.end(run)).seconds)
+        run = await shared.say("1 + 1")
+        times.append((await shared.end(run)).seconds)
     assert statistics.median(times) < 0.2
