@@ -11,12 +11,10 @@ from typing import NamedTuple
 
 from engines.facts import Exit, ExitKind
 from engines.rundir import RunDir
+from gateway.stores.spool import FORGET
 from protocol.tasks import Outcome, Reason, TaskState
 
 __all__ = ["FORGET", "Verdict", "is_forgotten", "judge"]
-
-FORGET = "forget"
-"""The file of a run directory that says that its task was deleted and must not come back."""
 
 
 class Verdict(NamedTuple):

@@ -236,7 +236,10 @@ class Tasks:
             return replace(task, state=TaskState.KILLING)
 
     async def _delete(self, task: Task, until_ms: int) -> None:
+        # First for certain, so that nothing brings it back; the disk last, after the index.
+        await self._spool.forget(task.id)
         await self._store.bury(task.id, until_ms, forget=True)
+        await self._spool.remove(task.id)
         self._bell.queued()
 
     async def _finish(self, work: Coroutine[Any, Any, R]) -> R:

@@ -36,9 +36,12 @@ from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, LogPage
 from protocol.tasks import TaskId
 
-__all__ = ["NodeLock", "Spool", "day_of"]
+__all__ = ["FORGET", "NodeLock", "Spool", "day_of"]
 
 T = TypeVar("T")
+
+FORGET = "forget"
+"""The file of a run directory that says that its task was deleted: nothing of it is kept."""
 
 _READERS = 4
 _WRITERS = 4
@@ -210,6 +213,21 @@ class Spool:
         Only for one that was never queued.
         """
         await self._write(lambda: self._discard(spec))
+
+    async def forget(self, run_id: TaskId) -> None:
+        """Makes it durable that nothing of a run is kept, wherever it is at the moment."""
+
+        def forget() -> None:
+            # Looks twice, since a run moves once when it is put away.
+            for _ in range(2):
+                run = self.find(run_id)
+                if run is None:
+                    return
+                with contextlib.suppress(FileNotFoundError):
+                    run.write_once(FORGET, b"")
+                    return
+
+        await self._write(forget)
 
     async def remove(self, run_id: TaskId) -> None:
         """Removes a finalised run with its output; its request id stays taken until swept.

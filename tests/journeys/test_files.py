@@ -1,15 +1,14 @@
 """Files of users through a served gateway, as the side bars of a web client use them."""
 
 import io
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.served import NARTHEX, Served, command
+from tests.journeys.strangers import stranger_token
+from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
 
 ROOT = "file:///admin"
@@ -130,8 +129,7 @@ def test_a_script_runs_by_its_path(bar: Bar) -> None:
 def test_everybody_has_a_root_of_their_own(bar: Bar, served: Served) -> None:
     """Another user's files are not there, whether their names are right or wrong."""
     assert bar.sent("createNewFile", path=f"{ROOT}/mine.txt") == 0
-    token = command("token", "--user", other(served), data=served.data)
-    stranger = Bar(served, token)
+    stranger = Bar(served, stranger_token(served))
     for name in ("mine.txt", "other.txt"):
         for way in ("fileInfo", "openFile", "getDirFileTrees", "download"):
             assert stranger.got(way, path=f"{ROOT}/{name}")[0] == 1
@@ -169,18 +167,3 @@ def test_no_path_leads_out(bar: Bar, path: str) -> None:
         if path != "/etc/passwd":
             assert bar.sent(name, path=path) in {1, 2}, name
     assert bar.names(ROOT) == []
-
-
-def other(served: Served) -> str:
-    """The name of a user who is no administrator."""
-    name = "side-bar-user"
-    if name not in Path(served.data / "accounts.json").read_text():
-        subprocess.run(
-            [*NARTHEX, "user", "add", name, "--password-stdin", "--data-dir", str(served.data)],
-            input="correct horse battery\n",
-            text=True,
-            capture_output=True,
-            timeout=30,
-            check=True,
-        )
-    return name

@@ -2,14 +2,18 @@
 
 import csv
 import io
+import os
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.journeys.entrance import Caller
-from tests.support.served import Served
+from tests.journeys.strangers import stranger_token
+from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
 TABLE = """python3 - <<'EOF'
@@ -206,19 +210,20 @@ def test_the_whole_log_has_the_indexes_of_its_pages(reader: Reader) -> None:
 
 def test_progress_by_a_run_itself(reader: Reader) -> None:
     """A shell script and Python tell how far they are; a fraction never goes back."""
+    # A gate for each step: one that is used twice may give the end of the first to the second.
     exec_id = reader.execute(
-        'echo 0.25 >&"$NARTHEX_PROGRESS_FD"; mkfifo gate; read line < gate\n'
-        'echo 0.5 >> "$NARTHEX_PROGRESS"; echo 0.1 >> "$NARTHEX_PROGRESS"; read line < gate\n'
+        'mkfifo gate1 gate2 gate3; echo 0.25 >&"$NARTHEX_PROGRESS_FD"; read line < gate1\n'
+        'echo 0.5 >> "$NARTHEX_PROGRESS"; echo 0.1 >> "$NARTHEX_PROGRESS"; read line < gate2\n'
         'python3 -c "import narthex\n'
         "narthex.progress(0.75, [dict(id='map', total=4, running=1)])\"\n"
-        "read line < gate"
+        "read line < gate3"
     )
     data = reader.gateway.data
 
     def shows(fraction: float) -> bool:
         return bool(reader.call("GET", f"{exec_id}/progress")["progress"] == fraction)
 
-    for fraction in (0.25, 0.5, 0.75):
+    for number, fraction in ((1, 0.25), (2, 0.5), (3, 0.75)):
         wait_until_sync(lambda fraction=fraction: shows(fraction), f"{fraction} to be shown")  # type: ignore[misc]
         if fraction == 0.75:
             info = reader.call("GET", f"{exec_id}/progress")["progressInfo"]
@@ -231,7 +236,103 @@ def test_progress_by_a_run_itself(reader: Reader) -> None:
                     "totalTasks": 4,
                 }
             ]
-        (gate,) = data.glob("spool/live/*/work/gate")
+        (gate,) = data.glob(f"spool/live/*/work/gate{number}")
         gate.write_text("go\n")
     assert reader.finished(exec_id) == "Succeed"
     assert shows(1.0)
+
+
+def test_a_large_table_leaves_the_gateway_small(own: Served) -> None:
+    """Every page of half a million rows is right, and reading them all costs no memory."""
+    reader = Reader(own)
+    (path,) = reader.files(reader.ran(MANY % (500_000, 0)))
+    (pid,) = own.parts("gateway.app")
+
+    def resident() -> int:
+        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def page(number: int) -> list[list[str]]:
+        found = reader.got("filesystem/openFile", path=path, page=number, pageSize=5000)
+        rows = found["fileContent"]
+        assert isinstance(rows, list)
+        return rows
+
+    page(1)
+    page(100)
+    before = resident()
+    for number in range(1, 101):
+        first = (number - 1) * 5000
+        assert page(number) == [[str(n), f"row {n}"] for n in range(first, first + 5000)]
+    with reader.http.stream(
+        "GET", f"{reader.address}/resultsetToExcel", params={"path": path}
+    ) as r:
+        size = sum(map(len, r.iter_bytes()))
+    assert size == sum(len(f"{n},row {n}\r\n") for n in range(500_000)) + len("n,s\r\n")
+    assert resident() - before < 24 << 20
+    reader.http.close()
+
+
+def test_results_outlive_a_restart_and_go_with_their_task(tmp_path: Path) -> None:
+    """What a task left is there when it has succeeded, after a restart, and until the task goes."""
+    data = tmp_path / "data"
+    with serving(data) as first:
+        reader = Reader(first)
+        task = reader.ran(MANY % (10, 0))
+        (path,) = reader.files(task)
+        reader.http.close()
+    with serving(data) as second:
+        reader = Reader(second)
+        assert reader.got("filesystem/openFile", path=path)["totalLine"] == 10
+        assert reader.files(task) == [path]
+        row = reader.got(f"jobhistory/{task['taskID']}/get")["task"]
+        assert row["resultLocation"] == task["resultLocation"]
+        (kept,) = data.glob("spool/done/*/*/results/0/rows")
+        job = {"job_id": kept.parents[2].name}
+        reply = reader.http.request("DELETE", f"{second.url}/delete", json=job)
+        assert reply.status_code == 200, reply.text
+        assert not kept.exists()
+        gone = reader.http.get(f"{reader.address}/openFile", params={"path": path}).json()
+        assert gone["status"] == 1
+        reader.http.close()
+
+
+def test_nobody_reads_anothers_results(reader: Reader, served: Served) -> None:
+    """Somebody else's paths are answered like paths of tasks that never were."""
+    task = reader.ran(MANY % (10, 0))
+    (path,) = reader.files(task)
+    stranger = httpx.Client(headers={"Authorization": f"Bearer {stranger_token(served)}"})
+    calls = [("openFile", path), ("getDirFileTrees", task["resultLocation"])]
+    calls += [("openLog", task["logPath"]), ("resultsetToExcel", path)]
+    for name, asked in calls:
+        answers = []
+        for place in (asked, asked.replace(f"/{task['taskID']}/", "/999999/")):
+            reply = stranger.get(f"{reader.address}/{name}", params={"path": place})
+            answers.append((reply.status_code, reply.json()["message"]))
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 400
+    stranger.close()
+
+
+def test_results_can_be_read_while_the_task_runs(reader: Reader) -> None:
+    """Rows that were flushed are shown before the end, and that more may come is said."""
+    exec_id = reader.execute(
+        'mkfifo gate; python3 -c "import narthex\n'
+        "with narthex.Table(['n']) as table:\n"
+        "    table.add([1]); table.flush(); open('gate').read(); table.add([2])\""
+    )
+    number = reader.call("GET", f"{exec_id}/status")["taskID"]
+    location = f"narthex:///tasks/{number}/results"
+
+    def found() -> list[str]:
+        return reader.files({"resultLocation": location})
+
+    wait_until_sync(found, "the first row to be there")
+    (path,) = found()
+    page = reader.got("filesystem/openFile", path=path)
+    assert (page["fileContent"], page["complete"]) == ([["1"]], False)
+    (gate,) = reader.gateway.data.glob("spool/live/*/work/gate")
+    gate.write_text("go\n")
+    assert reader.finished(exec_id) == "Succeed"
+    page = reader.got("filesystem/openFile", path=path)
+    assert (page["fileContent"], page["complete"]) == ([["1"], ["2"]], True)
