@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.benchmarks.figures import Figure, table
 from tests.support.served import serving
 
-SCENARIOS = ("start", "lines")
+SCENARIOS = ("start", "lines", "crowd", "python")
 
 
 def main(names: Sequence[str]) -> int:
