@@ -118,11 +118,13 @@ class RunDir:
         run_id: str,
         spec: bytes,
         claim: str | os.PathLike[str] | None = None,
+        ending: Exit | None = None,
     ) -> RunDir:
         """Makes a run directory that survives the loss of power from here on, all or nothing.
 
         It is built below ``new`` and moved to ``live`` when it is whole. If ``claim`` is given it
         becomes a hard link to the spec first, so of several that claim the same only one goes on.
+        With an ``ending`` the run has ended before it is there: nobody can ever start it.
 
         Raises:
             Claimed: somebody else holds the claim.
@@ -135,6 +137,8 @@ class RunDir:
         os.mkdir(building, 0o700)
         try:
             write_new(f"{building}/{SPEC}", spec)
+            if ending is not None:
+                write_new(f"{building}/{EXIT}", encode(ending))
             sync_directory(building)
             if claim is not None:
                 _claim(f"{building}/{SPEC}", os.fspath(claim))

@@ -22,8 +22,8 @@ from gateway.journal import journal
 __all__ = ["Part", "Process", "keep"]
 
 _PR_SET_PDEATHSIG = 1
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-_STEADY_SECONDS = 30.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+_STEADY_SECONDS = 5.0
 _log = journal("gateway.supervisor")
 
 

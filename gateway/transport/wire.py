@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import socket
 import struct
 import termios
 from collections import deque
@@ -31,6 +32,7 @@ __all__ = ["ConnectionLost", "GatewayProtocol", "Wire"]
 
 _CLOSE_SECONDS = 5.0
 _MAX_REASON_BYTES = 123
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class ConnectionLost(Exception):  # noqa: N818 - the ordinary end of a connection
@@ -125,7 +127,11 @@ class Wire:
         self._arrived.set()
 
     def abort(self) -> None:
-        """Cuts the connection off."""
+        """Cuts the connection off, also from what the system still holds for its peer."""
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None and connection.fileno() >= 0:
+            # Without this the system goes on offering unsent bytes to a peer that takes none.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
