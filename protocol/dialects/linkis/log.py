@@ -8,32 +8,33 @@ first part is shown.
 
 The second face, ``format=lines``, is an extension: the core's own numbers, every byte. A line that
 is not UTF-8 has its bytes in ``base64`` too, and a line that does not fit into one reply goes on
-in the next one from ``fromPart``.
+in the next one from ``fromPart``. The third, ``format=block``, is the second for bulk readers: the
+lines joined, their times and streams by stretches.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from protocol.commands import LogRead, ReadLog
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.fields import invalid, number, whole
+from protocol.dialects.linkis.log_blocks import block_rows, by_level, joined, line_rows, shown
 from protocol.dialects.linkis.words import STATUS_WORDS, error_text, time_text
 from protocol.http import Reply, Request
-from protocol.logs import Cursor, Gap, Level, Line, classify
+from protocol.logs import Cursor, Gap
 from protocol.tasks import ByNumber, Task, TaskState
 
-__all__ = ["BANNERS", "Log", "banner", "by_level", "closing", "line_rows", "shown"]
+__all__ = ["BANNERS", "Log", "banner", "closing", "gap_lines"]
 
 BANNERS = 2
 _MESSAGE = "Return logs information"
 _PAGE = 100
 _UNLIMITED = 10_000
 _LONGEST_WAIT = 60.0
-_CUT = " ... (this line is longer than can be shown here)"
+_JOINED = 256 * 1024
 
 
 def banner(task: Task, exec_id: str) -> list[str]:
@@ -57,37 +58,10 @@ def closing(task: Task, exec_id: str) -> list[str]:
     return [f"{at} ERROR {fault}", f"{at} INFO Sorry, {job}."]
 
 
-def shown(lines: Iterable[Line]) -> list[str]:
-    """What the first face shows of lines of the core: no blank ones, and a level on each."""
-    texts: list[str] = []
-    for line in lines:
-        text = line.text
-        if line.part > 1 or not text.strip():
-            continue
-        if line.more:
-            text += _CUT
-        texts.append(text if classify(text) else f"{time_text(line.time_ms)} INFO {text}")
-    return texts
-
-
 def gap_lines(gaps: Sequence[Gap], task: Task) -> list[str]:
     """A warning for each stretch of lines that is gone."""
     at = time_text(task.created_ms)
     return [f"{at} WARN lines {gap.first} to {gap.last} are no longer kept." for gap in gaps]
-
-
-def by_level(texts: Sequence[str], end: str = "") -> list[str]:
-    """The array of four: errors, warnings, the rest, and all, each ending with ``end``."""
-    levels: dict[Level, list[str]] = {level: [] for level in Level}
-    for text in texts:
-        levels[classify(text) or Level.INFO].append(text)
-    columns = (levels[Level.ERROR], levels[Level.WARN], levels[Level.INFO], texts)
-    return ["\n".join(column) + end if column else "" for column in columns]
-
-
-def line_rows(lines: Iterable[Line]) -> list[dict[str, object]]:
-    """Lines as the second face says them."""
-    return [_row(line) for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +105,7 @@ class Log:
         """The page of the core's log that holds what was asked for."""
         ref, query = self._ids.ref(request.params["id"]), request.query
         match query.get("format", ""):
-            case "lines":
+            case "lines" | "block":
                 return _parse_lines(ref, query)
             case "" | "levels":
                 span = _Span.of(query)
@@ -139,13 +113,14 @@ class Log:
                 # A page of banner lines needs the task only; the smallest page brings it.
                 return ReadLog(ref, cursor, max_lines=max(1, span.core_lines))
             case _:
-                raise invalid("format", "must be 'lines' or 'levels'")
+                raise invalid("format", "must be 'lines', 'block' or 'levels'")
 
     def render(self, read: LogRead, request: Request) -> Reply:
         """The page in the face that was asked for."""
         exec_id = self._ids.check(read.task, request.params["id"])
-        if request.query.get("format") == "lines":
-            return success(request, _MESSAGE, _lines_data(read, exec_id))
+        form = request.query.get("format", "")
+        if form in {"lines", "block"}:
+            return success(request, _MESSAGE, _numbered(read, exec_id, form))
         span = _Span.of(request.query)
         texts, following = _page(read, exec_id, span)
         apart = request.query.get("distinctLevel", "").lower() != "false"
@@ -161,7 +136,7 @@ def _page(read: LogRead, exec_id: str, span: _Span) -> tuple[list[str], int]:
     index = span.start + len(texts)
     if span.core_lines:
         texts += gap_lines(read.page.gaps, read.task)
-        texts += shown(read.page.lines())
+        texts += shown(read.page.blocks)
         following = read.page.next.line + (read.page.next.part > 0)
         index = max(index, following + BANNERS - 1)
     if read.page.eof:
@@ -177,12 +152,14 @@ def _parse_lines(ref: ByNumber, query: Mapping[str, str]) -> ReadLog:
     return ReadLog(ref, cursor, max_lines=max(0, whole(query, "size", 0)), wait_seconds=wait)
 
 
-def _lines_data(read: LogRead, exec_id: str) -> dict[str, object]:
+def _numbered(read: LogRead, exec_id: str, form: str) -> dict[str, object]:
+    """A page of the core's numbers, as rows or as blocks."""
     page, task = read.page, read.task
+    rows = line_rows(page.blocks) if form == "lines" else block_rows(joined(page.blocks, _JOINED))
     data: dict[str, object] = {
         "execID": exec_id,
         "taskID": task.number,
-        "lines": line_rows(page.lines()),
+        "lines" if form == "lines" else "blocks": rows,
         "fromLine": page.next.line,
         "first": page.first,
         "last": page.last,
@@ -194,17 +171,3 @@ def _lines_data(read: LogRead, exec_id: str) -> dict[str, object]:
     if page.gaps:
         data["gaps"] = [list(gap) for gap in page.gaps]
     return data
-
-
-def _row(line: Line) -> dict[str, object]:
-    row: dict[str, object] = {
-        "n": line.number,
-        "t": line.time_ms,
-        "s": line.stream.value,
-        "text": line.text,
-    }
-    if line.part:
-        row["part"], row["more"] = line.part, line.more
-    if "\ufffd" in line.text and line.text.encode() != line.data:
-        row["base64"] = b64encode(line.data).decode()
-    return row

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from protocol.dialects.linkis.entrance import ending, progress_data
 from protocol.dialects.linkis.envelope import ROOT, envelope
-from protocol.dialects.linkis.log import banner, by_level, closing, gap_lines, line_rows, shown
+from protocol.dialects.linkis.log import banner, closing, gap_lines
+from protocol.dialects.linkis.log_blocks import block_rows, by_level, joined, line_rows, shown
 from protocol.dialects.linkis.words import STATUS_WORDS
-from protocol.logs import Line, LogPage
+from protocol.logs import Block, LogPage
 from protocol.tasks import Task
 
 __all__ = ["Message", "Pushes", "tag_of"]
@@ -59,9 +60,8 @@ class Pushes:
 
     def log(self, task: Task, page: LogPage) -> list[Message]:
         """Further lines by level; the banner comes with the first line of the log."""
-        lines = list(page.lines())
-        texts = gap_lines(page.gaps, task) + shown(lines)
-        begins = [(line.number, max(line.part, 1)) for line in lines[:1]]
+        texts = gap_lines(page.gaps, task) + shown(page.blocks)
+        begins = [(block.first, max(block.part, 1)) for block in page.blocks[:1]]
         if (1, 1) in begins + [(gap.first, 1) for gap in page.gaps[:1]]:
             texts = banner(task, self._exec_id) + texts
         return self._logs(task, texts)
@@ -78,15 +78,22 @@ class Pushes:
 
         Lines that are no longer kept are told in ``gaps`` of the first message, as pairs.
         """
-        batches = list(_batches(list(page.lines()), _size, _LINES_BYTES))
+        batches = list(_batches(page.blocks, _size, _LINES_BYTES))
         more: Message = {"gaps": [list(gap) for gap in page.gaps]} if page.gaps else {}
         messages: list[Message] = []
         for batch in batches or ([()] if page.gaps else []):
-            last = batch[-1].number if batch else page.next.line - 1
+            last = batch[-1].last if batch else page.next.line - 1
             data: Message = {"lines": line_rows(batch), "last": last, **more}
             messages.append(self._bare("lines", task, data))
             more = {}
         return messages
+
+    def blocks(self, task: Task, page: LogPage) -> list[Message]:
+        """The same with the lines joined: a message is one block, or only the gaps."""
+        rows: list[Message] = block_rows(joined(page.blocks, _LINES_BYTES))
+        if page.gaps:
+            rows[:1] = [{**(rows or [{}])[0], "gaps": [list(gap) for gap in page.gaps]}]
+        return [self._bare("block", task, row) for row in rows]
 
     def eof(self, task: Task) -> Message:
         """The end of a subscription."""
@@ -109,8 +116,8 @@ class Pushes:
         return {**message, "websocketTag": tag_of(task)}
 
 
-def _size(line: Line) -> int:
-    return len(line.data) + _LINE_OVERHEAD
+def _size(block: Block) -> int:
+    return len(block.data) + _LINE_OVERHEAD * (block.last - block.first + 1)
 
 
 def _batches(items: Sequence[T], size: Callable[[T], int], limit: int) -> Iterator[Sequence[T]]:

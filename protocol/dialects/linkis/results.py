@@ -16,7 +16,8 @@ from protocol.commands import LogRead
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.fields import invalid, whole
-from protocol.dialects.linkis.log import banner, by_level, closing, gap_lines, shown
+from protocol.dialects.linkis.log import banner, closing, gap_lines
+from protocol.dialects.linkis.log_blocks import by_level, shown
 from protocol.dialects.linkis.results_paths import log_ref, result_path, results_path
 from protocol.dialects.linkis.words import time_text
 from protocol.http import Reply, Request
@@ -148,7 +149,7 @@ class ResultViews:
     def render_log(self, read: LogRead, request: Request) -> Reply:
         """All lines by level, with the same indexes as in pages; each ends with a line feed."""
         exec_id, page = self._ids.of(read.task), read.page
-        texts = banner(read.task, exec_id) + gap_lines(page.gaps, read.task) + shown(page.lines())
+        texts = banner(read.task, exec_id) + gap_lines(page.gaps, read.task) + shown(page.blocks)
         if page.eof:
             texts += closing(read.task, exec_id)
         elif page.next.line <= page.last:

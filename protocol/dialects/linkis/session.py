@@ -315,6 +315,8 @@ class LinkisSession:
 
     def _read_on(self, key: int, reading: _Reading, event: Event) -> list[Message]:
         match event:
+            case LinesAppended(task, page) if reading.call.request.query.get("format") == "block":
+                return reading.pushes.blocks(task, page)
             case LinesAppended(task, page):
                 return reading.pushes.lines(task, page)
             case Ended(task):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.commands import LogRead, ReadLog
-from protocol.dialects.linkis.log import banner, by_level, closing, shown
+from protocol.dialects.linkis.log import banner, closing
+from protocol.dialects.linkis.log_blocks import block_rows, by_level, joined, line_rows, shown
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Block, Cursor, Gap, LogPage, Mark, Stream
 from protocol.tasks import Outcome, Reason, TaskState
@@ -45,7 +46,7 @@ def whole(texts: Sequence[str], state: TaskState) -> list[str]:
     """Everything that a reader is to see of a log that has ended."""
     about = task(state, last_line=len(texts))
     page = LogPage((block(1, texts),) if texts else (), Cursor(len(texts) + 1), 1, 0, eof=True)
-    return [*banner(about, SEED_ID), *shown(page.lines()), *closing(about, SEED_ID)]
+    return [*banner(about, SEED_ID), *shown(page.blocks), *closing(about, SEED_ID)]
 
 
 CLIENTS: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
@@ -273,3 +274,67 @@ def test_the_page_of_another_task() -> None:
     answered = LogRead(page_of([], command, final=False), task())
     with pytest.raises(GatewayError, match="unknown execID"):
         found.route.render(answered, asked)
+
+
+BLOCKS = (
+    Block(1, 3, b"one\n\ntwo", (Mark(1, Stream.OUT, NOW), Mark(2, Stream.ERR, NOW + 1))),
+    Block(4, 4, b"2023-11-14 22:13:20.000 WARN three", (Mark(1, Stream.ERR, NOW + 1),)),
+    Block(5, 5, b"\xff four", (Mark(1, Stream.OUT, NOW),)),
+    Block(6, 6, b"fi", (Mark(1, Stream.OUT, NOW),), part=1, more=True),
+    Block(6, 6, b"ve", (Mark(1, Stream.OUT, NOW),), part=2),
+    Block(9, 9, b"nine", (Mark(1, Stream.OUT, NOW),)),
+)
+
+
+def test_blocks_as_rows_are_their_lines_one_by_one() -> None:
+    """The quick way over whole blocks says of each line what the line says of itself."""
+    lines = [line for block in BLOCKS for line in block.lines()]
+    rows = line_rows(BLOCKS)
+    assert [(row["n"], row["t"], row["s"], row["text"]) for row in rows] == [
+        (line.number, line.time_ms, line.stream.value, line.text) for line in lines
+    ]
+    assert [row["n"] for row in rows if "base64" in row] == [5]
+    assert [(row["part"], row["more"]) for row in rows if "part" in row] == [(1, True), (2, False)]
+
+
+def test_the_quick_way_shows_what_the_slow_way_shows() -> None:
+    """A block without a word of a level is shown as the same lines beside one that has it."""
+    plain = Block(1, 3, b"one\n \ntwo", (Mark(2, Stream.OUT, NOW), Mark(1, Stream.OUT, NOW + 9)))
+    with_word = Block(1, 4, plain.data + b"\nINFO x", (*plain.marks, Mark(1, Stream.OUT, NOW)))
+    assert shown([with_word])[:-1] == shown([plain])
+    assert len(shown([plain])) == 2
+
+
+def test_joined_blocks_hold_the_same_lines() -> None:
+    """Neighbours become one block as far as they fit; parts and jumps stay apart."""
+    blocks = list(joined(BLOCKS, 1000))
+    assert [(block.first, block.last) for block in blocks] == [(1, 5), (6, 6), (6, 6), (9, 9)]
+    assert blocks[0].marks[1] == Mark(3, Stream.ERR, NOW + 1)
+    assert [line for block in blocks for line in block.lines()] == [
+        line for block in BLOCKS for line in block.lines()
+    ]
+    assert len(list(joined(BLOCKS, 1))) == len(BLOCKS)
+
+
+def test_block_rows_say_everything() -> None:
+    """A row has first, last, text and marks; bytes that are no text, and parts, say so."""
+    rows = block_rows(BLOCKS)
+    assert rows[0] == {
+        "first": 1,
+        "last": 3,
+        "text": "one\n\ntwo",
+        "marks": [[1, "out", NOW], [2, "err", NOW + 1]],
+    }
+    assert rows[2]["base64"] == "/yBmb3Vy"
+    assert (rows[3]["part"], rows[3]["more"]) == (1, True)
+
+
+def test_a_page_of_blocks_is_asked_for_by_format() -> None:
+    """``format=block`` answers with blocks where ``format=lines`` answers with lines."""
+    found, asked = request("GET", PATH, {"format": "block"})
+    page = LogPage(BLOCKS[:2], Cursor(5), 1, 4, eof=False)
+    data = said(found.route.render(LogRead(page, task(TaskState.RUNNING)), asked))["data"]
+    assert isinstance(data, dict)
+    assert "lines" not in data
+    assert [row["last"] for row in data["blocks"]] == [4]
+    assert data["fromLine"] == 5

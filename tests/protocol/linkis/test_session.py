@@ -313,10 +313,27 @@ def test_gaps_in_a_subscription() -> None:
     only = page(gaps=(Gap(1, 7),))
     (found,) = told(session, key, LinesAppended(task(), only))
     assert found["data"] == {"execID": SEED_ID, "lines": [], "last": 7, "gaps": [[1, 7]]}
-    some = page(block(8, ["x" * 150_000, "y" * 150_000]), gaps=(Gap(1, 7),))
+    some = page(block(8, ["x" * 150_000]), block(9, ["y" * 150_000]), gaps=(Gap(1, 7),))
     first, second = told(session, key, LinesAppended(task(), some))
     assert (first["data"]["gaps"], first["data"]["last"]) == ([[1, 7]], 8)
     assert ("gaps" in second["data"], second["data"]["last"]) == (False, 9)
+
+
+def test_a_subscription_to_blocks() -> None:
+    """With ``format=block`` neighbours come as one block, and what is gone is told first."""
+    session = dialect().session({})
+    key = subscribed(session, task(), format="block").key
+    gaps = (Gap(1, 7),)
+    (only,) = told(session, key, LinesAppended(task(), page(gaps=gaps)))
+    assert (only["method"], only["data"]) == (
+        f"{TASK}/block",
+        {"execID": SEED_ID, "gaps": [[1, 7]]},
+    )
+    some = page(block(8, ["eight"]), block(9, ["nine"]), gaps=gaps)
+    (found,) = told(session, key, LinesAppended(task(), some))
+    row = found["data"]
+    assert (row["first"], row["last"], row["text"]) == (8, 9, "eight\nnine")
+    assert (row["gaps"], sum(mark[0] for mark in row["marks"])) == ([[1, 7]], 2)
 
 
 def test_each_task_is_subscribed_to_once() -> None:
@@ -590,7 +607,11 @@ def test_ignored(text: str) -> None:
         (frame(f"{ENTRANCE}/execute", {}), 2, "data.executeApplicationName must not be empty"),
         (frame(f"{ENTRANCE}/execute"), 2, "executeApplicationName must not be empty"),
         (frame(f"{ENTRANCE}/execute", BODY, websocketTag=1), 2, "websocketTag must be a string"),
-        (frame(f"{TASK}/subscribe", {"format": "xml"}), 2, "data.format must be 'lines'"),
+        (
+            frame(f"{TASK}/subscribe", {"format": "xml"}),
+            2,
+            "data.format must be 'lines' or 'block'",
+        ),
         (frame(f"{TASK}/subscribe", {"fromLine": "x"}), 2, "fromLine must be a whole number"),
         (frame(f"{TASK}/subscribe", {"fromLine": 1.5}), 2, "fromLine must be a whole number"),
     ],
