@@ -51,6 +51,7 @@ class Feed:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._watchers: dict[str, set[Watcher]] = {}
+        self._rings: dict[str, int] = {}
         self._connected = asyncio.Event()
 
     @contextmanager
@@ -65,6 +66,14 @@ class Feed:
             left.discard(watcher)
             if not left:
                 del self._watchers[task_id]
+                self._rings.pop(task_id, None)
+
+    def rings(self, task_id: TaskId) -> int:
+        """How often a task has rung since somebody began to watch it; only for one who does.
+
+        What was read after the number was seen, and before it changed, is what a new read finds.
+        """
+        return self._rings.get(task_id, 0)
 
     async def connected(self) -> None:
         """Waits until the subscription stands."""
@@ -89,10 +98,13 @@ class Feed:
             pause = min(pause * 2, longest)
 
     def _ring(self, task_id: str) -> None:
-        for watcher in self._watchers.get(task_id, ()):
+        watchers = self._watchers.get(task_id)
+        if not watchers:
+            return
+        self._rings[task_id] = self._rings.get(task_id, 0) + 1
+        for watcher in watchers:
             watcher.ring()
 
     def _ring_all(self) -> None:
-        for watchers in self._watchers.values():
-            for watcher in watchers:
-                watcher.ring()
+        for task_id in self._watchers:
+            self._ring(task_id)

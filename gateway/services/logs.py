@@ -11,6 +11,7 @@ from dataclasses import replace
 from gateway import clock
 from gateway.config import Limits
 from gateway.feed import Feed
+from gateway.services.shared_pages import SharedPages
 from gateway.services.waits import Waits
 from gateway.stores.logs import LogStore
 from gateway.stores.spool import Spool
@@ -38,6 +39,7 @@ class Logs:
         self._spool = spool
         self._feed = feed
         self._waits = Waits(limits.waits_per_user)
+        self._shared = SharedPages(self.page, feed.rings)
 
     async def read(self, user: str, task: Task, command: ReadLog) -> LogRead:
         """A page; if it is empty and the task goes on, waits for the first line as asked."""
@@ -67,6 +69,15 @@ class Logs:
         last = max(page.last, task.last_line)
         eof = ended and page.next.line > last and not page.next.part
         return LogRead(replace(page, last=last, eof=eof), task)
+
+    async def watched_page(
+        self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
+    ) -> LogRead:
+        """The same for one who watches the task, read once for all who are at that place.
+
+        May be older than the call, but never older than the last ring.
+        """
+        return await self._shared.page(task_id, cursor, max_lines, max_bytes)
 
     async def _hot_page(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int

@@ -155,7 +155,8 @@ class Tail:
     async def _read(self, task: Task) -> LogRead:
         """The next page; for one who wants no lines the task and whether its log has ended."""
         if self._follow.watch.lines:
-            return await self._sources.logs.page(task.id, self._cursor, _PAGE_LINES, _PAGE_BYTES)
+            logs = self._sources.logs
+            return await logs.watched_page(task.id, self._cursor, _PAGE_LINES, _PAGE_BYTES)
         now = await self._sources.tasks.find(ById(task.id))
         ended = now.state.final and now.log_complete
         return LogRead(LogPage((), self._cursor, 1, now.last_line, ended), now)

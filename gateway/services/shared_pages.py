@@ -1,0 +1,92 @@
+"""One read of a log page for all subscriptions of a process that are at the same place.
+
+A hundred readers of one run would otherwise ask Redis for the same page a hundred times. A page is
+shared from the moment its read begins until the task rings again or a moment has passed. Whoever
+came before that ring is woken by it and looks again, so nobody misses what it announced. Only for
+those who watch the task: nobody else would be woken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from gateway import clock
+from protocol.commands import LogRead
+from protocol.logs import Cursor
+from protocol.tasks import TaskId
+
+__all__ = ["SharedPages"]
+
+_KEPT = 32
+"""So many pages at most, of some 128 KiB each."""
+_SECONDS = 0.05
+
+_Place: TypeAlias = tuple[TaskId, Cursor, int, int]
+_Read: TypeAlias = Callable[[TaskId, Cursor, int, int], Coroutine[Any, Any, LogRead]]
+
+
+@dataclass(slots=True)
+class _Shared:
+    """A page or its reading, and what must hold for it to be given to others.
+
+    ``done`` holds None if the reader went before it had the page.
+    """
+
+    rings: int
+    until: float
+    done: asyncio.Future[LogRead | None]
+
+
+class SharedPages:
+    """The pages that were read a moment ago.
+
+    Args:
+        read: reads a page; its errors reach everybody who waits for it.
+        rings: how often a task has rung.
+    """
+
+    def __init__(self, read: _Read, rings: Callable[[TaskId], int]) -> None:
+        self._read = read
+        self._rings = rings
+        self._pages: OrderedDict[_Place, _Shared] = OrderedDict()
+
+    async def page(
+        self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
+    ) -> LogRead:
+        """The page at a place, not older than the last ring of the task."""
+        place = (task_id, cursor, max_lines, max_bytes)
+        while (known := self._pages.get(place)) is not None and self._is_good(known, task_id):
+            # Shielded: who goes must not take it away from the others who wait.
+            found = await asyncio.shield(known.done)
+            if found is not None:
+                return found
+        return await self._read_for_all(place)
+
+    def _is_good(self, known: _Shared, task_id: TaskId) -> bool:
+        fresh = not known.done.done() or clock.monotonic() < known.until
+        return fresh and known.rings == self._rings(task_id)
+
+    async def _read_for_all(self, place: _Place) -> LogRead:
+        done: asyncio.Future[LogRead | None] = asyncio.get_running_loop().create_future()
+        shared = _Shared(self._rings(place[0]), clock.monotonic() + _SECONDS, done)
+        self._pages[place] = shared
+        self._pages.move_to_end(place)
+        while len(self._pages) > _KEPT:
+            self._pages.popitem(last=False)
+        try:
+            found = await self._read(*place)
+        except BaseException as error:
+            if self._pages.get(place) is shared:
+                del self._pages[place]
+            if isinstance(error, Exception):
+                done.set_exception(error)
+                done.exception()  # seen: nobody may be waiting for it
+            else:
+                done.set_result(None)
+            raise
+        done.set_result(found)
+        return found
