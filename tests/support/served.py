@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engines.rundir import RunDir
 from tests.support.waiting import wait_until_sync
 
 __all__ = ["NARTHEX", "Served", "serving"]
@@ -97,6 +98,16 @@ def serving(data: Path, *options: str, **environment: str) -> Iterator[Served]:
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+        end_sessions(data)
+
+
+def end_sessions(data: Path) -> None:
+    """Ends the warm sessions of a data folder, which outlive their gateway."""
+    sessions = data / "spool" / "sessions"
+    for path in sessions.iterdir() if sessions.is_dir() else ():
+        with contextlib.suppress(FileNotFoundError):
+            RunDir(path).wish_kill(0.0)
+            RunDir(path).ring()
 
 
 def endpoint(data: Path) -> dict[str, object]:
