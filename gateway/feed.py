@@ -52,6 +52,7 @@ class Feed:
         self._link = link
         self._watchers: dict[str, set[Watcher]] = {}
         self._rings: dict[str, int] = {}
+        self._count = 0
         self._connected = asyncio.Event()
 
     @contextmanager
@@ -59,6 +60,9 @@ class Feed:
         """A watcher for the length of the block."""
         watcher = Watcher()
         self._watchers.setdefault(task_id, set()).add(watcher)
+        if task_id not in self._rings:
+            # A new number, for it may have rung since it was last watched.
+            self._note(task_id)
         try:
             yield watcher
         finally:
@@ -66,10 +70,10 @@ class Feed:
             left.discard(watcher)
             if not left:
                 del self._watchers[task_id]
-                self._rings.pop(task_id, None)
+                del self._rings[task_id]
 
     def rings(self, task_id: TaskId) -> int:
-        """How often a task has rung since somebody began to watch it; only for one who does.
+        """A number that is another after each ring of a task; only for one who watches it.
 
         What was read after the number was seen, and before it changed, is what a new read finds.
         """
@@ -101,9 +105,13 @@ class Feed:
         watchers = self._watchers.get(task_id)
         if not watchers:
             return
-        self._rings[task_id] = self._rings.get(task_id, 0) + 1
+        self._note(task_id)
         for watcher in watchers:
             watcher.ring()
+
+    def _note(self, task_id: str) -> None:
+        self._count += 1
+        self._rings[task_id] = self._count
 
     def _ring_all(self) -> None:
         for task_id in self._watchers:

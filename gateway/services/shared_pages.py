@@ -46,7 +46,7 @@ class SharedPages:
 
     Args:
         read: reads a page; its errors reach everybody who waits for it.
-        rings: how often a task has rung.
+        rings: a number that is another after each ring of a task.
     """
 
     def __init__(self, read: _Read, rings: Callable[[TaskId], int]) -> None:
