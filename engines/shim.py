@@ -60,6 +60,8 @@ def _detach(lock: int, message: int) -> None:
     os.setsid()
     for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(name, signal.SIG_IGN)
+    # Ignored would be lost in a task that is not yet itself when it is killed; held back is not.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     # Out of the way first, for either may have the other's number.
     kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in (lock, message)]
     null = os.open(os.devnull, os.O_RDWR)

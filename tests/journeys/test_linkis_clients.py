@@ -153,3 +153,18 @@ def test_log_in_again_after_401(served: Served) -> None:
     http.cookies.clear()
     assert http.post("user/login", json=credentials).status_code == 200
     assert http.get("user/userInfo").json()["data"]["userName"] == "admin"
+
+
+def test_a_kill_at_once(served: Served) -> None:
+    """However soon a kill comes, the polite signal is enough: nobody waits for the grace (3.7)."""
+    user = User(served, "admin")
+    began = time.monotonic()
+    for _ in range(10):
+        made = user.data("POST", "entrance/submit", json=body("LINKISCLI", "sleep 1000"))
+        user.data("GET", f"entrance/{made['execID']}/kill")
+        path = f"entrance/{made['execID']}/status"
+        wait_until_sync(
+            lambda path=path: user.data("GET", path)["status"] == "Cancelled",  # type: ignore[misc]
+            "the kill to be true",
+        )
+    assert time.monotonic() - began < 10
