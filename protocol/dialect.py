@@ -19,9 +19,11 @@ from protocol.logs import Cursor
 from protocol.tasks import TaskRef
 
 __all__ = [
+    "Acknowledge",
     "Ask",
     "Authenticate",
     "Close",
+    "Credit",
     "Dialect",
     "Follow",
     "Frame",
@@ -90,12 +92,28 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a subscription is told besides the end."""
+    """What a subscription is told besides the end.
+
+    ``partial`` is what stands on a line that has not ended yet.
+    """
 
     lines: bool = True
     state: bool = False
     progress: bool = False
     queue: bool = False
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """How far lines may be told ahead of the last Acknowledge: at most so many lines and bytes.
+
+    0 is no bound. Each line and part counts one byte more than it holds; a long line counts as a
+    line when its last part is told. A page may exceed the bytes by its last line or part.
+    """
+
+    lines: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,7 @@ class Follow:
     socket of the user has such a one for the task, goes on after what that one was told (and not
     at ``cursor``), and leaves its own place behind for the next. ``begun`` wants that only of what
     some socket was told a part of and not the end; else the subscription ends in silence.
+    ``credit`` bounds how far it runs ahead of its client; None for as fast as the socket takes it.
     """
 
     key: int
@@ -117,6 +136,18 @@ class Follow:
     watch: Watch = Watch()
     resume: bool = False
     begun: bool = False
+    credit: Credit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The client has dealt with the lines before ``cursor`` of the subscription under ``key``.
+
+    Says nothing to a subscription without credit, and nothing if the key is unknown.
+    """
+
+    key: int
+    cursor: Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +157,7 @@ class Unfollow:
     key: int
 
 
-Step = Ask | Authenticate | Send | Close | Follow | Unfollow
+Step = Acknowledge | Ask | Authenticate | Send | Close | Follow | Unfollow
 
 
 class Session(Protocol):

@@ -19,6 +19,7 @@ from gateway.services.logs import Logs
 from gateway.services.tasks import Tasks
 from gateway.stores.delivery import TOLD, DeliveryStore
 from gateway.stores.queue import TaskQueue
+from gateway.transport.credit import Allowance
 from protocol.accounts import Principal
 from protocol.commands import LogRead
 from protocol.dialect import Follow
@@ -82,6 +83,14 @@ class Tail:
         self._told_state: TaskState | None = None
         self._told_progress: object = None
         self._told_ahead = -1
+        self._allowance = Allowance(follow.credit) if follow.credit else None
+        self._acknowledged = asyncio.Event()
+
+    def acknowledge(self, cursor: Cursor) -> None:
+        """The client has dealt with all lines before a place."""
+        if self._allowance is not None:
+            self._allowance.acknowledge(cursor)
+            self._acknowledged.set()
 
     async def run(self, principal: Principal) -> None:
         """Tells everything until the end, through any trouble of the store.
@@ -127,7 +136,10 @@ class Tail:
             try:
                 if await self._look(task):
                     return
-                await watcher.changed(_LOOK_SECONDS)
+                if self._room()[0]:
+                    await watcher.changed(_LOOK_SECONDS)
+                else:
+                    await self._credited()
             except GatewayError as error:
                 if error.kind is not Kind.UNAVAILABLE:
                     raise
@@ -139,6 +151,8 @@ class Tail:
             async with self._turn:
                 read = await self._read(task)
                 await self._tell_task(read.task)
+                if read.page.blocks and not self._room()[0]:
+                    return False
                 if read.page.blocks:
                     await self._tell_lines(read)
             if not await self._held(task):
@@ -155,8 +169,11 @@ class Tail:
     async def _read(self, task: Task) -> LogRead:
         """The next page; for one who wants no lines the task and whether its log has ended."""
         if self._follow.watch.lines:
-            logs = self._sources.logs
-            return await logs.watched_page(task.id, self._cursor, _PAGE_LINES, _PAGE_BYTES)
+            logs, (lines, size) = self._sources.logs, self._room()
+            if self._allowance is None:
+                return await logs.watched_page(task.id, self._cursor, lines, size)
+            # Without credit left one line is looked at, to see whether there is none any more.
+            return await logs.page(task.id, self._cursor, max(lines, 1), max(size, 1))
         now = await self._sources.tasks.find(ById(task.id))
         ended = now.state.final and now.log_complete
         return LogRead(LogPage((), self._cursor, 1, now.last_line, ended), now)
@@ -165,11 +182,27 @@ class Tail:
         page = read.page
         if not await self._held(read.task):
             return
+        if self._allowance is not None:
+            # Before they are sent: the answer may be there as soon as they are.
+            self._allowance.sent(page.blocks)
         await self._tell(LinesAppended(read.task, page))
         self._sources.metrics.lines.inc(page.next.line - self._cursor.line)
         self._cursor = page.next
         if self._holder:
             await self._mark(read.task)
+
+    def _room(self) -> tuple[int, int]:
+        """How many lines and bytes may be told now."""
+        if self._allowance is None:
+            return _PAGE_LINES, _PAGE_BYTES
+        return self._allowance.room(_PAGE_LINES, _PAGE_BYTES)
+
+    async def _credited(self) -> None:
+        """Waits for an acknowledgement; looks at the task now and then all the same."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._acknowledged.wait()
+        self._acknowledged.clear()
 
     async def _tell_task(self, task: Task) -> None:
         watch = self._follow.watch

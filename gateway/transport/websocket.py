@@ -21,6 +21,7 @@ from gateway.transport.tails import Sources, Tail
 from gateway.transport.wire import ConnectionLost, Wire
 from protocol.accounts import Credential, Principal
 from protocol.dialect import (
+    Acknowledge,
     Ask,
     Authenticate,
     Close,
@@ -81,6 +82,7 @@ class Conversation:
         self._outstanding = asyncio.Semaphore(_OUTSTANDING)
         self._turn = asyncio.Semaphore(_PAGES)
         self._tails: dict[int, asyncio.Task[None]] = {}
+        self._following: dict[int, Tail] = {}
         self._group: asyncio.TaskGroup | None = None
         self._allowance = float(self._limits.message_burst)
         self._counted = clock.monotonic()
@@ -156,6 +158,9 @@ class Conversation:
                     self._follow(step)
                 case Unfollow(key):
                     self._unfollow(key)
+                case Acknowledge(key, cursor):
+                    if key in self._following:
+                        self._following[key].acknowledge(cursor)
                 case Close(code, reason):
                     self._spawn(self._closing(code, reason))
                 case _ as never:
@@ -209,9 +214,11 @@ class Conversation:
             self._perform(self._session.failed(follow.key, error, clock.now_ms()))
             return
         tail = Tail(self._sources, follow, lambda event: self._tell(follow.key, event), self._turn)
+        self._following[follow.key] = tail
         self._tails[follow.key] = self._spawn(self._tailed(follow.key, tail, self._principal))
 
     def _unfollow(self, key: int) -> None:
+        self._following.pop(key, None)
         tail = self._tails.pop(key, None)
         if tail is not None:
             tail.cancel()
@@ -224,7 +231,7 @@ class Conversation:
             self._perform(self._session.failed(key, error, clock.now_ms()))
         finally:
             if self._tails.get(key) is current:
-                del self._tails[key]
+                del self._tails[key], self._following[key]
 
     async def _tell(self, key: int, event: Event) -> None:
         self._perform(self._session.told(key, event, clock.now_ms()))

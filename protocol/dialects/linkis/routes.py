@@ -21,11 +21,12 @@ from protocol.dialects.linkis.operation import Operation
 from protocol.dialects.linkis.sessions import session_rows
 from protocol.dialects.linkis.startup import startup_rows
 
-__all__ = ["LOGIN", "SOCKETS", "SUBSCRIBE", "UNSUBSCRIBE", "routes", "socket_routes"]
+__all__ = ["ACKNOWLEDGE", "LOGIN", "SOCKETS", "SUBSCRIBE", "UNSUBSCRIBE", "routes", "socket_routes"]
 
 LOGIN = "/user/login"
 SUBSCRIBE = "/entrance/{id}/subscribe"
 UNSUBSCRIBE = "/entrance/{id}/unsubscribe"
+ACKNOWLEDGE = "/entrance/{id}/ack"
 
 SOCKETS = (
     "/ws",
@@ -51,7 +52,7 @@ def socket_routes(ids: ExecIds) -> tuple[Route[Any], ...]:
     return _everywhere(
         *(
             Route("POST", template, entrance.parse_read, entrance.render_subscription)
-            for template in (SUBSCRIBE, UNSUBSCRIBE)
+            for template in (SUBSCRIBE, UNSUBSCRIBE, ACKNOWLEDGE)
         )
     )
 

@@ -16,14 +16,25 @@ from typing import Any
 
 from protocol.accounts import Principal, Ticket
 from protocol.commands import Command, Execute, ListTasks, LogRead, Refuse, WhoAmI
-from protocol.dialect import Ask, Authenticate, Follow, Frame, Send, Step, Unfollow, Watch
+from protocol.dialect import (
+    Acknowledge,
+    Ask,
+    Authenticate,
+    Follow,
+    Frame,
+    Send,
+    Step,
+    Unfollow,
+    Watch,
+)
 from protocol.dialects.linkis.account import render_token_login, token_of
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.messages import Call, call_of, message_of, method_of, place_of
 from protocol.dialects.linkis.pushes import Message, Pushes, tag_of
 from protocol.dialects.linkis.refusal import refusal
-from protocol.dialects.linkis.routes import LOGIN, SUBSCRIBE, UNSUBSCRIBE
+from protocol.dialects.linkis.routes import ACKNOWLEDGE, LOGIN, SUBSCRIBE, UNSUBSCRIBE
 from protocol.dialects.linkis.submission import BY_RULE, RuleError
+from protocol.dialects.linkis.subscription import acknowledged, credit_of, watch_of
 from protocol.dialects.linkis.words import ACTIVE, ENDED, STATUS_WORDS
 from protocol.errors import GatewayError, Kind
 from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
@@ -173,6 +184,8 @@ class LinkisSession:
         return [self._send(message) for message in messages]
 
     def _ask(self, call: Call) -> list[Step]:
+        if call.row == ACKNOWLEDGE:
+            return self._acknowledge(call)
         before: list[Step] = []
         command: Command[Any]
         if call.row == LOGIN and (token := token_of(call.request)):
@@ -180,7 +193,7 @@ class LinkisSession:
         else:
             command = call.found.route.parse(call.request)
         if call.row == SUBSCRIBE:
-            place_of(call.request)
+            self._follow(0, ByNumber(0), call)
         if call.row == UNSUBSCRIBE:
             before = self._give_up(self._ids.ref(call.request.params["id"]).number)
         key = self._book.key()
@@ -289,7 +302,20 @@ class LinkisSession:
         before = self._give_up(task.number)
         key = self._book.key()
         self._book.reading[key] = _Reading(task.number, Pushes(self._ids.of(task)), call)
-        return [*before, Follow(key, ByNumber(task.number), place_of(call.request))]
+        return [*before, self._follow(key, ByNumber(task.number), call)]
+
+    def _follow(self, key: int, task: ByNumber, call: Call) -> Follow:
+        """The subscription that a call asks for; refuses what it cannot be."""
+        query = call.request.query
+        place, credit = place_of(call.request), credit_of(query)
+        return Follow(key, task, place, watch_of(query), credit=credit)
+
+    def _acknowledge(self, call: Call) -> list[Step]:
+        """Passes an acknowledgement on. It has no reply, and one that is too late no effect."""
+        number = self._ids.ref(call.request.params["id"]).number
+        cursor = acknowledged(call.request.query)
+        reading = self._book.reading.items()
+        return [Acknowledge(key, cursor) for key, other in reading if other.number == number]
 
     def _give_up(self, number: int) -> list[Step]:
         keys = [key for key, other in self._book.reading.items() if other.number == number]

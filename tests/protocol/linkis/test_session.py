@@ -20,7 +20,18 @@ from protocol.commands import (
     Refuse,
     WhoAmI,
 )
-from protocol.dialect import Ask, Authenticate, Follow, Send, Session, Step, Unfollow, Watch
+from protocol.dialect import (
+    Acknowledge,
+    Ask,
+    Authenticate,
+    Credit,
+    Follow,
+    Send,
+    Session,
+    Step,
+    Unfollow,
+    Watch,
+)
 from protocol.dialects.linkis.words import ACTIVE, ENDED
 from protocol.errors import GatewayError, Kind
 from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
@@ -336,6 +347,29 @@ def test_a_subscription_to_blocks() -> None:
     assert (row["gaps"], sum(mark[0] for mark in row["marks"])) == ([[1, 7]], 2)
 
 
+def test_a_subscription_with_credit() -> None:
+    """Its bounds go with it, and each acknowledgement is passed on without a reply."""
+    session = dialect().session({})
+    follow = subscribed(session, task(), fromLine=3, credit=10, creditBytes=4096, partial=True)
+    assert (follow.credit, follow.watch.partial) == (Credit(10, 4096), True)
+    ack = f"{TASK}/ack"
+    for data, cursor in (
+        ({"line": 7}, Cursor(8)),
+        ({"line": 8, "part": 2}, Cursor(8, 3)),
+        ({"line": 0}, Cursor(1)),
+    ):
+        assert session.received(frame(ack, data), NOW) == [Acknowledge(follow.key, cursor)]
+    other = frame(f"{ENTRANCE}/99/ack", {"line": 7})
+    assert session.received(other, NOW) == []
+    session.received(frame(f"{TASK}/unsubscribe"), NOW)
+    assert session.received(frame(ack, {"line": 9}), NOW) == []
+
+
+def test_a_subscription_without_credit() -> None:
+    """It runs as fast as its client takes it."""
+    assert subscribed(dialect().session({}), task()).credit is None
+
+
 def test_each_task_is_subscribed_to_once() -> None:
     """A second subscription to the same task takes the place of the first."""
     session = dialect().session({})
@@ -612,6 +646,12 @@ def test_ignored(text: str) -> None:
             2,
             "data.format must be 'lines' or 'block'",
         ),
+        (frame(f"{TASK}/subscribe", {"credit": 0}), 2, "data.credit must be between 1 and 100000"),
+        (frame(f"{TASK}/subscribe", {"credit": 100_001}), 2, "data.credit must be between"),
+        (frame(f"{TASK}/subscribe", {"creditBytes": -1}), 2, "data.creditBytes must be between"),
+        (frame(f"{TASK}/subscribe", {"partial": "maybe"}), 2, "data.partial must be true or"),
+        (frame(f"{TASK}/ack"), 2, "data.line must be the number of a line"),
+        (frame(f"{TASK}/ack", {"line": 1, "part": -1}), 2, "data.part must be the number"),
         (frame(f"{TASK}/subscribe", {"fromLine": "x"}), 2, "fromLine must be a whole number"),
         (frame(f"{TASK}/subscribe", {"fromLine": 1.5}), 2, "fromLine must be a whole number"),
     ],
