@@ -71,8 +71,9 @@ class RunSpec:
 class Launch:
     """The process to start: its arguments (the first is the program), environment and directory.
 
-    It gets /dev/null as stdin, two pipes as stdout and stderr and no other descriptor. ``secrets``
-    are texts that must not be recorded in what it prints; whoever calls the engine adds them.
+    It gets /dev/null as stdin, two pipes as stdout and stderr, the file of its progress as
+    descriptor 3 if its environment names that, and no other descriptor. ``secrets`` are texts
+    that must not be recorded in what it prints; whoever calls the engine adds them.
     """
 
     argv: tuple[str, ...]
