@@ -106,7 +106,8 @@ class Execute(Command[Task]):
 
     ``request_id`` makes a repetition safe: the same user, id and body give the same task; another
     body is a conflict. Empty for none. ``seconds`` limits the running time, 0 for the configured
-    limit. ``life_seconds`` is how long the task and its output exist, counted from now: 0 for the
+    limit. ``queue_seconds`` limits the time before the start, 0 for no limit.
+    ``life_seconds`` is how long the task and its output exist, counted from now: 0 for the
     configured time, larger values than configured are clipped. ``name`` is unique per owner if
     given. ``owner`` is whose task it becomes: empty for the caller's own; another's is for admins.
     ``secrets`` are environment variables whose values are never shown, indexed or logged.
@@ -124,6 +125,7 @@ class Execute(Command[Task]):
     name: str = ""
     request_id: str = ""
     seconds: float = 0.0
+    queue_seconds: float = 0.0
     life_seconds: int = 0
     owner: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

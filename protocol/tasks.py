@@ -76,6 +76,7 @@ class Reason(StrEnum):
     KILLED = "killed"
     KILLED_BEFORE_START = "killed_before_start"
     TIME_LIMIT = "time_limit"
+    QUEUE_TIME_LIMIT = "queue_time_limit"
     OUT_OF_MEMORY = "out_of_memory"
     SHIM_DIED = "shim_died"
     SESSION_DIED = "session_died"

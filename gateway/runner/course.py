@@ -27,7 +27,7 @@ from gateway.runner.sessions import SessionBusy
 from gateway.runner.verdict import is_forgotten, judge
 from gateway.stores.spec import decode_spec
 from protocol.errors import GatewayError, Kind
-from protocol.tasks import Outcome, Task, TaskState
+from protocol.tasks import Outcome, Reason, Task, TaskState
 
 __all__ = ["Course"]
 
@@ -111,10 +111,10 @@ class Course:
         self._progress.rewind()
 
     async def _start(self) -> None:
-        """Starts the run, unless a kill came first; what cannot be started ends here."""
-        run = self._live.run
-        if run.kill_wish() is not None and await asyncio.to_thread(run.call_off):
+        """Starts the run, unless its end came first; what cannot be started ends here."""
+        if await self._must_not_start():
             return
+        run = self._live.run
         try:
             launched = await self._launcher.launch(run, self._spec)
         except SessionBusy:
@@ -135,6 +135,28 @@ class Course:
                 await self._refuse("the run cannot be started: nothing took it up", "")
             else:
                 await self._live.wait(self._patience.next())
+
+    async def _must_not_start(self) -> bool:
+        """Whether the run is killed or too late, which ends it, or has no slot to start in."""
+        live = self._live
+        if live.run.kill_wish() is not None and await asyncio.to_thread(live.run.call_off):
+            return True
+        if self._spec.overdue(now_ms()):
+            await self._end_waiting()
+            return True
+        if not live.counts:
+            # It was taken in to be ended, and somebody is on it or the clock was set back.
+            await live.wait(_LOOK_SECONDS)
+            return True
+        return False
+
+    async def _end_waiting(self) -> None:
+        """Ends a run that waited for its start longer than its task may."""
+        waited = f"the task waited for {self._spec.queue_seconds:g} seconds and may not wait longer"
+        end = Exit(
+            ExitKind.TIME_LIMIT, message=waited, reason=Reason.QUEUE_TIME_LIMIT, ended_ms=now_ms()
+        )
+        await asyncio.to_thread(_end_unstarted, self._live.run, end)
 
     async def _refuse(self, message: str, reason: str) -> None:
         """Ends a run that was not started and cannot be."""

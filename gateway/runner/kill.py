@@ -2,7 +2,7 @@
 
 The wish is a file in the run directory and was made durable by whoever rings. A live run's shim is
 poked at once, without a look at Redis or the queue. A run that waits is ended under its lock, so
-that it can never start.
+that it can never start. One that waited longer than its task may goes the same way without a wish.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import asyncio
 from collections.abc import Callable
 
 from engines.facts import RunState
+from gateway.clock import now_ms
 from gateway.ids import is_task_id
 from gateway.runner.node import Node
 from gateway.runner.roster import Live
+from gateway.stores.spec import decode_spec
+from protocol.errors import GatewayError
 from protocol.tasks import TaskId
 
 __all__ = ["Killer"]
@@ -33,7 +36,7 @@ class Killer:
         self._rung = asyncio.Event()
 
     def ask(self, run_id: str) -> None:
-        """Somebody wished this run to end. Never waits."""
+        """Somebody wished this run to end, or its time to wait is over. Never waits."""
         live = self._node.roster.find(run_id)
         if live is not None:
             live.run.ring()
@@ -58,11 +61,13 @@ class Killer:
 
     async def _end(self, run_id: TaskId) -> None:
         run = await asyncio.to_thread(self._node.spool.find, run_id)
-        if run is None or run_id in self._node.roster or run.kill_wish() is None:
+        if run is None or run_id in self._node.roster:
             return
         try:
             waits = run.state() is RunState.ACCEPTED
-        except FileNotFoundError:
+            if run.kill_wish() is None and not decode_spec(run.spec()).overdue(now_ms()):
+                return
+        except (OSError, GatewayError):  # moved on meanwhile, or no run directory of ours
             return
         if waits:
             self._begin(Live(run_id, "", run, counts=False))

@@ -76,6 +76,7 @@ class Recovery:
         self._begin = begin
         self._killer = killer
         self._known: set[str] = set()
+        self._due: dict[str, int] = {}
 
     async def adopt(self) -> None:
         """Takes in every run that was started and is not out of the way. Needs no Redis."""
@@ -108,6 +109,7 @@ class Recovery:
         await self._node.spool.tidy()
         ids = await self._unattended()
         self._known.intersection_update(ids)
+        self._end_overdue(ids)
         for step in _steps(ids, _STEP):
             for run_id in await asyncio.to_thread(self._wished, step):
                 self._killer.ask(run_id)
@@ -119,6 +121,16 @@ class Recovery:
     def doubt(self, run_id: str) -> None:
         """Nobody knows whether the queue still has this task: the patrol makes sure."""
         self._known.discard(run_id)
+
+    def _end_overdue(self, waiting: Sequence[TaskId]) -> None:
+        """Has those ended that waited too long; only those that still wait are remembered."""
+        if not self._due:
+            return
+        now = now_ms()
+        self._due = {one: self._due[one] for one in waiting if one in self._due}
+        for run_id, due_ms in self._due.items():
+            if due_ms <= now:
+                self._killer.ask(run_id)
 
     async def _unattended(self) -> list[TaskId]:
         roster = self._node.roster
@@ -173,6 +185,8 @@ class Recovery:
             return
         if waits and task.state in _WAITING and not found.wished:
             self._known.add(spec.task_id)
+            if spec.due_ms:
+                self._due[spec.task_id] = spec.due_ms
         elif not attended:
             self._begin(Live(spec.task_id, spec.owner, found.run))
 

@@ -54,10 +54,8 @@ def check_bounds(command: Execute, limits: Limits) -> None:
         raise GatewayError(
             Kind.TOO_LARGE, f"a task takes at most {limits.inputs} files", field="inputs"
         )
-    if not math.isfinite(command.seconds) or command.seconds < 0:
-        raise GatewayError(
-            Kind.INVALID, "the time limit must be a number of seconds from 0 on", field="seconds"
-        )
+    _check_seconds("seconds", command.seconds)
+    _check_seconds("queue_seconds", command.queue_seconds)
     if command.life_seconds < 0:
         raise GatewayError(
             Kind.INVALID, "the time to live must not be negative", field="life_seconds"
@@ -79,6 +77,7 @@ def body_hash(command: Execute) -> str:
         command.life_seconds,
         command.secrets,
         command.label,
+        command.queue_seconds,
     )
     return hashlib.sha256(msgspec.msgpack.encode(asked, order="deterministic")).hexdigest()
 
@@ -141,6 +140,13 @@ def _check_words(field: str, words: Mapping[str, object], max_bytes: int) -> Non
     if size > max_bytes:
         raise GatewayError(
             Kind.TOO_LARGE, f"the {field} have {size} bytes, at most {max_bytes} fit", field=field
+        )
+
+
+def _check_seconds(field: str, seconds: float) -> None:
+    if not math.isfinite(seconds) or seconds < 0:
+        raise GatewayError(
+            Kind.INVALID, "the time limit must be a number of seconds from 0 on", field=field
         )
 
 

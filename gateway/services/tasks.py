@@ -180,6 +180,7 @@ class Tasks:
             seconds=min(asked, most) if asked and most else asked or most,
             secrets=command.secrets,
             label=command.label,
+            queue_seconds=command.queue_seconds,
         )
 
     async def _index(self, spec: TaskSpec) -> Task:

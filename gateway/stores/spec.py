@@ -16,14 +16,17 @@ from protocol.tasks import FileInput, Task, TaskId, TaskState
 
 __all__ = ["TaskSpec", "decode_spec", "encode_spec"]
 
+_FOR_EVER_SECONDS = 1e10
+
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
     """One accepted task with everything that its run needs.
 
-    ``seconds`` limits the running time, 0 for no limit. ``body_hash`` tells repetitions of
-    ``request_id`` with another body apart. Times are ms since the epoch. ``secrets`` are variables
-    whose values are nowhere but here. ``label`` parts the sessions of one owner.
+    ``seconds`` limits the running time, ``queue_seconds`` the time before it, 0 for no limit.
+    ``body_hash`` tells repetitions of ``request_id`` with another body apart. Times are ms since
+    the epoch. ``secrets`` are variables whose values are nowhere but here. ``label`` parts the
+    sessions of one owner.
     """
 
     task_id: TaskId
@@ -45,6 +48,18 @@ class TaskSpec:
     seconds: float = 0.0
     secrets: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
+    queue_seconds: float = 0.0
+
+    def overdue(self, now_ms: int) -> bool:
+        """Whether the task may not wait for its start any longer."""
+        return 0 < self.due_ms <= now_ms
+
+    @property
+    def due_ms(self) -> int:
+        """Until when the task may wait for its start, 0 for ever."""
+        if not self.queue_seconds:
+            return 0
+        return self.created_ms + int(min(self.queue_seconds, _FOR_EVER_SECONDS) * 1000)
 
     def task(self, state: TaskState = TaskState.QUEUED) -> Task:
         """The task as it is when nothing has happened to it yet."""

@@ -110,9 +110,9 @@ def parse_execute(request: Request, instance: str) -> Execute:
         secrets=secrets,
         label=asked.creator,
         request_id=_request_id(fields),
-        seconds=labels.seconds("jobRunningTimeout")
-        or runtime.seconds("jobRunningTimeout")
+        seconds=_seconds("jobRunningTimeout", labels, params, startup, runtime)
         or runtime.seconds("timeout"),
+        queue_seconds=_seconds("jobQueuingTimeout", labels, params, startup, runtime),
         owner=_other(fields.text("executeUser", longest=_LONGEST_NAME).strip(), request.user),
     )
     as_written = not fields.flag("variables", default=True)
@@ -178,6 +178,11 @@ def _secrets(special: Fields) -> dict[str, str]:
         for name in special.values
         if name.startswith(_SECRET)
     }
+
+
+def _seconds(name: str, *places: Fields) -> float:
+    """A time limit (section 5.5), from the first place that has one; 0 if none has."""
+    return next(filter(None, [place.seconds(name) for place in places]), 0.0)
 
 
 def _masked(params: JsonObject, special: JsonObject, secrets: Mapping[str, str]) -> JsonObject:

@@ -100,6 +100,7 @@ _REASON_CODES: Mapping[Reason, int] = {
     Reason.ENGINE_ERROR: 92010,
     Reason.REFUSED: 92011,
     Reason.SESSION_DIED: 92012,
+    Reason.QUEUE_TIME_LIMIT: 92013,
 }
 _UNKNOWN_REASON = 92000
 _NUMBERED = re.compile(r"error code\((\d{1,9})\): ", re.ASCII)
@@ -111,6 +112,7 @@ _REASON_TEXTS: Mapping[Reason, str] = {
     Reason.KILLED: "the task was killed",
     Reason.KILLED_BEFORE_START: "the task was killed before it started",
     Reason.TIME_LIMIT: "the task ran longer than it may",
+    Reason.QUEUE_TIME_LIMIT: "the task waited longer than it may",
     Reason.OUT_OF_MEMORY: "the task used more memory than it may",
     Reason.SHIM_DIED: "the process that recorded the task died",
     Reason.NODE_RESTARTED: "the machine was restarted",

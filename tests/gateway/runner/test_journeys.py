@@ -129,6 +129,29 @@ async def test_the_time_limit_is_kept(client: Client) -> None:
     assert task.last_line == 1
 
 
+async def test_a_task_that_waited_too_long_ends(client: Client, runner: Runner) -> None:
+    """It ends as timed out for its own reason, also if the runner is another one by then."""
+    blockers = [await client.submit("sleep 1000") for _ in range(3)]
+    for spec in blockers:
+        await wait_until(partial(client.is_running, spec.task_id), "the cap is reached")
+    late = await client.submit("echo never", queue_seconds=1)
+    patient = await client.submit("echo later", queue_seconds=1000)
+    runner.kill()
+    runner.start()
+    task = await client.ended(late.task_id)
+    assert task.state is TaskState.TIMED_OUT
+    assert task.outcome is not None
+    assert task.outcome.reason is Reason.QUEUE_TIME_LIMIT
+    assert (task.outcome.message, task.last_line, task.started_ms) == (
+        "the task waited for 1 seconds and may not wait longer",
+        0,
+        0,
+    )
+    for spec in blockers:
+        await client.kill(spec.task_id, 0)
+    assert (await client.ended(patient.task_id)).state is TaskState.SUCCEEDED
+
+
 @pytest.mark.usefixtures("runner")
 async def test_what_cannot_start_says_why(client: Client) -> None:
     """An unknown engine and a missing input end the task, and the runner goes on."""

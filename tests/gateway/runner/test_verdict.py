@@ -24,6 +24,11 @@ from protocol.tasks import Reason, TaskState
         (Exit(ExitKind.KILLED, signal=15), TaskState.KILLED, Reason.KILLED),
         (Exit(ExitKind.KILLED_BEFORE_START), TaskState.KILLED, Reason.KILLED_BEFORE_START),
         (Exit(ExitKind.TIME_LIMIT, signal=9), TaskState.TIMED_OUT, Reason.TIME_LIMIT),
+        (
+            Exit(ExitKind.TIME_LIMIT, reason="queue_time_limit"),
+            TaskState.TIMED_OUT,
+            Reason.QUEUE_TIME_LIMIT,
+        ),
         (Exit(ExitKind.OUT_OF_MEMORY, signal=9), TaskState.FAILED, Reason.OUT_OF_MEMORY),
         (Exit(ExitKind.LOST, reason="shim_died"), TaskState.LOST, Reason.SHIM_DIED),
         (Exit(ExitKind.LOST, reason="node_restarted"), TaskState.LOST, Reason.NODE_RESTARTED),

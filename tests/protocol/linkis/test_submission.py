@@ -122,13 +122,28 @@ def test_the_configuration_becomes_parameters() -> None:
         (with_params(runtime={"timeout": "7"}), 7.0),
         (with_params(runtime={"jobRunningTimeout": "8", "timeout": 9}), 8.0),
         (with_fields(labels={"jobRunningTimeout": "6"}), 6.0),
+        (with_params(startup={"jobRunningTimeout": 5}), 5.0),
         (with_params(runtime={"timeout": None}), 0.0),
         (with_params(runtime={"timeout": ""}), 0.0),
     ],
 )
 def test_time_limits(body: object, seconds: float) -> None:
-    """A limit stands in the labels or the runtime settings, as a number or its digits."""
+    """A limit stands in the labels or the settings, as a number or its digits."""
     assert parsed(body).seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        with_fields(labels={"jobQueuingTimeout": "6"}),
+        with_fields(params={"jobQueuingTimeout": 6}),
+        with_params(startup={"jobQueuingTimeout": "6"}),
+        with_params(startup={"jobQueuingTimeout": ""}, runtime={"jobQueuingTimeout": 6}),
+    ],
+)
+def test_limits_of_the_time_before_the_start(body: object) -> None:
+    """Labels, parameters, and the settings for start and run may hold it."""
+    assert (parsed(body).queue_seconds, parsed(body).seconds) == (6.0, 0.0)
 
 
 def test_extras() -> None:
