@@ -6,17 +6,17 @@ it ends; so the numbers are a pure function of the recorded bytes, however they 
 A line that grows past MAX_PART gets its number at that moment and comes in parts of MAX_PART bytes.
 While it is open, what the other stream says waits behind it, until it ends, or until MAX_WAITING
 bytes wait, or a whole line has waited MAX_WAITING_MS by the times of the records: then the long
-line is cut there, and what follows on its stream is a new line. Where output was not kept, all
-open lines end and one line says how much is missing. No input or output here.
+line is cut there, and what follows on its stream is a new line. Where output was not kept, what is
+said of the lines behind it counts: they have the numbers that they would have anyway, and between
+is a jump. No input or output here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from engines.records import ERR, GAP, HEADER_SIZE, OUT, Record, decode_gap
+from engines.records import ERR, GAP, HEADER_SIZE, OUT, Gap, Record, decode_gap
 
 __all__ = ["MAX_PART", "START", "Block", "Mark", "Point", "Splitter"]
 
@@ -39,8 +39,7 @@ class Mark(NamedTuple):
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Consecutive lines: ``data`` is the lines joined by LF, without one at the end.
 
     ``marks`` cover the lines in order. A block with ``part`` > 0 is one part of the one line
@@ -77,6 +76,10 @@ class _Place(NamedTuple):
     offset: int
     out: int
     err: int
+
+
+_NOWHERE = _Place(-1, 0, 0)
+"""The place of bytes that no record holds any more."""
 
 
 class _Waiting(NamedTuple):
@@ -139,7 +142,7 @@ class Splitter:
             place = _Place(self._offset, self._seen[OUT], self._seen[ERR])
             self._offset += HEADER_SIZE + len(data)
             if kind == GAP:
-                self._miss(time_ms, data)
+                self._miss(decode_gap(data), place)
             else:
                 self._seen[kind] += len(data)
                 rest = self._unskipped(kind, data)
@@ -153,8 +156,28 @@ class Splitter:
         self._end_lines()
         return self._take_blocks()
 
+    def snapshot(self) -> Gap | None:
+        """How another splitter can go on from here; None while a long line is open."""
+        if self._long:
+            return None
+        out, err = (bytes(self._open[stream]) for stream in _STREAMS)
+        return Gap(0, 0, self._line, self._time[OUT], self._time[ERR], out, err)
+
+    def jump(self, gap: Gap, offset: int) -> None:
+        """Goes on behind a gap with the record at ``offset``; what was open is not kept."""
+        self._drop()
+        self._line = max(self._line, gap.line)
+        self._offset = offset
+        self._skip = [0, 0, 0]
+        opened = ((OUT, gap.out_open, gap.out_ms), (ERR, gap.err_open, gap.err_ms))
+        for stream, data, time_ms in opened:
+            self._open[stream] += data
+            self._seen[stream] += len(data)
+            self._time[stream] = time_ms
+            self._place[stream] = _NOWHERE
+
     def point(self) -> Point | None:
-        """Where to start again for the next line; None while a long line is open."""
+        """Where to start again for the next line; None while there is no such place."""
         return None if self._long else self._point(None)
 
     def take_points(self) -> list[Point]:
@@ -288,15 +311,27 @@ class Splitter:
                 self._add(bytes(begun), 1, stream, self._time[stream])
                 begun.clear()
 
-    def _miss(self, time_ms: int, data: bytes) -> None:
-        gap = decode_gap(data)
-        self._end_lines()
-        text = (
-            f"[{gap.out_bytes + gap.err_bytes} bytes of output with "
-            f"{gap.out_lines + gap.err_lines} line ends were not kept here]"
-        )
-        self._add(text.encode(), 1, ERR, time_ms)
-        self._done[ERR] -= len(text) + 1
+    def _miss(self, gap: Gap, place: _Place) -> None:
+        """Takes a gap: what it says to be open counts as bytes of its own record."""
+        self._drop()
+        self._line = max(self._line, gap.line)
+        opened = ((OUT, gap.out_open, gap.out_ms), (ERR, gap.err_open, gap.err_ms))
+        for stream, data, time_ms in opened:
+            self._seen[stream] += len(data)
+            rest = self._unskipped(stream, data)
+            if rest:
+                self._dispatch(stream, time_ms, rest, place)
+
+    def _drop(self) -> None:
+        """Forgets all that is open or waits."""
+        self._end_block()
+        self._long = self._part = 0
+        self._waiting = []
+        self._waiting_bytes = 0
+        self._waiting_since = None
+        for stream in _STREAMS:
+            self._open[stream].clear()
+            self._done[stream] = max(self._done[stream], self._seen[stream])
 
     def _add(self, data: bytes, count: int, stream: int, time_ms: int) -> None:
         if self._size + len(data) > _BLOCK_BYTES:
@@ -332,15 +367,19 @@ class Splitter:
         total = self._done[OUT] + self._done[ERR]
         due = self._line - line >= _POINT_LINES or total - done >= _POINT_BYTES
         if due and self._line > line and not self._long and not self._releasing:
-            self._noted = (self._line, total)
-            self._points.append(self._point(place))
+            point = self._point(place)
+            if point is not None:
+                self._noted = (self._line, total)
+                self._points.append(point)
 
-    def _point(self, place: _Place | None) -> Point:
+    def _point(self, place: _Place | None) -> Point | None:
         """The point for the next line, from the first record that holds a byte of what is open."""
         places = [self._place[stream] for stream in _STREAMS if self._open[stream]]
         if place is not None:
             places.append(place)
         here = _Place(self._offset, self._seen[OUT], self._seen[ERR])
         start = min(places, default=here)
+        if start == _NOWHERE:
+            return None
         out, err = self._done[OUT] - start.out, self._done[ERR] - start.err
         return Point(self._line, start.offset, out, err)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engines import cgroups, processes, records
 from engines.facts import Exit, ExitKind, ShimFact
+from engines.holes import HOLE, decode_hole
 
 if TYPE_CHECKING:
     from engines.rundir import RunDir
@@ -102,6 +103,15 @@ def _mend_output(run: RunDir) -> int:
     except FileNotFoundError:
         return 0
     try:
-        return records.mend(fd)
+        return records.mend(fd, _hole(run))
     finally:
         os.close(fd)
+
+
+def _hole(run: RunDir) -> tuple[int, int]:
+    try:
+        with open(run.file(HOLE), "rb") as file:
+            hole = decode_hole(file.read())
+    except FileNotFoundError:
+        return 0, 0
+    return (hole.begin, hole.end) if hole else (0, 0)

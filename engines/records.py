@@ -8,9 +8,9 @@ A record is a header of 16 bytes, little-endian, and the bytes as they were read
     5       3     zero
     8       8     time of reading, milliseconds since the epoch
 
-A gap stands where output was not kept: its bytes are four u64 (bytes lost on stdout and stderr,
-line feeds among them on stdout and stderr). Records are never changed once they are whole. A torn
-one at the end is not there yet. The shim imports this file: standard library only.
+A gap stands where output was not kept, and says how splitting goes on behind it, so that lines keep
+their numbers: see ``Gap``. Records are never changed once they are whole. A torn one at the end is
+not there yet. The shim imports this file: standard library only.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MAX_RECORD = 1 << 20
 """No record is longer; a header that says so is not one."""
 
 _HEADER = Struct("<IBxxxQ")
-_GAP = Struct("<QQQQ")
+_GAP = Struct("<QQQQQII")
 
 
 class Record(NamedTuple):
@@ -55,12 +55,19 @@ class Record(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """How much output was not kept at one place."""
+    """How much output was not kept at one place, and the state of the lines behind it.
 
-    out_bytes: int
-    err_bytes: int
-    out_lines: int
-    err_lines: int
+    ``line`` is the number of the next line. ``out_open`` and ``err_open`` are what the lines hold
+    that have begun on each stream and not ended, with the times (ms) of their last bytes.
+    """
+
+    out_bytes: int = 0
+    err_bytes: int = 0
+    line: int = 1
+    out_ms: int = 0
+    err_ms: int = 0
+    out_open: bytes = b""
+    err_open: bytes = b""
 
 
 def header(kind: int, time_ms: int, size: int) -> bytes:
@@ -70,12 +77,19 @@ def header(kind: int, time_ms: int, size: int) -> bytes:
 
 def encode_gap(gap: Gap) -> bytes:
     """The bytes of a gap's record."""
-    return _GAP.pack(*gap)
+    *numbers, out_open, err_open = gap
+    return _GAP.pack(*numbers, len(out_open), len(err_open)) + out_open + err_open
 
 
 def decode_gap(data: bytes) -> Gap:
-    """What a gap's record says; one of a wrong size says nothing."""
-    return Gap(*_GAP.unpack(data)) if len(data) == _GAP.size else Gap(0, 0, 0, 0)
+    """What a gap's record says; one that cannot be read says nothing."""
+    if len(data) < _GAP.size:
+        return Gap()
+    out, err, line, out_ms, err_ms, out_size, err_size = _GAP.unpack_from(data)
+    middle = _GAP.size + out_size
+    if len(data) != middle + err_size:
+        return Gap()
+    return Gap(out, err, line, out_ms, err_ms, data[_GAP.size : middle], data[middle:])
 
 
 def read_records(fd: int, offset: int, max_bytes: int = 1 << 18) -> tuple[list[Record], int]:
@@ -113,13 +127,14 @@ def starts_record(fd: int, offset: int, size: int) -> bool:
     return _plausible(length, kind)
 
 
-def mend(fd: int) -> int:
+def mend(fd: int, hole: tuple[int, int] = (0, 0)) -> int:
     """Turns a torn last record into a whole one with the bytes that arrived; the final size.
 
     For a file that nobody writes any more and whose last writer died in the middle of a write.
+    ``hole`` is where records were taken out, from one border to another.
     """
     size = os.fstat(fd).st_size
-    offset = 0
+    offset = hole[1] if not hole[0] else 0
     while offset + HEADER_SIZE <= size:
         length, kind, time_ms = _HEADER.unpack(os.pread(fd, HEADER_SIZE, offset))
         if not _plausible(length, kind):
@@ -130,6 +145,8 @@ def mend(fd: int) -> int:
                 break
             os.pwrite(fd, header(kind, time_ms, length), offset)
         offset += HEADER_SIZE + length
+        if offset == hole[0]:
+            offset = hole[1]
     os.ftruncate(fd, offset)
     return offset
 

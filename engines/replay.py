@@ -6,14 +6,13 @@ write anything: any number of readers may look at one run.
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from engines.index import find_point
-from engines.lines import START, Block, Mark, Point, Splitter
-from engines.records import read_records, starts_record
-from engines.rundir import INDEX, OUTPUT, RunDir
+from engines.lines import Block, Mark, Splitter
+from engines.output import Output
+from engines.rundir import RunDir
 
 __all__ = ["Page", "Replay"]
 
@@ -24,13 +23,15 @@ class Page(NamedTuple):
     """Consecutive lines, and where to go on.
 
     ``next_part`` is 0 unless the next thing to read is a further part of line ``next_line``.
-    ``at_end`` says that the run has ended and that nothing follows.
+    ``at_end`` says that the run has ended and that nothing follows. ``gaps`` are the first and last
+    numbers of lines that would be on this page and are not kept.
     """
 
     blocks: list[Block]
     next_line: int
     next_part: int
     at_end: bool
+    gaps: tuple[tuple[int, int], ...] = ()
 
 
 class Replay:
@@ -45,9 +46,10 @@ class Replay:
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
-        self._fd = -1
+        self._output = Output(run)
         self._ended = False
-        self._restart(START)
+        self._next = (1, 1)
+        self._restart(Splitter())
 
     def __enter__(self) -> Self:
         return self
@@ -62,9 +64,7 @@ class Replay:
 
     def close(self) -> None:
         """Gives the files back; reading again opens them again."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._output.close()
 
     def read(
         self, line: int = 1, part: int = 0, max_lines: int = 1000, max_bytes: int = 1 << 18
@@ -76,8 +76,12 @@ class Replay:
         empty page of a live run means "not yet". Lines that a run does not have are empty too.
         """
         line, part = max(line, 1), max(part, 1)
-        self._open()
+        # The order matters: what was said before the ending is in the output when it is seen.
+        self._ended = self._ended or self._run.exit() is not None
         if (line, part) != self._next and not self._seek(line, part):
+            last = self._splitter.last
+            if self._finished and line <= last:
+                return Page([], last + 1, 0, at_end=True, gaps=((line, last),))
             return Page([], line, part if part > 1 else 0, self._finished)
         blocks: list[Block] = []
         lines = size = 0
@@ -92,43 +96,37 @@ class Replay:
             lines += taken.last - taken.first + 1
             size += len(taken.data) + 1
             self._advance(taken)
-        number, number_part = self._next
         at_end = self._ended and not self._fill()
-        return Page(blocks, number, number_part if number_part > 1 else 0, at_end)
+        if at_end:
+            self._next = (self._splitter.last + 1, 1)
+        number, number_part = self._next
+        gaps = _gaps(blocks, line, number)
+        return Page(blocks, number, number_part if number_part > 1 else 0, at_end, gaps)
 
     def last(self) -> int:
         """The number of the last line that has one by now, 0 if there is none."""
         with Replay(self._run) as other:
-            other._open()
-            other._restart(other._find(1 << 63))
+            other._ended = self._run.exit() is not None
+            other._restart(other._output.splitter(1 << 63))
             while other._fill():
                 other._pending.clear()
             return other._splitter.last
 
-    def _open(self) -> None:
-        # The order matters: what was said before the ending is in the output when it is seen.
-        self._ended = self._ended or self._run.exit() is not None
-        if self._fd < 0:
-            try:
-                flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-                self._fd = os.open(self._run.file(OUTPUT), flags)
-            except FileNotFoundError:
-                return
-
-    def _restart(self, point: Point) -> None:
-        self._splitter = Splitter.resume(point)
+    def _restart(self, splitter: Splitter) -> None:
+        self._splitter = splitter
         self._pending: list[Block] = []
         self._finished = False
-        self._next = (point.line, 1)
+        self._next = (splitter.last + 1, 1)
 
     def _seek(self, line: int, part: int) -> bool:
-        """Goes to a line, from the nearest point before it or from here if that is nearer.
+        """Goes to a line, from the nearest place before it or from here if that is nearer.
 
-        Returns False, and stays before it, if there is no such line by now.
+        Returns False, and stays before it, if there is no such line by now. Of a line that is not
+        kept it goes to the next one that is.
         """
-        point = self._find(line)
-        if self._finished or self._next > (line, part) or self._next[0] < point.line:
-            self._restart(point)
+        nearest = self._output.splitter(line)
+        if self._finished or self._next > (line, part) or self._next[0] <= nearest.last:
+            self._restart(nearest)
         while self._next < (line, part):
             if not self._fill():
                 return False
@@ -141,20 +139,12 @@ class Replay:
                 self._next = (rest.first, max(rest.part, 1))
         return True
 
-    def _find(self, line: int) -> Point:
-        """A point at or before the line that fits the output as it is."""
-        point = find_point(self._run.file(INDEX), line)
-        if self._fd < 0 or not starts_record(self._fd, point.offset, os.fstat(self._fd).st_size):
-            return START
-        return point
-
     def _fill(self) -> bool:
         """Makes sure that a block is pending; False if there is none by now."""
         while not self._pending and not self._finished:
-            offset = self._splitter.offset
-            found = read_records(self._fd, offset, _READ_BYTES)[0] if self._fd >= 0 else []
-            if found:
-                self._pending = self._splitter.feed(found)
+            found = self._output.feed(self._splitter, _READ_BYTES)
+            if found is not None:
+                self._pending = found
                 self._splitter.take_points()
             elif self._ended:
                 self._pending = self._splitter.finish()
@@ -165,6 +155,18 @@ class Replay:
 
     def _advance(self, block: Block) -> None:
         self._next = (block.first, block.part + 1) if block.more else (block.last + 1, 1)
+
+
+def _gaps(blocks: Sequence[Block], line: int, end: int) -> tuple[tuple[int, int], ...]:
+    """The lines from ``line`` up to ``end`` that are in no block."""
+    gaps: list[tuple[int, int]] = []
+    for block in blocks:
+        if block.first > line:
+            gaps.append((line, block.first - 1))
+        line = block.first if block.more else block.last + 1
+    if end > line:
+        gaps.append((line, end - 1))
+    return tuple(gaps)
 
 
 def _behind(block: Block, line: int, part: int) -> Block | None:

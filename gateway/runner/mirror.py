@@ -10,12 +10,13 @@ more. The mirror also writes the sparse index, which is a cache and can be made 
 from __future__ import annotations
 
 import asyncio
-import os
+from itertools import pairwise
 
 from engines.index import IndexWriter, find_point
-from engines.lines import START, Point, Splitter
-from engines.records import Record, read_records, starts_record
-from engines.rundir import INDEX, OUTPUT, RunDir
+from engines.lines import Block as RecordedBlock
+from engines.lines import Point, Splitter
+from engines.output import Output
+from engines.rundir import INDEX, RunDir
 from gateway.journal import journal
 from gateway.stores.blocks import from_engine
 from gateway.stores.errors import LogGap
@@ -49,6 +50,7 @@ class Mirror:
         self._hot_bytes = hot_bytes
         self._splitter: Splitter | None = None
         self._blocks: list[Block] = []
+        self._following = 1
         self._done = False
 
     @property
@@ -67,10 +69,10 @@ class Mirror:
             return 0
         before = splitter.offset
         if waiting <= _INLINE_BYTES:
-            records = self._read(before)
+            blocks = self._read(splitter)
         else:
-            records = await asyncio.to_thread(self._read, before)
-        self._blocks.extend(map(from_engine, splitter.feed(records)))
+            blocks = await asyncio.to_thread(self._read, splitter)
+        self._blocks.extend(map(from_engine, blocks))
         await self._append()
         self._note(splitter.take_points())
         return splitter.offset - before
@@ -84,6 +86,7 @@ class Mirror:
             self._blocks.extend(map(from_engine, splitter.finish()))
             self._done = True
         await self._append()
+        await self._skip(splitter.last + 1)
         return splitter.last
 
     async def _ready(self) -> Splitter:
@@ -94,15 +97,24 @@ class Mirror:
         return self._splitter
 
     async def _append(self) -> None:
-        if not self._blocks:
-            return
-        try:
-            await self._logs.append(self._task_id, self._epoch, self._blocks)
-        except LogGap:
-            # Redis lost the end of what it had: from there again.
-            self.rewind()
-            raise
-        self._blocks = []
+        while self._blocks:
+            await self._skip(self._blocks[0].first)
+            count = _consecutive(self._blocks)
+            try:
+                await self._logs.append(self._task_id, self._epoch, self._blocks[:count])
+            except LogGap:
+                # Redis lost the end of what it had: from there again.
+                self.rewind()
+                raise
+            end = self._blocks[count - 1]
+            self._following = end.last if end.more else end.last + 1
+            self._blocks = self._blocks[count:]
+
+    async def _skip(self, line: int) -> None:
+        """Has the log go on at a line if the ones before it are not kept."""
+        if line > self._following:
+            await self._logs.begin(self._task_id, self._epoch, line - 1, anew=True)
+            self._following = line
 
     def rewind(self) -> None:
         """Forgets the place: the next turn asks the log where it ends."""
@@ -118,8 +130,8 @@ class Mirror:
             line = await asyncio.to_thread(self._hot_line)
             if line > 1:
                 await self._logs.begin(self._task_id, self._epoch, line - 1)
-        point = await asyncio.to_thread(self._find, line)
-        return Splitter.resume(point)
+        self._following = line
+        return await asyncio.to_thread(self._splitter_at, line)
 
     def _hot_line(self) -> int:
         """Where a window begins that holds about the end of the output, if the index knows it."""
@@ -127,22 +139,13 @@ class Mirror:
         surplus = size - self._hot_bytes
         if surplus <= 0:
             return 1
-        known = self._find(1 << 63)
+        known = find_point(self._run.file(INDEX), 1 << 63)
         # Lines are about as long in one part of an output as in another: exact it need not be.
-        return self._find(known.line * min(surplus, known.offset) // max(known.offset, 1)).line
+        return max(known.line * min(surplus, known.offset) // max(known.offset, 1), 1)
 
-    def _find(self, line: int) -> Point:
-        """The last point of the index at or before a line that fits the output."""
-        point = find_point(self._run.file(INDEX), line)
-        try:
-            descriptor = os.open(self._run.file(OUTPUT), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return START
-        try:
-            fits = starts_record(descriptor, point.offset, os.fstat(descriptor).st_size)
-        finally:
-            os.close(descriptor)
-        return point if fits else START
+    def _splitter_at(self, line: int) -> Splitter:
+        with Output(self._run) as output:
+            return output.splitter(line)
 
     def _note(self, points: list[Point]) -> None:
         """Writes index points; a disk that refuses costs readers time and nothing else."""
@@ -154,12 +157,14 @@ class Mirror:
         except OSError as error:
             _journal.warning("index not written", run=self._task_id, error=error.strerror)
 
-    def _read(self, offset: int) -> list[Record]:
-        try:
-            descriptor = os.open(self._run.file(OUTPUT), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return []
-        try:
-            return read_records(descriptor, offset, _TURN_BYTES)[0]
-        finally:
-            os.close(descriptor)
+    def _read(self, splitter: Splitter) -> list[RecordedBlock]:
+        with Output(self._run) as output:
+            return output.feed(splitter, _TURN_BYTES) or []
+
+
+def _consecutive(blocks: list[Block]) -> int:
+    """How many of the blocks follow one another without a line missing between."""
+    for count, (one, other) in enumerate(pairwise(blocks), 1):
+        if other.first > one.last + 1 or (one.more and other.first > one.last):
+            return count
+    return len(blocks)

@@ -13,8 +13,9 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from engines.records import ERR, GAP, OUT, read_records
-from engines.rundir import OUTPUT, RunDir
+from engines.output import Output
+from engines.records import ERR, GAP, OUT
+from engines.rundir import RunDir
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import TaskId
 
@@ -70,13 +71,11 @@ class Answers:
         Raises:
             GatewayError: NOT_FOUND if the output is not there (any more).
         """
-        descriptor = await asyncio.to_thread(self._open, run_id)
+        output = await asyncio.to_thread(self._open, run_id)
         try:
             place = 0
             while length > 0:
-                data, end = await asyncio.to_thread(
-                    _piece, descriptor, place, ERR if errors else OUT
-                )
+                data, end = await asyncio.to_thread(_piece, output, place, ERR if errors else OUT)
                 if end == place:
                     raise GatewayError(Kind.INTERNAL, f"the output of {run_id} is cut short")
                 place = end
@@ -86,43 +85,37 @@ class Answers:
                 if wanted:
                     yield wanted
         finally:
-            os.close(descriptor)
+            output.close()
 
     def _measure(self, run_id: TaskId, kind: int) -> Answer:
-        descriptor = self._open(run_id)
         digest = hashlib.sha256()
         size, place, truncated = 0, 0, False
-        try:
+        with self._open(run_id) as output:
             while size <= self._max_bytes:
-                records, end = read_records(descriptor, place, _READ_BYTES)
-                if end == place:
+                chunk = output.read(place, _READ_BYTES)
+                if chunk.end == place:
                     break
-                place = end
-                truncated = truncated or any(record.kind == GAP for record in records)
-                data = b"".join(record.data for record in records if record.kind == kind)
+                place = chunk.end
+                lost = chunk.jumped or any(record.kind == GAP for record in chunk.records)
+                truncated = truncated or lost
+                data = b"".join(record.data for record in chunk.records if record.kind == kind)
                 digest.update(data[: self._max_bytes - size])
                 size += len(data)
-        finally:
-            os.close(descriptor)
         kept = min(size, self._max_bytes)
         return Answer(kept, digest.hexdigest(), truncated or size > self._max_bytes)
 
-    def _open(self, run_id: TaskId) -> int:
-        """The file of records; looks twice, since a run moves once when it is put away."""
-        run = None
+    def _open(self, run_id: TaskId) -> Output:
+        """The records; looks twice, since a run moves once when it is put away."""
         for _ in range(2):
             run = self._find(run_id)
             if run is None:
                 break
-            try:
-                return os.open(run.file(OUTPUT), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            except FileNotFoundError:
-                continue
-        if run is not None and os.path.isdir(run.path):  # noqa: PTH112 - a run's path is text
-            return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # it never wrote
+            output = Output(run)
+            if output.open() or os.path.isdir(run.path):  # noqa: PTH112 - a run's path is text
+                return output
         raise GatewayError(Kind.NOT_FOUND, f"the output of {run_id} is not there")
 
 
-def _piece(descriptor: int, place: int, kind: int) -> tuple[bytes, int]:
-    records, end = read_records(descriptor, place, _READ_BYTES)
-    return b"".join(record.data for record in records if record.kind == kind), end
+def _piece(output: Output, place: int, kind: int) -> tuple[bytes, int]:
+    chunk = output.read(place, _READ_BYTES)
+    return b"".join(record.data for record in chunk.records if record.kind == kind), chunk.end

@@ -87,12 +87,17 @@ class LogStore:
                     raise refuse(status, reply)
         raise unavailable()
 
-    async def begin(self, task_id: TaskId, epoch: int, last: int) -> None:
+    async def begin(self, task_id: TaskId, epoch: int, last: int, *, anew: bool = False) -> None:
         """Lets the window of a log that is unknown here begin after a line; else does nothing.
 
         After Redis was emptied this spares the writer to send again what the spool has anyway.
+        ``anew`` moves the window of a known log on: the lines up to ``last`` are not kept.
         """
-        reply = items(await self._scripts.run("log_begin", task_id, epoch, last, self._idle_ms))
+        reply = items(
+            await self._scripts.run(
+                "log_begin", task_id, epoch, last, self._idle_ms, int(anew), BELL
+            )
+        )
         if reply[0] != b"ok":
             raise refuse(text(reply[0]), reply)
 

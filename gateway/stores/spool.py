@@ -33,7 +33,7 @@ from gateway.stores.errors import TaskGone
 from gateway.stores.files import private_folder, refuse_network, replace, sync_folder, try_lock
 from gateway.stores.spec import TaskSpec, decode_spec, encode_spec
 from protocol.errors import GatewayError, Kind
-from protocol.logs import Cursor, LogPage
+from protocol.logs import Cursor, Gap, LogPage
 from protocol.tasks import TaskId
 
 __all__ = ["FORGET", "NodeLock", "Spool", "day_of"]
@@ -356,7 +356,8 @@ class Spool:
                 blocks = tuple(map(from_engine, found.blocks))
                 last = found.next_line - 1
                 following = Cursor(found.next_line, found.next_part)
-                return LogPage(blocks, following, min(last, 1), last, eof=found.at_end)
+                gaps = tuple(Gap(*lines) for lines in found.gaps)
+                return LogPage(blocks, following, min(last, 1), last, found.at_end, gaps)
         return None
 
     def _sweep(self, now_ms: int, keep_ms: int, limit: int) -> int:

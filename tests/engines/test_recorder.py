@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from engines.holes import HOLE, Hole, decode_hole, encode_hole
 from engines.recorder import Recorder
 from engines.records import (
     ERR,
     GAP,
+    HEADER_SIZE,
     MAX_RECORD,
     OUT,
     Gap,
@@ -103,22 +106,97 @@ def test_mending_keeps_what_arrived(tmp_path: Path) -> None:
 
 
 def test_a_capped_file_keeps_head_and_tail(tmp_path: Path) -> None:
-    """The middle is a gap that says exactly what is missing on each stream."""
+    """The middle is given back to the disk, and a note says where it was and how lines go on."""
+    path = tmp_path / "output"
+    cap = 4 << 20
+    recorder = Recorder(str(path), cap)
+    for number in range(4000):
+        recorder.add(OUT if number % 3 else ERR, number, b"%05d\n" % number * 900)
+        if number % 100 == 0:
+            assert path.stat().st_blocks * 512 <= cap + (64 << 10)
+    recorder.end(5000)
+    hole = decode_hole((tmp_path / HOLE).read_bytes())
+    assert hole is not None
+    assert hole.gap is not None
+    assert path.stat().st_size == recorder.size == 4000 * (HEADER_SIZE + 5400)
+    numbers = [record.time_ms for record in recorded(path)]
+    with opened(path) as fd:
+        offset = hole.end
+        while found := read_records(fd, offset)[0]:
+            numbers += [record.time_ms for record in found]
+            offset += sum(HEADER_SIZE + len(record.data) for record in found)
+    before, behind = hole.begin // (HEADER_SIZE + 5400), hole.end // (HEADER_SIZE + 5400)
+    assert numbers == [*range(before), *range(behind, 4000)]
+    assert hole.gap.line == behind * 900 + 1
+    err = sum(1 for number in range(before, behind) if number % 3 == 0)
+    assert (hole.gap.out_bytes, hole.gap.err_bytes) == (
+        (behind - before - err) * 5400,
+        err * 5400,
+    )
+    assert recorder.dropped == (behind - before) * 5400
+    assert recorder.checksum == 0
+
+
+def test_a_line_longer_than_the_tail_is_lost_until_its_end(tmp_path: Path) -> None:
+    """While it goes on nothing more is written; what comes behind it is kept with its number."""
+    path = tmp_path / "output"
+    recorder = Recorder(str(path), 1 << 20)
+    for number in range(200):
+        recorder.add(OUT, number, b"x" * 60_000)
+        assert path.stat().st_blocks * 512 <= 1 << 20
+    recorder.add(OUT, 200, b"\nbehind\n")
+    recorder.add(OUT, 201, b"last\n")
+    recorder.end(300)
+    hole = decode_hole((tmp_path / HOLE).read_bytes())
+    assert hole is not None
+    assert hole.gap is None
+    with opened(path) as fd:
+        gap, last = read_records(fd, hole.end)[0]
+    assert (gap.kind, decode_gap(gap.data).line, last.data) == (GAP, 3, b"last\n")
+
+
+def test_a_file_system_without_holes_keeps_the_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If nothing can be given back nothing more is written, and the end says so."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no holes here")
+
+    monkeypatch.setattr("engines.recorder.punch", refuse)
     path = tmp_path / "output"
     recorder = Recorder(str(path), 10_000)
     for number in range(1000):
-        recorder.add(OUT if number % 3 else ERR, number, b"%05d\n" % number * 5)
+        recorder.add(OUT, number, b"%05d\n" % number)
     recorder.end(2000)
-    assert path.stat().st_size == recorder.size <= 10_000
-    records = recorded(path)
-    (where,) = [place for place, record in enumerate(records) if record.kind == GAP]
-    numbers = [record.time_ms for record in records if record.kind != GAP]
-    assert numbers == [*range(where), *range(1000 - (len(numbers) - where), 1000)]
-    missing = range(where, 1000 - (len(numbers) - where))
-    err = sum(1 for number in missing if number % 3 == 0)
-    gap = decode_gap(records[where].data)
-    assert gap == Gap((len(missing) - err) * 30, err * 30, (len(missing) - err) * 5, err * 5)
-    assert recorder.dropped == gap.out_bytes + gap.err_bytes
+    assert path.stat().st_size <= 10_000 + 100
+    hole = decode_hole((tmp_path / HOLE).read_bytes())
+    assert hole is not None
+    with opened(path) as fd:
+        *kept, gap = read_records(fd, hole.end)[0]
+    assert (gap.kind, decode_gap(gap.data).line) == (GAP, 1001)
+    assert decode_gap(gap.data).out_bytes == (999 - kept[-1].time_ms) * 6
+
+
+def test_a_note_that_cannot_be_read_says_nothing() -> None:
+    """Torn, changed or foreign notes are none."""
+    note = encode_hole(Hole(5, 9, Gap(line=7, out_open=b"ab")))
+    assert decode_hole(note) == Hole(5, 9, Gap(line=7, out_open=b"ab"))
+    assert decode_hole(encode_hole(Hole(5, 9, None))) == Hole(5, 9, None)
+    for broken in (note[:9], note[:-1], note[:-1] + b"x", b"NXHOLE9\n" + note[8:]):
+        assert decode_hole(broken) is None
+
+
+def test_mending_goes_over_a_hole(tmp_path: Path) -> None:
+    """What is behind a hole stays, and the torn end there is mended."""
+    path = tmp_path / "output"
+    whole = header(OUT, 1, 3) + b"abc"
+    for before in (whole, b""):
+        path.write_bytes(before + bytes(100) + whole + header(OUT, 5, 9) + b"half")
+        with opened(path) as fd:
+            mend(fd, (len(before), len(before) + 100))
+            found = read_records(fd, len(before) + 100)[0]
+        assert found == [Record(OUT, 1, b"abc"), Record(OUT, 5, b"half")]
 
 
 def test_a_capped_file_that_fits_is_complete(tmp_path: Path) -> None:
@@ -138,7 +216,7 @@ def test_a_full_disk_is_counted_and_survived(tmp_path: Path) -> None:
     recorder = Recorder(str(path))
     recorder.add(OUT, 1, b"before\n")
     kept = recorder._fd
-    recorder._fd = os.open("/dev/full", os.O_RDWR)
+    recorder._fd = os.open(path, os.O_RDONLY)
     recorder.add(OUT, 2, b"lost\n")
     recorder.add(ERR, 3, b"lost too\n")
     os.close(recorder._fd)
@@ -147,7 +225,7 @@ def test_a_full_disk_is_counted_and_survived(tmp_path: Path) -> None:
     recorder.end(5)
     records = recorded(path)
     assert [record.time_ms for record in records] == [1, 4, 4]
-    assert decode_gap(records[1].data) == Gap(5, 9, 1, 1)
+    assert decode_gap(records[1].data) == Gap(5, 9, 4)
     assert recorder.dropped == 14
     assert recorder.checksum == zlib.crc32(path.read_bytes())
 
@@ -157,11 +235,11 @@ def test_loss_at_the_end_is_told_too(tmp_path: Path) -> None:
     path = tmp_path / "output"
     recorder = Recorder(str(path))
     kept = recorder._fd
-    recorder._fd = os.open("/dev/full", os.O_RDWR)
+    recorder._fd = os.open(path, os.O_RDONLY)
     recorder.add(OUT, 2, b"lost")
     os.close(recorder._fd)
     recorder._fd = kept
     recorder.end(5)
     (record,) = recorded(path)
-    assert (record.kind, decode_gap(record.data)) == (GAP, Gap(4, 0, 0, 0))
-    assert decode_gap(b"other") == Gap(0, 0, 0, 0)
+    assert (record.kind, decode_gap(record.data)) == (GAP, Gap(4, 0, 1, 2, 0, b"lost"))
+    assert decode_gap(b"other") == decode_gap(record.data + b"more") == Gap()

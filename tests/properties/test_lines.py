@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 
 from engines import lines
 from engines.lines import Block, Splitter
-from engines.records import ERR, GAP, OUT, Gap, Record, encode_gap
+from engines.records import ERR, GAP, OUT, Gap, Record, decode_gap, encode_gap
 
 PART = 20
 WAITING = 60
 WAITING_MS = 50
+
+
+Lost = tuple[int, bytes, bytes]
+"""The least number of lines lost, and what is open on each stream behind them."""
 
 
 class Piece(NamedTuple):
@@ -54,13 +58,24 @@ def records() -> st.SearchStrategy[list[Record]]:
     )
     kind = st.sampled_from([OUT, OUT, ERR])
     said = st.tuples(kind, st.integers(0, 30), data)
-    gap = st.tuples(st.just(GAP), st.integers(0, 30), st.just(encode_gap(Gap(3, 4, 1, 0))))
+    opened = st.sampled_from([b"", b"", b"ab", b"x" * PART])
+    gap = st.tuples(st.just(GAP), st.integers(0, 30), st.tuples(st.integers(0, 5), opened, opened))
 
-    def dated(steps: list[tuple[int, int, bytes]]) -> list[Record]:
+    def dated(steps: list[tuple[int, int, bytes] | tuple[int, int, Lost]]) -> list[Record]:
         now = 0
-        result = []
-        for which, step, text in steps:
+        result: list[Record] = []
+        for which, step, what in steps:
             now += step
+            if isinstance(what, bytes):
+                text = what
+            else:
+                lost, out_open, err_open = what
+                model = Model()
+                for record in result:
+                    model.record(*record)
+                # What is lost ends at least the lines that wait to be numbered.
+                line = model.line + len(model.queue) * 70 + lost
+                text = encode_gap(Gap(3, 4, line, now, now, out_open, err_open))
             result.append(Record(which, now, text))
         return result
 
@@ -100,9 +115,11 @@ class Model:
     def record(self, kind: int, time_ms: int, data: bytes) -> None:
         """Takes one record."""
         if kind == GAP:
-            self.end()
-            text = b"[7 bytes of output with 1 line ends were not kept here]"
-            self.whole(ERR, time_ms, text)
+            gap = decode_gap(data)
+            self.line = gap.line
+            self.long, self.queue = 0, []
+            self.open = {OUT: gap.out_open, ERR: gap.err_open}
+            self.time = {OUT: gap.out_ms, ERR: gap.err_ms}
             return
         self.enter(kind, time_ms, data)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.rundir import RunDir
+from engines.recorder import Recorder
+from engines.records import OUT
+from engines.rundir import OUTPUT, Exit, ExitKind, RunDir
 from gateway.config import Config
 from gateway.places import Places
 from gateway.runner.mirror import Mirror
@@ -173,3 +175,45 @@ async def test_the_mirror_is_fast(link: Link, tmp_path: Path) -> None:
     start = time.monotonic()
     assert await scene.mirror().finish() == 300_000
     assert 300_000 / (time.monotonic() - start) > 100_000
+
+
+async def test_a_hole_is_gone_over_and_told(scene: Scene) -> None:
+    """What a mirror did not see before it was dropped is a gap for readers; numbers stay true."""
+    recorder = Recorder(scene.run.file(OUTPUT), 20_000)
+    mirror = scene.mirror()
+    for number in range(1, 3001):
+        recorder.add(OUT, number, b"%d\n" % number)
+        if number == 100:
+            await drained(mirror)
+    recorder.end(3000)
+    scene.run.write_exit(Exit(ExitKind.EXITED, exit_code=0))
+    assert await mirror.finish() == 3000
+    task_id = scene.spec.task_id
+    assert await scene.node.logs.last(task_id) == Cursor(3001)
+    hot = await scene.node.logs.read(task_id, Cursor(3000), 10, 1000)
+    assert hot is not None
+    assert [line.data for line in hot.lines()] == [b"3000"]
+    assert await scene.node.logs.read(task_id, Cursor(101), 10, 1000) is None
+    page = await scene.node.spool.read_log(task_id, Cursor(1), 10_000, 1 << 20)
+    assert page is not None
+    ((first, last),) = page.gaps
+    numbers = [(line.number, int(line.data)) for line in page.lines()]
+    assert all(number == value for number, value in numbers)
+    assert len(numbers) == 3000 - (last - first + 1)
+
+
+async def test_loss_at_the_end_does_not_leave_the_log_open(scene: Scene) -> None:
+    """Of a run whose last lines are not kept the log ends with the number of the last one."""
+    recorder = Recorder(scene.run.file(OUTPUT))
+    recorder.add(OUT, 1, b"kept\n")
+    taking, recorder._fd = recorder._fd, os.open(scene.run.file(OUTPUT), os.O_RDONLY)
+    recorder.add(OUT, 2, b"lost\nlost\n")
+    os.close(recorder._fd)
+    recorder._fd = taking
+    recorder.end(3)
+    scene.run.write_exit(Exit(ExitKind.EXITED, exit_code=0))
+    assert await scene.mirror().finish() == 3
+    assert await scene.node.logs.last(scene.spec.task_id) == Cursor(4)
+    page = await scene.node.spool.read_log(scene.spec.task_id, Cursor(2), 10, 1000)
+    assert page is not None
+    assert (page.gaps, page.next, page.eof) == (((2, 3),), Cursor(4), True)

@@ -1,0 +1,136 @@
+"""The recorded output of one run, for its readers: where its records are and what is behind a hole.
+
+Must never write anything. A run that moves to another directory stays readable through it.
+"""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from engines.holes import HOLE, Hole, decode_hole
+from engines.index import find_point
+from engines.lines import Block, Point, Splitter
+from engines.records import Gap, Record, read_records, starts_record
+from engines.rundir import INDEX, OUTPUT, RunDir
+
+__all__ = ["Chunk", "Output"]
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_NOTE_BYTES = 1 << 18
+
+
+class Chunk(NamedTuple):
+    """Whole records and the offset behind them.
+
+    ``jumped`` says that what was asked for is not kept: then there are no records, and ``end`` is
+    the end of the hole, where lines go on as ``gap`` says, or the first record there does.
+    """
+
+    records: list[Record]
+    end: int
+    jumped: bool = False
+    gap: Gap | None = None
+
+
+class Output:
+    """A reader of one run's records. Blocks, and is for one thread at a time.
+
+    Args:
+        run: the run directory. One without output yet reads as empty.
+    """
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+        self._fd = -1
+        self._folder = -1
+        self._hole: Hole | None = None
+        self._stamp: tuple[int, int] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the files back; reading again opens them again."""
+        for fd in (self._fd, self._folder):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._folder = -1
+
+    def read(self, offset: int, max_bytes: int) -> Chunk:
+        """The whole records from ``offset`` on, about ``max_bytes``; none if there are none yet."""
+        if not self.open():
+            return Chunk([], offset)
+        while True:
+            hole = self._known_hole()
+            room = max_bytes
+            if hole is not None and offset < hole.begin:
+                room = min(room, hole.begin - offset)
+            elif hole is not None and offset < hole.end:
+                return Chunk([], hole.end, jumped=True, gap=hole.gap)
+            records, end = read_records(self._fd, offset, room)
+            # What was noted by now may have been taken out while it was read.
+            if self._known_hole() == hole:
+                return Chunk(records, end)
+
+    def feed(self, splitter: Splitter, max_bytes: int) -> list[Block] | None:
+        """Feeds the next records; the lines that end with them, or None if there are none yet."""
+        chunk = self.read(splitter.offset, max_bytes)
+        if chunk.jumped:
+            splitter.jump(chunk.gap or Gap(), chunk.end)
+            return []
+        return splitter.feed(chunk.records) if chunk.records else None
+
+    def splitter(self, line: int) -> Splitter:
+        """A splitter that stands at a line, or before it as near as the index knows.
+
+        If the line is not kept, it stands at the next one that is.
+        """
+        point = find_point(self._run.file(INDEX), line)
+        if not self.open():
+            return Splitter()
+        hole = self._known_hole()
+        if hole is not None and point.offset < hole.end:
+            behind = hole.gap is not None and line >= hole.gap.line
+            if behind or point.offset >= hole.begin:
+                splitter = Splitter(Point(1, hole.begin))
+                splitter.jump(hole.gap or Gap(), hole.end)
+                return splitter
+        fits = starts_record(self._fd, point.offset, os.fstat(self._fd).st_size)
+        return Splitter(point) if fits else Splitter()
+
+    def open(self) -> bool:
+        """Opens the files, which reading does by itself; False if there are none yet."""
+        if self._fd < 0:
+            try:
+                self._folder = os.open(self._run.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._fd = os.open(OUTPUT, _FLAGS, dir_fd=self._folder)
+            except FileNotFoundError:
+                self.close()
+                return False
+        return True
+
+    def _known_hole(self) -> Hole | None:
+        """The hole as it is noted now; what was once noted stays true."""
+        try:
+            facts = os.stat(HOLE, dir_fd=self._folder, follow_symlinks=False)
+            stamp = (facts.st_ino, facts.st_mtime_ns)
+            if stamp != self._stamp:
+                fd = os.open(HOLE, _FLAGS, dir_fd=self._folder)
+                try:
+                    self._hole = decode_hole(os.read(fd, _NOTE_BYTES)) or self._hole
+                finally:
+                    os.close(fd)
+                self._stamp = stamp
+        except FileNotFoundError:
+            pass
+        return self._hole
