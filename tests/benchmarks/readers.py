@@ -98,10 +98,10 @@ async def count(visitor: Visitor, exec_id: str) -> None:
                 return
 
 
-def measure(gateway: Served) -> list[Figure]:
+def measure(gateway: Served, share: float) -> list[Figure]:
     """The time of the run in pairs, and the growth of the gateway."""
     without, beside, grown = [], [], []
-    for _ in range(PAIRS):
+    for _ in range(max(1, int(PAIRS * share))):
         without.append(asyncio.run(alone(gateway)))
         took, growth = asyncio.run(crowded(gateway))
         beside.append(took)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway.ids import new_task_id
 from gateway.stores.spec import decode_spec, encode_spec
-from tests.benchmarks.figures import Figure
+from tests.benchmarks.figures import Figure, less
 from tests.faults.visitor import calling
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
@@ -44,11 +44,11 @@ def started(data: Path) -> float:
         return time.perf_counter() - began
 
 
-def adopted(data: Path, folder: Path) -> float:
+def adopted(data: Path, folder: Path, count: int) -> float:
     """Seconds until a gateway that was killed answers for all its live runs again."""
     with serving(data, **ROOMY) as gateway, calling(gateway) as caller:
         code = f"until [ -e {folder}/go ]; do sleep 1; done"
-        runs = [caller.execute(code) for _ in range(LIVE)]
+        runs = [caller.execute(code) for _ in range(count)]
         for run in runs:
             wait_until_sync(lambda run=run: caller.status(run) == "Running", "a run", 300)  # type: ignore[misc]
         collapse(gateway)
@@ -62,36 +62,34 @@ def adopted(data: Path, folder: Path) -> float:
     return seconds
 
 
-def multiply(data: Path) -> None:
+def multiply(data: Path, count: int) -> None:
     """Makes many finished runs of the one there is, each with a name and a number of its own."""
     (one,) = (data / "spool" / "done").glob("*/*")
     spec = decode_spec((one / "spec").read_bytes())
-    for number in range(2, FINISHED + 2):
+    for number in range(2, count + 2):
         name = new_task_id(time.time_ns() // 1_000_000)
         shutil.copytree(one, one.parent / name)
         own = replace(spec, task_id=name, number=number)
         (one.parent / name / "spec").write_bytes(encode_spec(own))
 
 
-def measure(gateway: Served) -> list[Figure]:
+def measure(gateway: Served, share: float) -> list[Figure]:
     """Both figures, beside a start of a gateway that has nothing to look at."""
     assert gateway.url
+    running, ended = int(LIVE * share), int(FINISHED * share)
     with tempfile.TemporaryDirectory(prefix="nx-") as name:
         folder = Path(name)
         bare = started(folder / "empty")
-        live = adopted(folder / "live", folder)
+        live = adopted(folder / "live", folder, running)
         with serving(folder / "many") as other, calling(other) as caller:
             assert caller.finished(caller.execute("echo one")) == "Succeed"
             done = folder / "many" / "spool" / "done"
             wait_until_sync(lambda: list(done.glob("*/*")), "the run to be put away")
-        multiply(folder / "many")
+        multiply(folder / "many", ended)
         many = started(folder / "many")
+    peer = ("empty start", bare)
     return [
-        figure(f"{LIVE} live runs adopted", live, bare),
-        figure(f"start with {FINISHED} ended", many, bare),
+        less(f"recovery: {running} live runs adopted", live, "s", peer),
+        less(f"recovery: start with {ended} ended", many, "s", peer),
+        less("recovery: the slower of both", max(live, many), "s", ("to reach", 5.0), 1),
     ]
-
-
-def figure(what: str, value: float, bare: float) -> Figure:
-    """One figure beside the start of a gateway that has nothing to look at."""
-    return Figure("recovery", what, value, "s", "empty start", bare, more_is_better=False)

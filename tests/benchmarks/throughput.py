@@ -1,0 +1,133 @@
+"""One run at full speed to one reader, in each of three forms, beside what passes it on bare."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator
+
+import orjson
+from websockets.asyncio.client import connect
+
+from tests.benchmarks.figures import Figure, median, more
+from tests.benchmarks.peers.bare import Bare, bare
+from tests.journeys.entrance import executing, frame, opened
+from tests.support.served import Served
+
+LINES = 1_000_000
+ROUNDS = 3
+
+
+def script(count: int) -> str:
+    """Prints so many lines of 100 bytes."""
+    return f"yes {'x' * 99} | head -n {count}"
+
+
+async def subscribed(gateway: Served, count: int, form: str) -> float:
+    """Lines a second from execute to the end of a subscription to the live run."""
+    async with asyncio.timeout(300), opened(gateway) as owner, opened(gateway) as reader:
+        start = time.perf_counter()
+        exec_id = await executing(owner, script(count))
+        await owner.close()
+        await reader.send(frame(f"{exec_id}/subscribe", {"fromLine": 1, "format": form}))
+        seen = 0
+        while True:
+            data = orjson.loads(await reader.recv())["data"]
+            seen += len(data.get("lines", ())) or data.get("text", "").count("\n") + (
+                "text" in data
+            )
+            if "exitCode" in data:
+                break
+        assert seen == count
+        return count / (time.perf_counter() - start)
+
+
+async def pushed(gateway: Served, count: int) -> float:
+    """Lines a second as the four texts that Linkis clients are pushed."""
+    async with asyncio.timeout(300), opened(gateway) as socket_:
+        start = time.perf_counter()
+        await executing(socket_, script(count))
+        seen = 0
+        while True:
+            data = orjson.loads(await socket_.recv())["data"]
+            seen += data["log"][3].count("x\n") if "log" in data else 0
+            if data.get("status") == "Succeed":
+                break
+        assert seen == count
+        return count / (time.perf_counter() - start)
+
+
+async def passed(peer: Bare, count: int, *, as_json: bool) -> float:
+    """Lines a second through the bare one, taken apart by the client in the same way."""
+    async with asyncio.timeout(300), connect(f"{peer.socket_url}/run", max_size=None) as socket_:
+        start = time.perf_counter()
+        await socket_.send(json.dumps({"script": script(count), "json": as_json}))
+        seen = 0
+        async for message in socket_:
+            if as_json:
+                seen += orjson.loads(message)["data"]["log"][3].count("\n")
+            else:
+                seen += message.count(b"\n" if isinstance(message, bytes) else "\n")  # type: ignore[arg-type]
+        assert seen == count
+        return count / (time.perf_counter() - start)
+
+
+@contextlib.asynccontextmanager
+async def websocketd(count: int) -> AsyncIterator[str]:
+    """A websocketd (Debian has a package of that name) that prints the same; empty if absent."""
+    path = shutil.which("websocketd")
+    if path is None:
+        yield ""
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [path, f"--port={port}", "--loglevel=fatal", "/bin/sh", "-c", script(count)]
+    process = subprocess.Popen(words)  # noqa: ASYNC220 - once
+    try:
+        await asyncio.sleep(0.3)
+        yield f"ws://127.0.0.1:{port}/"
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def websocketd_lines(url: str, count: int) -> float:
+    """Lines a second as one frame a line."""
+    start, seen = time.perf_counter(), 0
+    async with asyncio.timeout(300), connect(url, max_size=None, compression=None) as socket_:
+        async for _ in socket_:
+            seen += 1
+    assert seen == count
+    return count / (time.perf_counter() - start)
+
+
+async def compare(gateway: Served, count: int) -> list[list[float]]:
+    """Each way once, in turns with its peer."""
+    found: list[list[float]] = [[], [], [], [], [], []]
+    async with bare() as peer, websocketd(count) as url:
+        for _ in range(ROUNDS):
+            found[0].append(await subscribed(gateway, count, "lines"))
+            found[1].append(await websocketd_lines(url, count) if url else 0.0)
+            found[2].append(await subscribed(gateway, count, "block"))
+            found[3].append(await passed(peer, count, as_json=False))
+            found[4].append(await pushed(gateway, count))
+            found[5].append(await passed(peer, count, as_json=True))
+    return found
+
+
+def measure(gateway: Served, share: float) -> list[Figure]:
+    """Medians of three."""
+    values = [median(each) for each in asyncio.run(compare(gateway, int(LINES * share)))]
+    lines, daemon, block, chunks, texts, messages = values
+    first = ("websocketd", daemon) if daemon else ("bare Sanic (no websocketd here)", chunks)
+    return [
+        more("throughput: format=lines", lines, "lines/s", first, 1.0 if daemon else 0),
+        more("throughput: format=block", block, "lines/s", ("bare Sanic, 64 KiB", chunks), 0.7),
+        more("throughput: four texts", texts, "lines/s", ("bare Sanic, JSON", messages), 0.5),
+    ]
