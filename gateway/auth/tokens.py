@@ -6,6 +6,7 @@ nothing but the algorithm. A token says who; what that user may do is looked up,
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _LEEWAY_SECONDS = 60
 _CLAIMS = frozenset({"iss", "aud", "sub", "jti", "iat", "exp"})
 _HEADER = frozenset({"alg", "typ"})
 _MAX_NAME = 256
+_REMEMBERED = 1024
 
 
 class SigningKeyError(Exception):
@@ -53,6 +55,8 @@ class Tokens:
             )
         self._key = key
         self._max_seconds = max_seconds
+        # By the digest of a token what it says, once its signature was proven: that never changes.
+        self._signed: dict[bytes, dict[str, object]] = {}
 
     def issue(self, name: str, role: Role, now_ms: int, seconds: int, token_id: str = "") -> Ticket:
         """A fresh ticket for a user; with the id of an older one it is revoked together with that.
@@ -94,12 +98,23 @@ class Tokens:
     def _believed(self, token: str, now: int) -> Claims:
         if len(token) > MAX_TOKEN_BYTES or not token.isascii() or token.count(".") != 2:  # noqa: PLR2004 - a compact token has three parts
             raise ValueError("size or form")
+        digest = hashlib.sha256(token.encode()).digest()
+        claims = self._signed.get(digest)
+        if claims is None:
+            claims = self._verified(token)
+            if len(self._signed) >= _REMEMBERED:
+                del self._signed[next(iter(self._signed))]
+            self._signed[digest] = claims
+        return self._typed(claims, now)
+
+    def _verified(self, token: str) -> dict[str, object]:
+        """What a token says whose signature is ours, whatever that is."""
         header = jwt.get_unverified_header(token)
         if not _HEADER.issuperset(header) or header.get("alg") != _ALGORITHM:
             raise ValueError("header")
         # Times are checked below with our own types and clock: the library lets strings and
         # numbers without bounds through.
-        claims = jwt.decode(
+        claims: dict[str, object] = jwt.decode(
             token,
             self._key,
             algorithms=[_ALGORITHM],
@@ -114,7 +129,7 @@ class Tokens:
                 "verify_jti": False,
             },
         )
-        return self._typed(claims, now)
+        return claims
 
     def _typed(self, claims: dict[str, object], now: int) -> Claims:
         if claims.keys() != _CLAIMS:
