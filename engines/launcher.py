@@ -23,7 +23,10 @@ from engines.orphans import COOKIE
 from engines.rundir import Exit, ExitKind, RunDir, killed_before_start
 from engines.zygote import ANSWER, REQUEST
 
-__all__ = ["Zygote"]
+__all__ = ["PASSING", "Zygote"]
+
+PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+"""What a machine lacks for a start and may have again soon."""
 
 _CODE = """
 import sys
@@ -86,7 +89,7 @@ class Zygote:
         async with self._turn:
             await self._end()
 
-    async def launch(self, run: RunDir, launch: Launch, bell: str) -> bool:
+    async def launch(self, run: RunDir, launch: Launch, bell: str, *, settle: bool = True) -> bool:
         """Starts a run, at most once for ever; its directory tells how it goes from here on.
 
         Returns False, and does nothing, if somebody is or was on this run, or if it was killed
@@ -98,21 +101,24 @@ class Zygote:
             run: the accepted run.
             launch: what to start.
             bell: path of the datagram socket that is told of output and endings; empty for none.
+            settle: whether a lack of processes or memory is the end of the run. If not, it stays
+                startable and the OSError is raised.
 
         Raises:
             EngineError: the zygote does not answer, twice; the run was not started.
+            OSError: no process could be made at the moment, and nothing is settled.
         """
         order = encode_order(_order(run, launch, bell))
-        first = await self._attempt(run, order)
+        first = await self._attempt(run, order, settle=settle)
         if first is not None:
             return first
         # The zygote died over it. Whether it had forked before, only the lock and the files tell.
-        second = await self._attempt(run, order)
+        second = await self._attempt(run, order, settle=settle)
         if second is None:
             raise EngineError("the process that starts runs does not answer")
         return True
 
-    async def _attempt(self, run: RunDir, order: bytes) -> bool | None:
+    async def _attempt(self, run: RunDir, order: bytes, *, settle: bool) -> bool | None:
         """Goes through the start protocol once; None if the zygote died on the way."""
         lock = await _take(run)
         if lock is None:
@@ -124,6 +130,8 @@ class Zygote:
                 await asyncio.to_thread(run.write_exit, killed_before_start())
                 return False
             failure = await self._hand_over(order, lock)
+            if failure in PASSING and not settle:
+                raise OSError(failure, os.strerror(failure))
             if failure:
                 await asyncio.to_thread(run.write_exit, _start_failed(failure))
             return None if failure is None else True

@@ -111,7 +111,8 @@ class Execute(Command[Task]):
     configured time, larger values than configured are clipped. ``name`` is unique per owner if
     given. ``owner`` is whose task it becomes: empty for the caller's own; another's is for admins.
     ``secrets`` are environment variables whose values are never shown, indexed or logged.
-    ``label`` parts the sessions of one owner.
+    ``label`` parts the sessions of one owner. ``retries`` is how often the start is tried again if
+    the machine lacks processes or memory for it: what was executed is never executed again.
     """
 
     engine: str
@@ -130,6 +131,7 @@ class Execute(Command[Task]):
     owner: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     label: str = ""
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

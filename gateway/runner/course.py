@@ -13,6 +13,7 @@ import os
 
 from engines.contract import EngineError
 from engines.facts import Exit, ExitKind, RunState
+from engines.launcher import PASSING
 from engines.rundir import RunDir, sweep_orphan
 from gateway.clock import monotonic, now_ms
 from gateway.journal import journal
@@ -34,6 +35,7 @@ __all__ = ["Course"]
 _LOOK_SECONDS = 2.0
 """A quiet run is looked at this often without a ring: only so is the death of a shim noticed."""
 _TRIES = 3
+_RETRY_SECONDS = 1.0
 _ENGINE_ERROR = "engine_error"
 _STATES = {
     RunState.STARTING: TaskState.STARTING,
@@ -62,6 +64,7 @@ class Course:
         self._progress = ProgressMirror(live.run, self._spec.task_id, node.epoch, node.tasks)
         self._told: TaskState | None = None
         self._tries = 0
+        self._retried = 0
         self._flushed = 0.0
         self._abandoned = False
         self._unknown = False
@@ -116,7 +119,8 @@ class Course:
             return
         run = self._live.run
         try:
-            launched = await self._launcher.launch(run, self._spec)
+            again = self._retried < self._spec.retries
+            launched = await self._launcher.launch(run, self._spec, settle=not again)
         except SessionBusy:
             await self._live.wait(_LOOK_SECONDS)
             return
@@ -127,6 +131,9 @@ class Course:
             await self._refuse(error.message, "")
             return
         except OSError as error:
+            if again and error.errno in PASSING:
+                await self._retry(error)
+                return
             await self._refuse(f"the run cannot be started: {error.strerror}", "")
             return
         if not launched and run.state() is RunState.ACCEPTED:
@@ -157,6 +164,18 @@ class Course:
             ExitKind.TIME_LIMIT, message=waited, reason=Reason.QUEUE_TIME_LIMIT, ended_ms=now_ms()
         )
         await asyncio.to_thread(_end_unstarted, self._live.run, end)
+
+    async def _retry(self, error: OSError) -> None:
+        """Leaves a start that failed to another try: nothing was executed yet."""
+        self._retried += 1
+        _journal.info(
+            "start failed and is tried again",
+            run=self._live.run_id,
+            error=error.strerror,
+            retry=self._retried,
+            of=self._spec.retries,
+        )
+        await self._live.wait(_RETRY_SECONDS)
 
     async def _refuse(self, message: str, reason: str) -> None:
         """Ends a run that was not started and cannot be."""
@@ -232,6 +251,9 @@ class Course:
         await node.queue.release(spec.task_id, spec.owner, epoch=node.epoch)
         await node.logs.expire(spec.task_id, node.config.retention.hot_seconds)
         await node.spool.finish(spec.task_id)
+        if task.state.final and task.state is not TaskState.KILLED:
+            # Wished after this was final: who builds the index anew must not take it for a cause.
+            await node.spool.forgo_kill(spec.task_id)
 
     async def _forget(self) -> None:
         """The end of a run of which nothing is kept."""

@@ -63,8 +63,11 @@ class Launcher:
         # Threads apart: inputs may be large, and nothing else should wait for a slow disk.
         self._orders = Calls(_ORDER_SECONDS, width=4, own=(GatewayError, OSError))
 
-    async def launch(self, run: RunDir, spec: TaskSpec) -> bool:
+    async def launch(self, run: RunDir, spec: TaskSpec, *, settle: bool = True) -> bool:
         """Starts a run; False if it was not this call that did, its state says what is the case.
+
+        ``settle`` false leaves a run of its own process startable when there is no process to be
+        had at the moment.
 
         Raises:
             SessionBusy: the session that it belongs in is at work; come again when it rings.
@@ -91,7 +94,7 @@ class Launcher:
         made = await calls.call(what, lambda: engine.prepare(order))
         launch = replace(_checked(made, spec.engine), secrets=hidden)
         try:
-            return await self._zygote.launch(run, launch, self._bell)
+            return await self._zygote.launch(run, launch, self._bell, settle=settle)
         except EngineError as error:
             # No fault of this engine, and nothing was started: it may be tried again.
             _journal.error("zygote does not answer", run=spec.task_id, error=str(error))

@@ -23,6 +23,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
 _STEERING = frozenset({"BASH_ENV", "ENV", "IFS", "PATH", "PYTHONSTARTUP", "SHELLOPTS", "BASHOPTS"})
 _STEERING_PREFIXES = ("LD_", "NARTHEX_", "BASH_FUNC_", "PYTHON", "DYLD_")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_MOST_RETRIES = 100
 _MAX_NAME = 128
 _MAX_REQUEST_ID = 256
 
@@ -56,6 +57,10 @@ def check_bounds(command: Execute, limits: Limits) -> None:
         )
     _check_seconds("seconds", command.seconds)
     _check_seconds("queue_seconds", command.queue_seconds)
+    if not 0 <= command.retries <= _MOST_RETRIES:
+        raise GatewayError(
+            Kind.INVALID, f"a task is retried 0 to {_MOST_RETRIES} times", field="retries"
+        )
     if command.life_seconds < 0:
         raise GatewayError(
             Kind.INVALID, "the time to live must not be negative", field="life_seconds"
@@ -78,6 +83,7 @@ def body_hash(command: Execute) -> str:
         command.secrets,
         command.label,
         command.queue_seconds,
+        command.retries,
     )
     return hashlib.sha256(msgspec.msgpack.encode(asked, order="deterministic")).hexdigest()
 

@@ -181,6 +181,7 @@ class Tasks:
             secrets=command.secrets,
             label=command.label,
             queue_seconds=command.queue_seconds,
+            retries=command.retries,
         )
 
     async def _index(self, spec: TaskSpec) -> Task:

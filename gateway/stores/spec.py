@@ -26,7 +26,8 @@ class TaskSpec:
     ``seconds`` limits the running time, ``queue_seconds`` the time before it, 0 for no limit.
     ``body_hash`` tells repetitions of ``request_id`` with another body apart. Times are ms since
     the epoch. ``secrets`` are variables whose values are nowhere but here. ``label`` parts the
-    sessions of one owner.
+    sessions of one owner. ``retries`` is how often the start is tried again while nothing was
+    executed and what failed may pass.
     """
 
     task_id: TaskId
@@ -49,6 +50,7 @@ class TaskSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
     queue_seconds: float = 0.0
+    retries: int = 0
 
     def overdue(self, now_ms: int) -> bool:
         """Whether the task may not wait for its start any longer."""

@@ -15,6 +15,7 @@ __all__ = ["Fields", "invalid", "number", "whole"]
 
 _MOST_SECONDS = 1e9
 _NO_SECONDS = "must be a number of seconds between 0 and 1000000000"
+_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 
 
@@ -85,6 +86,16 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise invalid(self.path(name), _NO_SECONDS)
         return number({name: str(value)}, name, 0.0, self.path(name))
+
+    def count(self, name: str, default: int, most: int) -> int:
+        """A field that counts, from 0 to ``most``, as a number or its digits; blank is absent."""
+        value = self.values.get(name)
+        text = "" if value is None or isinstance(value, bool) else str(value).strip()
+        if value is None or value == "":
+            return default
+        if not _COUNT.fullmatch(text) or int(text) > most:
+            raise invalid(self.path(name), f"must be a whole number from 0 to {most}")
+        return int(text)
 
 
 def whole(query: Mapping[str, str], name: str, default: int) -> int:

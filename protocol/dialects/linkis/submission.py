@@ -43,6 +43,10 @@ _LONGEST_PATH = 4096
 _LONGEST_NAME = 256
 _SECRET = "secret."  # noqa: S105 - the beginning of a name
 _MASK = "******"
+_RETRY_COUNT = "jobRetryCount"
+_RETRY_SWITCH = "linkis.task.retry.switch"
+_RETRY_NUMBER = "linkis.task.retry.num"
+_MOST_RETRIES = 100
 
 
 def body_of(request: Request) -> tuple[Fields, Fields]:
@@ -112,6 +116,7 @@ def parse_execute(request: Request, instance: str) -> Execute:
         request_id=_request_id(fields),
         seconds=_seconds("jobRunningTimeout", labels, params, startup, runtime)
         or runtime.seconds("timeout"),
+        retries=_retries(labels, startup),
         queue_seconds=_seconds("jobQueuingTimeout", labels, params, startup, runtime),
         owner=_other(fields.text("executeUser", longest=_LONGEST_NAME).strip(), request.user),
     )
@@ -183,6 +188,14 @@ def _secrets(special: Fields) -> dict[str, str]:
 def _seconds(name: str, *places: Fields) -> float:
     """A time limit (section 5.5), from the first place that has one; 0 if none has."""
     return next(filter(None, [place.seconds(name) for place in places]), 0.0)
+
+
+def _retries(labels: Fields, startup: Fields) -> int:
+    """How many retries are asked for (section 5.3): by the label, or by the two settings."""
+    asked = labels.count(_RETRY_COUNT, -1, _MOST_RETRIES)
+    if asked < 0 and str(startup.values.get(_RETRY_SWITCH)).lower() == "true":
+        asked = startup.count(_RETRY_NUMBER, 1, _MOST_RETRIES)
+    return max(asked, 0)
 
 
 def _masked(params: JsonObject, special: JsonObject, secrets: Mapping[str, str]) -> JsonObject:

@@ -152,6 +152,44 @@ async def test_a_task_that_waited_too_long_ends(client: Client, runner: Runner) 
     assert (await client.ended(patient.task_id)).state is TaskState.SUCCEEDED
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the fork fail")
+async def test_a_start_that_finds_no_process_is_retried_if_asked(
+    client: Client, runner: Runner
+) -> None:
+    """Who asked for retries starts once there are processes again, and runs once; others fail."""
+    await client.ended((await client.submit("true")).task_id)
+    zygote = _zygote_of(runner)
+    calls = "clone,clone3,fork,vfork"
+    trace = await asyncio.create_subprocess_exec(
+        *("strace", "-qq", "-e", f"trace={calls}", "-o", "/dev/null"),
+        *("-e", f"inject={calls}:error=EAGAIN:when=1..3", "-p", str(zygote)),
+    )
+    try:
+        status = Path(f"/proc/{zygote}/status")
+        await wait_until(lambda: "TracerPid:\t0" not in status.read_text(), "strace is attached")
+        refused = await client.ended((await client.submit("true")).task_id)
+        assert refused.outcome is not None
+        assert refused.outcome.reason is Reason.START_FAILED
+        spec = await client.submit("echo once", retries=2)
+        assert (await client.ended(spec.task_id)).state is TaskState.SUCCEEDED
+        assert [line.data for line in await client.lines(spec.task_id)] == [b"once"]
+    finally:
+        trace.terminate()
+        await trace.wait()
+
+
+def _zygote_of(runner: Runner) -> int:
+    """The process from which a runner has its runs forked."""
+    assert runner.process is not None
+    pid = runner.process.pid
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    children = [int(word) for one in threads for word in (one / "children").read_text().split()]
+    (found,) = (
+        child for child in children if b"zygote" in Path(f"/proc/{child}/cmdline").read_bytes()
+    )
+    return found
+
+
 @pytest.mark.usefixtures("runner")
 async def test_what_cannot_start_says_why(client: Client) -> None:
     """An unknown engine and a missing input end the task, and the runner goes on."""

@@ -146,6 +146,33 @@ def test_limits_of_the_time_before_the_start(body: object) -> None:
     assert (parsed(body).queue_seconds, parsed(body).seconds) == (6.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("body", "retries"),
+    [
+        (with_fields(labels={"jobRetryCount": "3"}), 3),
+        (with_fields(labels={"jobRetryCount": 0}), 0),
+        (with_params(startup={"linkis.task.retry.switch": True}), 1),
+        (
+            with_params(startup={"linkis.task.retry.switch": "true", "linkis.task.retry.num": "2"}),
+            2,
+        ),
+        (with_params(startup={"linkis.task.retry.num": 2}), 0),
+        (BARE, 0),
+    ],
+)
+def test_retries(body: object, retries: int) -> None:
+    """The label says how many there may be, or a setting after it was switched on."""
+    assert parsed(body).retries == retries
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, "x", True, "101"])
+def test_retries_that_are_no_number(count: object) -> None:
+    """What is no count is refused with its place."""
+    with pytest.raises(GatewayError) as caught:
+        parsed(with_fields(labels={"jobRetryCount": count}))
+    assert caught.value.field == "labels.jobRetryCount"
+
+
 def test_extras() -> None:
     """A request id makes repeating safe; pushes can be declined."""
     found = parsed(with_fields(requestId="a.B_1:-", push=False))
