@@ -19,6 +19,7 @@ from gateway.ids import is_task_id, time_of
 from gateway.journal import journal
 from gateway.runner.kill import Killer
 from gateway.runner.node import Node
+from gateway.runner.quarantine import is_unreadable
 from gateway.runner.roster import Live
 from gateway.runner.verdict import Verdict, is_forgotten, judge
 from gateway.stores.errors import TaskGone
@@ -76,6 +77,7 @@ class Recovery:
         self._begin = begin
         self._killer = killer
         self._known: set[str] = set()
+        self._unreadable: list[Live] = []
         self._due: dict[str, int] = {}
 
     async def adopt(self) -> None:
@@ -141,6 +143,10 @@ class Recovery:
         for step in _steps(ids, _STEP):
             for found in await asyncio.to_thread(self._read_live, step):
                 yield found
+            unreadable, self._unreadable = self._unreadable, []
+            for live in unreadable:
+                if is_unreadable(live.run):
+                    self._begin(live)
 
     def _read_live(self, ids: Sequence[TaskId]) -> list[_Found]:
         found = []
@@ -155,6 +161,7 @@ class Recovery:
             except (OSError, GatewayError) as error:
                 # Moved on meanwhile, or no run directory of ours: never a reason to stop.
                 _journal.warning("run directory not readable", run=run_id, error=str(error))
+                self._unreadable.append(Live(run_id, "", run, counts=False))
         return found
 
     def _wished(self, ids: Sequence[TaskId]) -> list[TaskId]:

@@ -16,6 +16,7 @@ from gateway.runner.deadline import Calls
 from gateway.runner.launch import Launcher
 from gateway.runner.node import Node
 from gateway.runner.patience import Patience
+from gateway.runner.quarantine import is_unreadable, quarantine
 from gateway.runner.roster import Live
 from gateway.stores.errors import LogGap, StaleEpoch
 from protocol.errors import GatewayError, Kind
@@ -54,6 +55,8 @@ class Supervisor:
                 except StaleEpoch:
                     raise
                 except GatewayError as error:
+                    if course is None and await self._is_set_aside(live):
+                        return
                     _hear(live, course, error)
                 except Exception as error:  # noqa: BLE001 - the boundary of one run
                     if await self._is_lost(live, error):
@@ -63,6 +66,18 @@ class Supervisor:
                 await live.wait(patience.next())
         finally:
             self._node.roster.leave(live)
+
+    async def _is_set_aside(self, live: Live) -> bool:
+        """Whether a run that cannot even be looked at has been ended for that."""
+        try:
+            if not is_unreadable(live.run):
+                return False
+            await quarantine(self._node, live)
+        except (GatewayError, OSError) as error:
+            if isinstance(error, StaleEpoch):
+                raise
+            return False
+        return True
 
     async def _is_lost(self, live: Live, error: Exception) -> bool:
         """Whether a fault means that the run is gone for good, and that this is on record."""

@@ -49,7 +49,7 @@ def is_forgotten(run: RunDir) -> bool:
 
 
 def judge(end: Exit, *, wished: bool) -> Verdict:
-    """The verdict on a run that ended. ``wished`` says that a kill was asked for before its end.
+    """The verdict on a run that ended. ``wished`` says that a kill was asked for and shown.
 
     A kill that was acknowledged ends as killed, also if the process went by itself meanwhile; what
     became of it is still in the outcome. A lost run stays lost.

@@ -27,7 +27,7 @@ from uuid import UUID
 
 from engines.facts import Exit, ExitKind
 from engines.replay import Replay
-from engines.rundir import Claimed, RunDir
+from engines.rundir import KILL, Claimed, RunDir
 from gateway.stores.blocks import from_engine
 from gateway.stores.errors import TaskGone
 from gateway.stores.files import private_folder, refuse_network, replace, sync_folder, try_lock
@@ -206,6 +206,11 @@ class Spool:
                     sync_folder(self._live)
 
         await self._write(move)
+
+    async def forgo_kill(self, run_id: TaskId) -> None:
+        """Takes back a wish to kill that came when the run had ended and was put away."""
+        path = self._done / day_of(run_id) / _name(run_id) / KILL
+        await self._write(lambda: path.unlink(missing_ok=True))
 
     async def discard(self, spec: TaskSpec) -> None:
         """Forgets a task that was accepted on disk and then refused; its request id is free again.

@@ -138,7 +138,7 @@ async def test_the_patrol_finds_what_nobody_told(scene: Scene) -> None:
 
 
 async def test_a_stray_directory_is_no_obstacle(scene: Scene, tmp_path: Path) -> None:
-    """What is no run directory of ours is passed over."""
+    """What is no run directory is passed over; a damaged one is taken in, to be ended."""
     spec, _ = await scene.accepted(1)
     (tmp_path / "spool" / "live" / "lost+found").mkdir()
     broken, run = await scene.accepted(2)
@@ -147,7 +147,7 @@ async def test_a_stray_directory_is_no_obstacle(scene: Scene, tmp_path: Path) ->
     await scene.recovery.rebuild()
     await scene.recovery.patrol()
     assert await scene.waiting() == {spec.task_id}
-    assert broken.task_id not in scene.begun
+    assert set(scene.begun) == {broken.task_id}
 
 
 async def test_a_thousand_live_runs_are_adopted_quickly(scene: Scene, tmp_path: Path) -> None:
