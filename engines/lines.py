@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from engines.records import ERR, GAP, HEADER_SIZE, OUT, Gap, Record, decode_gap
 
-__all__ = ["MAX_PART", "START", "Block", "Mark", "Point", "Splitter"]
+__all__ = ["MAX_PART", "START", "Block", "Mark", "OpenLine", "Point", "Splitter"]
 
 MAX_PART = 1 << 16
 MAX_WAITING = 1 << 20
@@ -68,6 +68,16 @@ class Point(NamedTuple):
 
 
 START = Point()
+
+
+class OpenLine(NamedTuple):
+    """The end of a line that has not ended, with the number and part that it would have now."""
+
+    line: int
+    part: int
+    stream: int
+    time_ms: int
+    data: bytes
 
 
 class _Place(NamedTuple):
@@ -184,6 +194,18 @@ class Splitter:
         """The points passed since the last call, about every 256 lines or 32 KiB, in order."""
         points, self._points = self._points, []
         return points
+
+    def open_line(self, most: int) -> OpenLine | None:
+        """What stands at the end of the line that was written to last, if it has not ended.
+
+        At most the last ``most`` bytes.
+        """
+        opened = [stream for stream in _STREAMS if self._open[stream]]
+        if not opened:
+            return None
+        stream = max(opened, key=self._time.__getitem__)
+        place = (self._line - 1, self._part + 1) if self._long == stream else (self._line, 0)
+        return OpenLine(*place, stream, self._time[stream], bytes(self._open[stream][-most:]))
 
     def _unskipped(self, stream: int, data: bytes) -> bytes:
         skip = self._skip[stream]

@@ -47,6 +47,7 @@ from gateway.stores.kills import KillFiles
 from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import ObjectLimits, Objects
+from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
 from gateway.stores.results import ResultStore
 from gateway.stores.revocations import Revocations
@@ -74,6 +75,7 @@ class _Stores:
     queue: TaskQueue
     logs: LogStore
     delivery: DeliveryStore
+    partials: PartialStore
     spool: Spool
     objects: Objects
     results: ResultStore
@@ -114,6 +116,7 @@ async def _stores(config: Config, places: Places) -> AsyncIterator[_Stores]:
             TaskQueue(link, weights=config.runner.weights),
             LogStore(link, hot_bytes=config.retention.hot_bytes),
             DeliveryStore(link),
+            PartialStore(link),
             spool,
             Objects(places.objects, _object_limits(config)),
             results,
@@ -174,7 +177,9 @@ def _assembled(
         metrics,
         history,
     )
-    sources = Sources(dispatch, tasks, logs, stores.queue, feed, stores.delivery, metrics)
+    sources = Sources(
+        dispatch, tasks, logs, stores.queue, feed, stores.delivery, stores.partials, metrics
+    )
     switchboard = Switchboard(load_dialects(config))
     origins = Origins(config.server)
     health = Health(_Readiness(stores), metrics)

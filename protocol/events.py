@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.logs import LogPage
+from protocol.logs import Line, LogPage
 from protocol.tasks import Task
 
-__all__ = ["Ended", "Event", "LinesAppended", "ProgressChanged", "QueueMoved", "StateChanged"]
+__all__ = [
+    "Ended",
+    "Event",
+    "LineOpen",
+    "LinesAppended",
+    "ProgressChanged",
+    "QueueMoved",
+    "StateChanged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,17 @@ class LinesAppended:
 
     task: Task
     page: LogPage
+
+
+@dataclass(frozen=True, slots=True)
+class LineOpen:
+    """What stands at the end of a line that has not ended: it will come again, with the line.
+
+    ``line`` has the number, or the number and part, that it would have if it ended now.
+    """
+
+    task: Task
+    line: Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +66,4 @@ class Ended:
     task: Task
 
 
-Event = LinesAppended | StateChanged | ProgressChanged | QueueMoved | Ended
+Event = LinesAppended | LineOpen | StateChanged | ProgressChanged | QueueMoved | Ended

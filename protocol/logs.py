@@ -65,6 +65,25 @@ class Line:
         """The bytes as text; what is not UTF-8 becomes U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
+    @property
+    def overwritten(self) -> bool:
+        """Whether a carriage return puts what comes after it over what was there before.
+
+        Those at the end of the line put nothing over it.
+        """
+        return b"\r" in self._settled()
+
+    @property
+    def screen(self) -> str:
+        """What counts of the line for a person: what came last, as of a bar that shows progress.
+
+        Of a part, if it is overwritten, it counts instead of the parts before.
+        """
+        return self._settled().rpartition(b"\r")[2].decode("utf-8", "replace")
+
+    def _settled(self) -> bytes:
+        return self.data if self.more else self.data.rstrip(b"\r")
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

@@ -45,13 +45,19 @@ class _Sink:
     careful: bool
 
     def write(self, lines: list[Line]) -> None:
-        shown = (harmless(line.data) if self.careful else line.data for line in lines)
+        shown = (_on_screen(line) if self.careful else line.data for line in lines)
         self.file.write(
             b"".join(
                 text if line.more else text + b"\n" for text, line in zip(shown, lines, strict=True)
             )
         )
         self.file.flush()
+
+
+def _on_screen(line: Line) -> bytes:
+    """What a terminal gets of a line: what came last on it, in place of the parts before."""
+    text = harmless(line.screen.encode())
+    return b"\r\x1b[K" + text if line.overwritten and line.part > 1 else text
 
 
 class LinePrinter:

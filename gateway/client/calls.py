@@ -272,7 +272,13 @@ def log(task: str, line: int, part: int = 0, size: int = 1000, wait: float = 0.0
             reading.gaps(data),
         )
 
-    query = {"format": "lines", "fromLine": str(line), "size": str(size), "wait": f"{wait:g}"}
+    query = {
+        "format": "lines",
+        "text": "raw",
+        "fromLine": str(line),
+        "size": str(size),
+        "wait": f"{wait:g}",
+    }
     if part:
         query["fromPart"] = str(part)
     return Call("GET", _path(task, "log"), read, query, seconds=_SECONDS + wait)
@@ -288,7 +294,7 @@ def subscribe_frame(task: str, line: int, part: int) -> str:
 
     ``part`` is the first part wanted of a long line, 0 for the whole of it.
     """
-    data: dict[str, object] = {"fromLine": line, "format": "lines"}
+    data: dict[str, object] = {"fromLine": line, "format": "lines", "text": "raw"}
     if part:
         data["fromPart"] = part
     return _frame(_path(task, "subscribe"), data)

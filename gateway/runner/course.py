@@ -21,6 +21,7 @@ from gateway.runner.deadline import Calls
 from gateway.runner.launch import Launcher
 from gateway.runner.mirror import Mirror
 from gateway.runner.node import Node
+from gateway.runner.partial import PartialMirror
 from gateway.runner.patience import Patience
 from gateway.runner.progress import ProgressMirror
 from gateway.runner.roster import Live
@@ -62,6 +63,7 @@ class Course:
             live.run, self._spec.task_id, node.epoch, node.logs, node.config.retention.hot_bytes
         )
         self._progress = ProgressMirror(live.run, self._spec.task_id, node.epoch, node.tasks)
+        self._partial = PartialMirror(self._spec.task_id, node.epoch, node.partials)
         self._told: TaskState | None = None
         self._tries = 0
         self._retried = 0
@@ -226,11 +228,15 @@ class Course:
         if rest > 0 and waiting < settings.mirror_bytes:
             await live.wait(rest)
             return
-        if await self._mirror.turn():
+        moved = await self._mirror.turn()
+        if moved:
             self._patience.reset()
             self._flushed = monotonic()
-        else:
-            await live.wait(_LOOK_SECONDS)
+        pause = 0.0
+        if not live.waiting_bytes(self._mirror.offset):
+            pause = await self._partial.turn(self._mirror.open_line())
+        if not moved:
+            await live.wait(pause or _LOOK_SECONDS)
 
     async def _finish(self) -> None:
         """The end, in its fixed order; every step may have been done before."""

@@ -37,6 +37,7 @@ from gateway.stores.errors import StaleEpoch
 from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
+from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
 from gateway.stores.sessions import SessionStore
 from gateway.stores.spool import NodeLock, Spool
@@ -143,6 +144,7 @@ async def composed(
             tasks=tasks,
             queue=TaskQueue(link, weights=config.runner.weights),
             logs=LogStore(link, hot_bytes=keep.hot_bytes),
+            partials=PartialStore(link),
             spool=spool,
             objects=Objects(places.objects),
             roster=Roster(),

@@ -16,12 +16,13 @@ from engines.index import IndexWriter, find_point
 from engines.lines import Block as RecordedBlock
 from engines.lines import Point, Splitter
 from engines.output import Output
+from engines.records import ERR
 from engines.rundir import INDEX, RunDir
 from gateway.journal import journal
 from gateway.stores.blocks import from_engine
 from gateway.stores.errors import LogGap
 from gateway.stores.logs import LogStore
-from protocol.logs import Block, Cursor
+from protocol.logs import Block, Cursor, Line, Stream
 from protocol.tasks import TaskId
 
 __all__ = ["Mirror"]
@@ -29,6 +30,7 @@ __all__ = ["Mirror"]
 _journal = journal(__name__)
 
 _TURN_BYTES = 256 * 1024
+_GLIMPSE_BYTES = 4096
 _INLINE_BYTES = 32 * 1024
 """Up to here the file is read on the loop: it was written a moment ago and is in memory."""
 
@@ -57,6 +59,14 @@ class Mirror:
     def offset(self) -> int:
         """Up to where the output is read."""
         return self._splitter.offset if self._splitter else 0
+
+    def open_line(self) -> Line | None:
+        """What stands on the line that has not ended, as far as the output is read."""
+        found = self._splitter.open_line(_GLIMPSE_BYTES) if self._splitter else None
+        if found is None:
+            return None
+        stream = Stream.ERR if found.stream == ERR else Stream.OUT
+        return Line(found.line, found.time_ms, stream, found.data, found.part)
 
     async def turn(self) -> int:
         """Mirrors the next piece; returns how many bytes were read, 0 at the end of what there is.

@@ -8,6 +8,7 @@ from gateway.config import Config
 from gateway.runner.roster import Roster
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
+from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
@@ -24,6 +25,7 @@ class Node:
     tasks: TaskStore
     queue: TaskQueue
     logs: LogStore
+    partials: PartialStore
     spool: Spool
     objects: Objects
     roster: Roster

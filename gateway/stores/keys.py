@@ -26,6 +26,7 @@ __all__ = [
     "NUMBER",
     "NUMBERED",
     "OWNED",
+    "PARTIAL",
     "PROBE",
     "READY",
     "RESERVED",
@@ -121,6 +122,9 @@ DELIVERY = Family(f"{_ROOT}delivery:", "string")
 LEASE = Family(f"{_ROOT}lease:", "string")
 """By task id: the socket that its log is pushed to."""
 
+PARTIAL = Family(f"{_ROOT}partial:", "string")
+"""By task id: what stands on its line that has not ended, with the number that it would have."""
+
 PROBE = Family(f"{_ROOT}probe:", "string")
 """By process: what a health check wrote."""
 
@@ -144,6 +148,7 @@ TASK_KEYS = (
     LOG_SIZES,
     DELIVERY,
     LEASE,
+    PARTIAL,
 )
 """The families that the task scripts are handed, in the order of scripts/parts/keys.lua."""
 

@@ -18,6 +18,7 @@ from gateway.metrics import Metrics
 from gateway.services.logs import Logs
 from gateway.services.tasks import Tasks
 from gateway.stores.delivery import TOLD, DeliveryStore
+from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
 from gateway.transport.credit import Allowance
 from protocol.accounts import Principal
@@ -27,12 +28,13 @@ from protocol.errors import GatewayError, Kind
 from protocol.events import (
     Ended,
     Event,
+    LineOpen,
     LinesAppended,
     ProgressChanged,
     QueueMoved,
     StateChanged,
 )
-from protocol.logs import Cursor, LogPage
+from protocol.logs import Cursor, Line, LogPage
 from protocol.tasks import ById, Task, TaskState
 
 __all__ = ["Sources", "Tail"]
@@ -56,6 +58,7 @@ class Sources:
     queue: TaskQueue
     feed: Feed
     delivery: DeliveryStore
+    partials: PartialStore
     metrics: Metrics
 
 
@@ -83,6 +86,7 @@ class Tail:
         self._told_state: TaskState | None = None
         self._told_progress: object = None
         self._told_ahead = -1
+        self._told_line: Line | None = None
         self._allowance = Allowance(follow.credit) if follow.credit else None
         self._acknowledged = asyncio.Event()
 
@@ -164,7 +168,18 @@ class Tail:
                         await self._sources.delivery.finish(task.id, self._holder)
                 return True
             if not read.page.blocks:
+                await self._tell_partial(read.task)
                 return False
+
+    async def _tell_partial(self, task: Task) -> None:
+        """Tells what stands on the line that comes next, if it says something new."""
+        if not self._follow.watch.partial:
+            return
+        line = await self._sources.partials.read(task.id)
+        if line is None or line == self._told_line or self._cursor != (line.number, line.part):
+            return
+        self._told_line = line
+        await self._tell(LineOpen(task, line))
 
     async def _read(self, task: Task) -> LogRead:
         """The next page; for one who wants no lines the task and whether its log has ended."""

@@ -21,7 +21,15 @@ from protocol.commands import LogRead, ReadLog
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.fields import invalid, number, whole
-from protocol.dialects.linkis.log_blocks import block_rows, by_level, joined, line_rows, shown
+from protocol.dialects.linkis.log_blocks import (
+    Form,
+    block_rows,
+    by_level,
+    form_of,
+    joined,
+    line_rows,
+    shown,
+)
 from protocol.dialects.linkis.words import STATUS_WORDS, error_text, time_text
 from protocol.http import Reply, Request
 from protocol.logs import Cursor, Gap
@@ -105,7 +113,8 @@ class Log:
         """The page of the core's log that holds what was asked for."""
         ref, query = self._ids.ref(request.params["id"]), request.query
         match query.get("format", ""):
-            case "lines" | "block":
+            case "lines" | "block" | "raw":
+                form_of(query)
                 return _parse_lines(ref, query)
             case "" | "levels":
                 span = _Span.of(query)
@@ -113,14 +122,13 @@ class Log:
                 # A page of banner lines needs the task only; the smallest page brings it.
                 return ReadLog(ref, cursor, max_lines=max(1, span.core_lines))
             case _:
-                raise invalid("format", "must be 'lines', 'block' or 'levels'")
+                raise invalid("format", "must be 'lines', 'block', 'raw' or 'levels'")
 
     def render(self, read: LogRead, request: Request) -> Reply:
         """The page in the face that was asked for."""
         exec_id = self._ids.check(read.task, request.params["id"])
-        form = request.query.get("format", "")
-        if form in {"lines", "block"}:
-            return success(request, _MESSAGE, _numbered(read, exec_id, form))
+        if request.query.get("format", "") in {"lines", "block", "raw"}:
+            return success(request, _MESSAGE, _numbered(read, exec_id, form_of(request.query)))
         span = _Span.of(request.query)
         texts, following = _page(read, exec_id, span)
         apart = request.query.get("distinctLevel", "").lower() != "false"
@@ -152,14 +160,15 @@ def _parse_lines(ref: ByNumber, query: Mapping[str, str]) -> ReadLog:
     return ReadLog(ref, cursor, max_lines=max(0, whole(query, "size", 0)), wait_seconds=wait)
 
 
-def _numbered(read: LogRead, exec_id: str, form: str) -> dict[str, object]:
+def _numbered(read: LogRead, exec_id: str, form: Form) -> dict[str, object]:
     """A page of the core's numbers, as rows or as blocks."""
     page, task = read.page, read.task
-    rows = line_rows(page.blocks) if form == "lines" else block_rows(joined(page.blocks, _JOINED))
+    block = form is Form.BLOCK
+    rows = block_rows(joined(page.blocks, _JOINED)) if block else line_rows(page.blocks, form)
     data: dict[str, object] = {
         "execID": exec_id,
         "taskID": task.number,
-        "lines" if form == "lines" else "blocks": rows,
+        "blocks" if block else "lines": rows,
         "fromLine": page.next.line,
         "first": page.first,
         "last": page.last,

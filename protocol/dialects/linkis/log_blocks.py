@@ -2,19 +2,24 @@
 
 A million lines pass here for every reader, so a block is decoded once and split once, and only what
 states a level or is no UTF-8 is looked at line by line. Three shapes: ``shown`` for the four texts
-by level, ``line_rows`` for ``format=lines`` and ``block_rows`` for ``format=block``.
+by level, ``line_rows`` for ``format=lines`` and ``raw``, ``block_rows`` for ``format=block``.
+
+Of a line that was overwritten after a carriage return, as a bar that shows progress is, people are
+shown what came last. Its bytes stay what they are and are always to be had.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
 
+from protocol.dialects.linkis.fields import invalid
 from protocol.dialects.linkis.words import time_text
 from protocol.logs import Block, Level, Line, Mark, classify
 
-__all__ = ["block_rows", "by_level", "joined", "line_rows", "shown"]
+__all__ = ["Form", "block_rows", "by_level", "form_of", "joined", "line_rows", "shown"]
 
 _CUT = " ... (this line is longer than can be shown here)"
 _GRAVE = ("ERROR ", "WARN ")
@@ -22,12 +27,39 @@ _STATED = (*_GRAVE, "INFO ")
 _REPLACED = "\ufffd"
 
 
+class Form(StrEnum):
+    """How numbered lines are said: what counts for people, all text, the bytes, or joined."""
+
+    SCREEN = "screen"
+    TEXT = "text"
+    RAW = "raw"
+    BLOCK = "block"
+
+
+def form_of(query: Mapping[str, str], prefix: str = "") -> Form:
+    """The form that a query asks for; ``prefix`` is for the names in refusals."""
+    match query.get("format") or "lines", query.get("text") or "screen":
+        case "lines", "screen":
+            return Form.SCREEN
+        case "lines", "raw":
+            return Form.TEXT
+        case "lines", _:
+            raise invalid(f"{prefix}text", "must be 'screen' or 'raw'")
+        case "block", _:
+            return Form.BLOCK
+        case "raw", _:
+            return Form.RAW
+        case _:
+            raise invalid(f"{prefix}format", "must be 'lines', 'block' or 'raw'")
+
+
 def shown(blocks: Iterable[Block]) -> list[str]:
     """What the first face shows of lines of the core: no blank ones, and a level on each."""
     texts: list[str] = []
     for block in blocks:
         text = "" if block.part else block.data.decode("utf-8", "replace")
-        if block.part or _REPLACED in text or any(word in text for word in _STATED):
+        odd = _REPLACED in text or "\r" in text or any(word in text for word in _STATED)
+        if block.part or odd:
             texts += _shown_one_by_one(block.lines())
             continue
         lines = iter(text.split("\n"))
@@ -52,13 +84,14 @@ def by_level(texts: Sequence[str], end: str = "") -> list[str]:
     return [*("\n".join(column) + end if column else "" for column in columns), whole]
 
 
-def line_rows(blocks: Iterable[Block]) -> list[dict[str, object]]:
+def line_rows(blocks: Iterable[Block], form: Form = Form.SCREEN) -> list[dict[str, object]]:
     """Lines as the second face says them."""
     rows: list[dict[str, object]] = []
     for block in blocks:
         text = "" if block.part else block.data.decode("utf-8", "replace")
-        if block.part or _REPLACED in text:
-            rows += map(_row, block.lines())
+        odd = _REPLACED in text or ("\r" in text and form is Form.SCREEN)
+        if block.part or odd or form is Form.RAW:
+            rows += [_row(line, form) for line in block.lines()]
             continue
         lines = iter(text.split("\n"))
         number = block.first
@@ -124,8 +157,10 @@ def _shown_one_by_one(lines: Iterable[Line]) -> list[str]:
     """A line without a level gets its time and INFO; of a long line the first part is shown."""
     texts: list[str] = []
     for line in lines:
-        text = line.text
-        if line.part > 1 or not text.strip():
+        text = line.screen
+        # Of a long bar that shows progress the last part counts.
+        late = line.part > 1 and (line.more or not line.overwritten)
+        if late or not text.strip():
             continue
         if line.more:
             text += _CUT
@@ -133,15 +168,17 @@ def _shown_one_by_one(lines: Iterable[Line]) -> list[str]:
     return texts
 
 
-def _row(line: Line) -> dict[str, object]:
-    row: dict[str, object] = {
-        "n": line.number,
-        "t": line.time_ms,
-        "s": line.stream.value,
-        "text": line.text,
-    }
+def _row(line: Line, form: Form) -> dict[str, object]:
+    row: dict[str, object] = {"n": line.number, "t": line.time_ms, "s": line.stream.value}
     if line.part:
         row["part"], row["more"] = line.part, line.more
-    if _REPLACED in line.text and line.text.encode() != line.data:
+    if form is Form.RAW:
+        return row | {"base64": b64encode(line.data).decode()}
+    over = form is Form.SCREEN and line.overwritten
+    text = line.screen if over else line.text
+    row["text"] = text
+    if over:
+        row["cr"] = True
+    if over or (_REPLACED in text and text.encode() != line.data):
         row["base64"] = b64encode(line.data).decode()
     return row

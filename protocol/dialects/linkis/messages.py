@@ -75,10 +75,8 @@ def call_of(message: Fields, router: Router, now_ms: int, user: str = "") -> Cal
 
 
 def place_of(request: Request) -> Cursor:
-    """Where a subscription begins; its ``format`` must be ``lines``, the default, or ``block``."""
+    """Where a subscription begins."""
     query = request.query
-    if query.get("format", "lines") not in {"lines", "block"}:
-        raise invalid("data.format", "must be 'lines' or 'block'")
     return Cursor(max(1, whole(query, "fromLine", 1)), max(0, whole(query, "fromPart", 0)))
 
 

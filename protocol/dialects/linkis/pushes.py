@@ -14,9 +14,9 @@ from typing import TypeVar
 from protocol.dialects.linkis.entrance import ending, progress_data
 from protocol.dialects.linkis.envelope import ROOT, envelope
 from protocol.dialects.linkis.log import banner, closing, gap_lines
-from protocol.dialects.linkis.log_blocks import block_rows, by_level, joined, line_rows, shown
+from protocol.dialects.linkis.log_blocks import Form, block_rows, by_level, joined, line_rows, shown
 from protocol.dialects.linkis.words import STATUS_WORDS
-from protocol.logs import Block, LogPage
+from protocol.logs import Block, Line, LogPage
 from protocol.tasks import Task
 
 __all__ = ["Message", "Pushes", "tag_of"]
@@ -73,7 +73,7 @@ class Pushes:
             texts = banner(task, self._exec_id) + texts
         return [*self._logs(task, texts), self.progress(task), self.status(task)]
 
-    def lines(self, task: Task, page: LogPage) -> list[Message]:
+    def lines(self, task: Task, page: LogPage, form: Form = Form.SCREEN) -> list[Message]:
         """Further lines with their numbers; ``last`` is the number of the last one in the message.
 
         Lines that are no longer kept are told in ``gaps`` of the first message, as pairs.
@@ -83,7 +83,7 @@ class Pushes:
         messages: list[Message] = []
         for batch in batches or ([()] if page.gaps else []):
             last = batch[-1].last if batch else page.next.line - 1
-            data: Message = {"lines": line_rows(batch), "last": last, **more}
+            data: Message = {"lines": line_rows(batch, form), "last": last, **more}
             messages.append(self._bare("lines", task, data))
             more = {}
         return messages
@@ -94,6 +94,13 @@ class Pushes:
         if page.gaps:
             rows[:1] = [{**(rows or [{}])[0], "gaps": [list(gap) for gap in page.gaps]}]
         return [self._bare("block", task, row) for row in rows]
+
+    def partial(self, task: Task, line: Line) -> Message:
+        """What stands on a line that has not ended."""
+        data: Message = {"n": line.number, "t": line.time_ms, "s": line.stream.value}
+        if line.part:
+            data["part"] = line.part
+        return self._bare("partial", task, {**data, "text": line.screen})
 
     def eof(self, task: Task) -> Message:
         """The end of a subscription."""

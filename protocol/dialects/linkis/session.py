@@ -29,6 +29,7 @@ from protocol.dialect import (
 )
 from protocol.dialects.linkis.account import render_token_login, token_of
 from protocol.dialects.linkis.exec_id import ExecIds
+from protocol.dialects.linkis.log_blocks import Form, form_of
 from protocol.dialects.linkis.messages import Call, call_of, message_of, method_of, place_of
 from protocol.dialects.linkis.pushes import Message, Pushes, tag_of
 from protocol.dialects.linkis.refusal import refusal
@@ -37,7 +38,15 @@ from protocol.dialects.linkis.submission import BY_RULE, RuleError
 from protocol.dialects.linkis.subscription import acknowledged, credit_of, watch_of
 from protocol.dialects.linkis.words import ACTIVE, ENDED, STATUS_WORDS
 from protocol.errors import GatewayError, Kind
-from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
+from protocol.events import (
+    Ended,
+    Event,
+    LineOpen,
+    LinesAppended,
+    ProgressChanged,
+    QueueMoved,
+    StateChanged,
+)
 from protocol.files import ExecuteScript
 from protocol.kills import KillReport
 from protocol.media import as_object, decode_object, encode_json, encode_msgpack
@@ -307,6 +316,7 @@ class LinkisSession:
     def _follow(self, key: int, task: ByNumber, call: Call) -> Follow:
         """The subscription that a call asks for; refuses what it cannot be."""
         query = call.request.query
+        form_of(query, "data.")
         place, credit = place_of(call.request), credit_of(query)
         return Follow(key, task, place, watch_of(query), credit=credit)
 
@@ -335,16 +345,21 @@ class LinkisSession:
                 return [pushes.progress(task)]
             case QueueMoved(task, ahead):
                 return [pushes.waiting(task, ahead)]
-            case _:
+            case LineOpen():
+                return []
+            case Ended(task):
                 del self._book.pushing[key]
-                return pushes.end(event.task)
+                return pushes.end(task)
 
     def _read_on(self, key: int, reading: _Reading, event: Event) -> list[Message]:
         match event:
-            case LinesAppended(task, page) if reading.call.request.query.get("format") == "block":
-                return reading.pushes.blocks(task, page)
             case LinesAppended(task, page):
-                return reading.pushes.lines(task, page)
+                form = form_of(reading.call.request.query)
+                if form is Form.BLOCK:
+                    return reading.pushes.blocks(task, page)
+                return reading.pushes.lines(task, page, form)
+            case LineOpen(task, line):
+                return [reading.pushes.partial(task, line)]
             case Ended(task):
                 del self._book.reading[key]
                 return [reading.pushes.eof(task)]

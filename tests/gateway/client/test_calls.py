@@ -75,7 +75,7 @@ REQUESTS: list[tuple[Call[Any], str, str, dict[str, str], object]] = [
         calls.log(EXEC_ID, 7, size=10, wait=2.5),
         "GET",
         f"{ROOT}/entrance/{EXEC_ID}/log",
-        {"format": "lines", "fromLine": "7", "size": "10", "wait": "2.5"},
+        {"format": "lines", "text": "raw", "fromLine": "7", "size": "10", "wait": "2.5"},
         None,
     ),
     (
@@ -274,14 +274,14 @@ FRAMES: list[tuple[Callable[[], str], dict[str, object]]] = [
         lambda: calls.subscribe_frame(EXEC_ID, 5, 0),
         {
             "method": f"{ROOT}/entrance/{EXEC_ID}/subscribe",
-            "data": {"fromLine": 5, "format": "lines"},
+            "data": {"fromLine": 5, "format": "lines", "text": "raw"},
         },
     ),
     (
         lambda: calls.subscribe_frame(EXEC_ID, 5, 2),
         {
             "method": f"{ROOT}/entrance/{EXEC_ID}/subscribe",
-            "data": {"fromLine": 5, "fromPart": 2, "format": "lines"},
+            "data": {"fromLine": 5, "fromPart": 2, "format": "lines", "text": "raw"},
         },
     ),
     (

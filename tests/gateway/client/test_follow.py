@@ -36,7 +36,7 @@ def test_the_beginning_may_be_any_line() -> None:
     """The subscription asks for the line that the caller wants first."""
     player = Player(sockets=[[lines(3), eof(3)]])
     assert follow(player, line=3) == [3, END]
-    assert player.sent[0]["data"] == {"fromLine": 3, "format": "lines"}
+    assert player.sent[0]["data"] == {"fromLine": 3, "format": "lines", "text": "raw"}
 
 
 def test_a_broken_socket() -> None:
@@ -51,7 +51,7 @@ def test_a_socket_that_cannot_be_had() -> None:
     """Without a websocket the lines come by long polling, and the end with its exit code."""
     player = Player(replies=[page(1, 2, follows=3), page(3, follows=4, eof=True), DONE])
     assert follow(player) == [1, 2, StateChanged("Running"), 3, END]
-    assert "GET /e/log format=lines fromLine=3 size=5000" in player.asked[1]
+    assert "GET /e/log format=lines text=raw fromLine=3 size=5000" in player.asked[1]
 
 
 def test_the_return_to_the_websocket() -> None:

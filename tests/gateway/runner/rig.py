@@ -23,6 +23,7 @@ from gateway.runner.roster import Roster
 from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
+from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
 from gateway.stores.spec import TaskSpec
 from gateway.stores.spool import Spool
@@ -51,6 +52,7 @@ def make_node(link: Link, places: Places, config: Config, epoch: int = 1) -> Nod
         tasks=TaskStore(link),
         queue=TaskQueue(link),
         logs=LogStore(link, hot_bytes=config.retention.hot_bytes),
+        partials=PartialStore(link),
         spool=spool,
         objects=Objects(places.objects),
         roster=Roster(),

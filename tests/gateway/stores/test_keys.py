@@ -26,6 +26,7 @@ _SCRIPTS = [
     "log_life",
     "log_read",
     "note",
+    "partial",
     "place",
     "quarantine",
     "raise",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,8 +35,16 @@ from protocol.dialect import (
 )
 from protocol.dialects.linkis.words import ACTIVE, ENDED
 from protocol.errors import GatewayError, Kind
-from protocol.events import Ended, Event, LinesAppended, ProgressChanged, QueueMoved, StateChanged
-from protocol.logs import Block, Cursor, Gap, LogPage, Mark, Stream
+from protocol.events import (
+    Ended,
+    Event,
+    LineOpen,
+    LinesAppended,
+    ProgressChanged,
+    QueueMoved,
+    StateChanged,
+)
+from protocol.logs import Block, Cursor, Gap, Line, LogPage, Mark, Stream
 from protocol.media import as_object, decode_msgpack, encode_msgpack
 from protocol.tasks import ByNumber, Outcome, Progress, Reason, Task, TaskState
 from tests.protocol.linkis.scenes import DONE, NOW, ROOT, SEED_ID, WORDS, block, dialect, task
@@ -347,6 +356,35 @@ def test_a_subscription_to_blocks() -> None:
     assert (row["gaps"], sum(mark[0] for mark in row["marks"])) == ([[1, 7]], 2)
 
 
+def test_a_line_that_has_not_ended() -> None:
+    """What came last on it is pushed, with the number that it would have."""
+    session = dialect().session({})
+    follow = subscribed(session, task(), partial=True)
+    open_line = Line(7, NOW, Stream.ERR, b"10%\r20%\r")
+    (found,) = told(session, follow.key, LineOpen(task(), open_line))
+    assert found["method"] == f"{TASK}/partial"
+    assert found["data"] == {"execID": SEED_ID, "n": 7, "t": NOW, "s": "err", "text": "20%"}
+    (found,) = told(session, follow.key, LineOpen(task(), replace(open_line, part=3)))
+    assert found["data"]["part"] == 3
+    assert told(session, executed(session), LineOpen(task(), open_line)) == []
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "row"),
+    [
+        ({}, {"text": "20%", "cr": True, "base64": "MTAlDTIwJQ0="}),
+        ({"text": "raw"}, {"text": "10%\r20%\r"}),
+        ({"format": "raw"}, {"base64": "MTAlDTIwJQ0="}),
+    ],
+)
+def test_forms_of_a_subscription(asked_for: dict[str, object], row: dict[str, object]) -> None:
+    """People get what counts, programs all of it, and both can have the bytes."""
+    session = dialect().session({})
+    follow = subscribed(session, task(), **asked_for)
+    (found,) = told(session, follow.key, LinesAppended(task(), page(block(1, ["10%\r20%\r"]))))
+    assert found["data"]["lines"] == [{"n": 1, "t": NOW, "s": "out", **row}]
+
+
 def test_a_subscription_with_credit() -> None:
     """Its bounds go with it, and each acknowledgement is passed on without a reply."""
     session = dialect().session({})
@@ -644,8 +682,9 @@ def test_ignored(text: str) -> None:
         (
             frame(f"{TASK}/subscribe", {"format": "xml"}),
             2,
-            "data.format must be 'lines' or 'block'",
+            "data.format must be 'lines', 'block' or 'raw'",
         ),
+        (frame(f"{TASK}/subscribe", {"text": "html"}), 2, "data.text must be 'screen' or 'raw'"),
         (frame(f"{TASK}/subscribe", {"credit": 0}), 2, "data.credit must be between 1 and 100000"),
         (frame(f"{TASK}/subscribe", {"credit": 100_001}), 2, "data.credit must be between"),
         (frame(f"{TASK}/subscribe", {"creditBytes": -1}), 2, "data.creditBytes must be between"),
