@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,10 +33,10 @@ def test_the_judge_never_loses_sight() -> None:
         with born_in(judge, sys.executable, "-I", "-S", str(HOPPER)) as hopper:
             assert hopper.stdout
             assert hopper.stdout.readline() == b"ready\n"
-            hopper.wait(10)
             assert all(judge.populated for _ in range(2_000))
             (judge.path / "cgroup.kill").write_text("1\n")
             wait_until_sync(lambda: not judge.populated, "the hopper to be gone", 2)
+            assert hopper.wait(10) == -signal.SIGKILL
 
 
 def test_a_zombie_is_nobody() -> None:

@@ -12,6 +12,7 @@ from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, LogPage
 from protocol.tasks import TaskId, TaskState
 from tests.support.specs import make_spec
+from tests.support.waiting import wait_until
 
 TASK = make_spec().task(TaskState.RUNNING)
 
@@ -45,7 +46,7 @@ async def test_readers_at_one_place_share_a_read() -> None:
     """Many at one place cause one read, one at another place a second."""
     reads = Reads()
     readers = [reads.ask() for _ in range(50)] + [reads.ask(7)]
-    await asyncio.sleep(0)
+    await wait_until(lambda: reads.count == 2, "both places to be read")
     reads.go.set()
     found = await asyncio.gather(*readers)
     assert [read.page.last for read in found] == [1] * 50 + [2]
@@ -56,10 +57,10 @@ async def test_a_ring_ends_the_sharing() -> None:
     """Whoever comes after a ring gets a read that began after it, also while one is under way."""
     reads = Reads()
     early = reads.ask()
-    await asyncio.sleep(0)
+    await wait_until(lambda: reads.count == 1, "the first read to begin")
     reads.rings += 1
     late = reads.ask()
-    await asyncio.sleep(0)
+    await wait_until(lambda: reads.count == 2, "the second read to begin")
     reads.go.set()
     assert ((await early).page.last, (await late).page.last) == (1, 2)
     reads.rings += 1
@@ -71,7 +72,7 @@ async def test_a_failure_reaches_all_and_is_not_kept() -> None:
     reads = Reads()
     reads.error = GatewayError(Kind.UNAVAILABLE, "not now")
     readers = [reads.ask() for _ in range(3)]
-    await asyncio.sleep(0)
+    await wait_until(lambda: reads.count == 1, "the read to begin")
     reads.go.set()
     for reader in readers:
         with pytest.raises(GatewayError, match="not now"):
@@ -84,7 +85,7 @@ async def test_a_reader_who_goes_takes_nothing_from_the_others() -> None:
     """If the one who reads leaves, one of those who wait reads in its place."""
     reads = Reads()
     first, second, third = reads.ask(), reads.ask(), reads.ask()
-    await asyncio.sleep(0)
+    await wait_until(lambda: reads.count == 1, "the read to begin")
     first.cancel()
     second.cancel()
     await asyncio.wait((first, second))
