@@ -6,16 +6,18 @@ Must never write anything. A run that moves to another directory stays readable 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from engines.archive import ARCHIVE, Archive, Damaged
 from engines.holes import HOLE, Hole, decode_hole
 from engines.index import find_point
 from engines.lines import Block, Point, Splitter
 from engines.records import Gap, Record, read_records, starts_record
 from engines.rundir import INDEX, OUTPUT, RunDir
 
-__all__ = ["Chunk", "Output"]
+__all__ = ["Chunk", "Damaged", "Output"]
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _NOTE_BYTES = 1 << 18
@@ -39,10 +41,13 @@ class Output:
 
     Args:
         run: the run directory. One without output yet reads as empty.
+        sealed: whether its archive counts, if there is one.
     """
 
-    def __init__(self, run: RunDir) -> None:
+    def __init__(self, run: RunDir, *, sealed: bool = True) -> None:
         self._run = run
+        self._names = (ARCHIVE, OUTPUT, ARCHIVE) if sealed else (OUTPUT,)
+        self._archive: Archive | None = None
         self._fd = -1
         self._folder = -1
         self._hole: Hole | None = None
@@ -65,9 +70,14 @@ class Output:
             if fd >= 0:
                 os.close(fd)
         self._fd = self._folder = -1
+        self._archive = None
 
     def read(self, offset: int, max_bytes: int) -> Chunk:
-        """The whole records from ``offset`` on, about ``max_bytes``; none if there are none yet."""
+        """The whole records from ``offset`` on, about ``max_bytes``; none if there are none yet.
+
+        Raises:
+            Damaged: they are in a part of the archive that is not what was written.
+        """
         if not self.open():
             return Chunk([], offset)
         while True:
@@ -77,6 +87,8 @@ class Output:
                 room = min(room, hole.begin - offset)
             elif hole is not None and offset < hole.end:
                 return Chunk([], hole.end, jumped=True, gap=hole.gap)
+            if self._archive is not None:
+                return Chunk(*self._archive.read(offset))
             records, end = read_records(self._fd, offset, room)
             # What was noted by now may have been taken out while it was read.
             if self._known_hole() == hole:
@@ -105,19 +117,33 @@ class Output:
                 splitter = Splitter(Point(1, hole.begin))
                 splitter.jump(hole.gap or Gap(), hole.end)
                 return splitter
+        if self._archive is not None:
+            return Splitter(point) if point.offset <= self._archive.size else Splitter()
         fits = starts_record(self._fd, point.offset, os.fstat(self._fd).st_size)
         return Splitter(point) if fits else Splitter()
 
     def open(self) -> bool:
         """Opens the files, which reading does by itself; False if there are none yet."""
-        if self._fd < 0:
-            try:
-                self._folder = os.open(self._run.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-                self._fd = os.open(OUTPUT, _FLAGS, dir_fd=self._folder)
-            except FileNotFoundError:
-                self.close()
-                return False
-        return True
+        if self._fd >= 0:
+            return True
+        with suppress(FileNotFoundError):
+            self._folder = os.open(self._run.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            # Looked for twice, because one takes the other's place at any moment.
+            for name in self._names:
+                with suppress(FileNotFoundError):
+                    self._fd = os.open(name, _FLAGS, dir_fd=self._folder)
+                    if name == ARCHIVE:
+                        self._archive = self._unsealed()
+                    return True
+        self.close()
+        return False
+
+    def _unsealed(self) -> Archive:
+        try:
+            return Archive(self._fd)
+        except BaseException:
+            self.close()
+            raise
 
     def _known_hole(self) -> Hole | None:
         """The hole as it is noted now; what was once noted stays true."""

@@ -31,6 +31,7 @@ __all__ = [
     "encode_gap",
     "header",
     "mend",
+    "parse_records",
     "read_records",
     "starts_record",
 ]
@@ -103,8 +104,13 @@ def read_records(fd: int, offset: int, max_bytes: int = 1 << 18) -> tuple[list[R
         size = HEADER_SIZE + int(_HEADER.unpack_from(data)[0])
         if len(data) < size <= HEADER_SIZE + MAX_RECORD:
             data = os.pread(fd, size, offset)
+    records, taken = parse_records(data)
+    return records, offset + taken
+
+
+def parse_records(data: bytes, start: int = 0) -> tuple[list[Record], int]:
+    """The whole records in ``data`` from ``start`` on, and the place behind them."""
     records: list[Record] = []
-    start = 0
     end = len(data)
     while start + HEADER_SIZE <= end:
         size, kind, time_ms = _HEADER.unpack_from(data, start)
@@ -113,7 +119,7 @@ def read_records(fd: int, offset: int, max_bytes: int = 1 << 18) -> tuple[list[R
             break
         records.append(Record(kind, time_ms, data[start + HEADER_SIZE : stop]))
         start = stop
-    return records, offset + start
+    return records, start
 
 
 def starts_record(fd: int, offset: int, size: int) -> bool:

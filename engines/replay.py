@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from engines.archive import Damaged
 from engines.lines import Block, Mark, Splitter
 from engines.output import Output
 from engines.rundir import RunDir
@@ -85,7 +86,7 @@ class Replay:
             return Page([], line, part if part > 1 else 0, self._finished)
         blocks: list[Block] = []
         lines = size = 0
-        while lines < max_lines and size < max_bytes and self._fill():
+        while lines < max_lines and size < max_bytes and self._fill(obliged=not blocks):
             block = self._pending.pop(0)
             taken, rest = _divide(block, max_lines - lines, max_bytes - size, obliged=not blocks)
             if rest is not None:
@@ -96,7 +97,7 @@ class Replay:
             lines += taken.last - taken.first + 1
             size += len(taken.data) + 1
             self._advance(taken)
-        at_end = self._ended and not self._fill()
+        at_end = self._ended and not self._fill(obliged=False) and self._finished
         if at_end:
             self._next = (self._splitter.last + 1, 1)
         number, number_part = self._next
@@ -139,10 +140,18 @@ class Replay:
                 self._next = (rest.first, max(rest.part, 1))
         return True
 
-    def _fill(self) -> bool:
-        """Makes sure that a block is pending; False if there is none by now."""
+    def _fill(self, *, obliged: bool = True) -> bool:
+        """Makes sure that a block is pending; False if there is none by now.
+
+        ``obliged`` raises Damaged if it lies in a damaged part of the archive.
+        """
         while not self._pending and not self._finished:
-            found = self._output.feed(self._splitter, _READ_BYTES)
+            try:
+                found = self._output.feed(self._splitter, _READ_BYTES)
+            except Damaged:
+                if obliged:
+                    raise
+                return False
             if found is not None:
                 self._pending = found
                 self._splitter.take_points()

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
+from engines.archive import Damaged
 from engines.facts import Exit, ExitKind
 from engines.replay import Replay
 from engines.rundir import KILL, Claimed, RunDir
@@ -354,8 +355,12 @@ class Spool:
             run = self.find(run_id)
             if run is None:
                 return None
-            with Replay(run) as replay:
-                found = replay.read(cursor.line, cursor.part, max_lines, max_bytes)
+            try:
+                with Replay(run) as replay:
+                    found = replay.read(cursor.line, cursor.part, max_lines, max_bytes)
+            except Damaged as error:
+                message = f"line {cursor.line} of this log cannot be read: {error}"
+                raise GatewayError(Kind.INTERNAL, message) from error
             # It may have been put away between finding and opening it: then look there.
             if found.blocks or Path(run.path).is_dir():
                 blocks = tuple(map(from_engine, found.blocks))
