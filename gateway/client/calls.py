@@ -34,6 +34,7 @@ __all__ = [
     "Message",
     "Reply",
     "Submission",
+    "ack_frame",
     "describe",
     "end_session",
     "execute",
@@ -289,15 +290,29 @@ def execute_frame(submission: Submission) -> str:
     return _frame(f"{_ENTRANCE}/execute", _execution(submission), submission.request_id)
 
 
-def subscribe_frame(task: str, line: int, part: int) -> str:
+def subscribe_frame(
+    task: str, line: int, part: int, *, partial: bool = False, credit: int = 0
+) -> str:
     """The message that asks for all lines from ``line`` on, as they come.
 
-    ``part`` is the first part wanted of a long line, 0 for the whole of it.
+    ``part`` is the first part wanted of a long line, 0 for the whole of it. ``partial`` asks for
+    glimpses of the line that has not ended; ``credit`` is how many lines may come ahead of the
+    last ``ack_frame``, 0 for any number.
     """
     data: dict[str, object] = {"fromLine": line, "format": "lines", "text": "raw"}
     if part:
         data["fromPart"] = part
+    if partial:
+        data["partial"] = True
+    if credit:
+        data["credit"] = credit
     return _frame(_path(task, "subscribe"), data)
+
+
+def ack_frame(task: str, line: int, part: int) -> str:
+    """The message that says that all before ``line``, and its first ``part`` parts, are done."""
+    data: dict[str, object] = {"line": line, "part": part} if part else {"line": line - 1}
+    return _frame(_path(task, "ack"), data)
 
 
 def parse_message(frame: str | bytes) -> Message:

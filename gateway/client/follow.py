@@ -110,9 +110,21 @@ class Follower:
         task: an execID or a task number; or a Submission, which is made first.
         place: the first line wanted.
         pacing: how long to wait between attempts.
+        partial: whether glimpses of the line that has not ended are wanted.
+        credit: how many lines a websocket may bring ahead of what was taken; 0 for any number.
     """
 
-    def __init__(self, task: str | Submission, place: Place, pacing: Pacing) -> None:
+    def __init__(
+        self,
+        task: str | Submission,
+        place: Place,
+        pacing: Pacing,
+        *,
+        partial: bool = False,
+        credit: int = 0,
+    ) -> None:
+        self._partial = partial
+        self._credit = credit
         self._submission = task if isinstance(task, Submission) else None
         self._task = "" if isinstance(task, Submission) else task
         self._place = place
@@ -150,7 +162,15 @@ class Follower:
             if self._submission and not self._task:
                 yield from self._submit_by_socket(self._submission)
             self._place.restarted()
-            yield Send(calls.subscribe_frame(self._task, self._place.line, self._place.next_part))
+            yield Send(
+                calls.subscribe_frame(
+                    self._task,
+                    self._place.line,
+                    self._place.next_part,
+                    partial=self._partial,
+                    credit=self._credit,
+                )
+            )
             yield from self._hear()
         except ConnectionFailed:
             yield Hangup()
@@ -187,6 +207,8 @@ class Follower:
             if self._mine(message):
                 subscribed = True
                 yield from self._tell(self._news(message))
+                if self._credit and message.verb == "lines":
+                    yield Send(calls.ack_frame(self._task, self._place.line, self._place.part))
 
     def _message(self, seconds: float) -> Plan[Message | None]:
         frame = yield Receive(max(0.0, seconds))
@@ -215,6 +237,8 @@ class Follower:
                 )
             case "status" | "subscribe":
                 yield from self._state_news(reading.text(data, "status", ""))
+            case "partial":
+                yield reading.partial(data)
             case "progress":
                 yield ProgressChanged(calls.read_progress(data))
             case _:

@@ -12,6 +12,7 @@ from typing import TypeGuard
 import orjson
 
 from gateway.client.errors import ClientError
+from gateway.client.values import Partial
 from protocol.logs import Gap, Line, Stream
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "line",
     "number",
     "optional",
+    "partial",
     "real",
     "rows",
     "section",
@@ -122,6 +124,12 @@ def line(row: Document) -> Line:
         number(row, "part", 0),
         flag(row, "more", default=False),
     )
+
+
+def partial(row: Document) -> Partial:
+    """A glimpse of a line that has not ended."""
+    stream = Stream.ERR if row.get("s") == "err" else Stream.OUT
+    return Partial(number(row, "n"), stream, text(row, "text"))
 
 
 def _bytes(encoded: str) -> bytes:

@@ -159,9 +159,18 @@ class Client:
                 if isinstance(item, Line | Gap | End):
                     yield item
 
-    def news(self, task: str, from_line: int = 1) -> Generator[tuple[News, ...]]:
-        """As ``follow``, in batches as they come, and with the changes of state."""
-        return self._steps(Follower(task, Place(from_line), self._pacing).plan())
+    def news(
+        self, task: str, from_line: int = 1, *, partial: bool = False, credit: int = 0
+    ) -> Generator[tuple[News, ...]]:
+        """As ``follow``, in batches as they come, and with the changes of state.
+
+        ``partial`` asks for glimpses of a line that has not ended, while a websocket can be had.
+        ``credit`` is how many lines the gateway may send ahead of what was taken from here; 0 for
+        as many as the connection holds.
+        """
+        place = Place(from_line)
+        follower = Follower(task, place, self._pacing, partial=partial, credit=credit)
+        return self._steps(follower.plan())
 
     def run(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from protocol.logs import Gap, Line
+from protocol.logs import Gap, Line, Stream
 
 __all__ = [
     "FINAL_WORDS",
@@ -13,6 +13,7 @@ __all__ = [
     "KillReport",
     "LogPage",
     "News",
+    "Partial",
     "Progress",
     "ProgressChanged",
     "SessionRow",
@@ -171,6 +172,15 @@ class ProgressChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """A glimpse of a line that has not ended; the line itself comes when it does."""
+
+    number: int
+    stream: Stream
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The task is final and every line was told; ``last`` is the number of the last one."""
 
@@ -180,5 +190,5 @@ class End:
     signal: int | None = None
 
 
-News = Submitted | Line | Gap | StateChanged | ProgressChanged | End
+News = Submitted | Line | Gap | Partial | StateChanged | ProgressChanged | End
 """What following a task brings, in order; End comes once and last."""

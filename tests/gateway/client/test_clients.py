@@ -16,9 +16,11 @@ from gateway.client import (
     End,
     Gap,
     Line,
+    Partial,
     Submitted,
 )
 from gateway.client.address import Address
+from protocol.logs import Stream
 from tests.support.cutting_proxy import CuttingProxy, cutting
 from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
@@ -208,6 +210,27 @@ def test_run(client: Client) -> None:
     assert news[-1] == End(1, "Failed", 3, None)
 
 
+def test_glimpses_and_credit(client: Client) -> None:
+    """An open line is glimpsed before it ends; with little credit all lines come, byte for byte."""
+    code = r"printf '1%%\r2%%\r'; sleep 1; echo; seq 2 300"
+    exec_id = client.execute(code).exec_id
+    news = [item for batch in client.news(exec_id, partial=True, credit=7) for item in batch]
+    assert Partial(1, Stream.OUT, "2%") in news
+    lines = [item for item in news if isinstance(item, Line)]
+    assert lines[0].data == b"1%\r2%\r"
+    assert [line.text for line in lines[1:]] == [str(n) for n in range(2, 301)]
+    assert isinstance(news[-1], End)
+
+
+def test_a_kill_and_its_report(client: Client) -> None:
+    """A kill chooses its grace, and its report says what became of it."""
+    exec_id = client.execute("sleep 60").exec_id
+    report = client.kill_report(exec_id, grace=0, wait=20)
+    assert (report.state, report.verified, report.left, report.over) == ("killed", True, (), True)
+    assert client.kill_report(exec_id).state == "killed"
+    assert client.kill(exec_id, grace=1) == exec_id
+
+
 async def test_the_async_verbs(served: Served) -> None:
     """The async client has the same verbs and follows as exactly."""
     async with AsyncClient(served.url, served.token, patience_seconds=20) as client:
@@ -222,7 +245,8 @@ async def test_the_async_verbs(served: Served) -> None:
         assert page.eof
         assert (await client.list(size=1))[0].exec_id == accepted.exec_id
         with pytest.raises(ClientError):
-            await client.kill(accepted.exec_id)
+            await client.kill(accepted.exec_id, grace=1)
+        assert (await client.kill_report(accepted.exec_id)).state == "ended"
         news = [item async for batch in client.run("echo x") for item in batch]
         assert isinstance(news[-1], End)
 

@@ -7,9 +7,9 @@ from gateway.client.calls import Submission
 from gateway.client.errors import ClientError, ConnectionFailed
 from gateway.client.follow import Follower, Place
 from gateway.client.plans import Pacing, ask
-from gateway.client.values import End, Progress, ProgressChanged, StateChanged, Submitted
+from gateway.client.values import End, Partial, Progress, ProgressChanged, StateChanged, Submitted
 from protocol.logs import Gap, Line, Stream
-from tests.gateway.client.player import Player, answer, broken, eof, lines, page, push
+from tests.gateway.client.player import Player, answer, broken, eof, lines, page, push, rows
 
 ACK = push("subscribe", {"execID": "e"})
 DONE = answer({"execID": "e", "status": "Succeed", "exitCode": 0, "signal": None})
@@ -37,6 +37,20 @@ def test_the_beginning_may_be_any_line() -> None:
     player = Player(sockets=[[lines(3), eof(3)]])
     assert follow(player, line=3) == [3, END]
     assert player.sent[0]["data"] == {"fromLine": 3, "format": "lines", "text": "raw"}
+
+
+def test_glimpses_and_credit() -> None:
+    """What stands on an open line is told as such, and each batch of lines is acknowledged."""
+    glimpse = push("partial", {"execID": "e", "n": 3, "t": 1, "s": "err", "text": "42%"})
+    long = push("lines", {"execID": "e", "lines": [{**rows(3)[0], "part": 1, "more": True}]})
+    last = push("lines", {"execID": "e", "lines": [{**rows(3)[0], "part": 2, "more": False}]})
+    player = Player(sockets=[[ACK, lines(1, 2), glimpse, long, last, eof(3)]])
+    player.play(Follower("e", Place(), player.pacing(), partial=True, credit=2).plan())
+    assert player.news[2] == Partial(3, Stream.ERR, "42%")
+    asked, *acks = player.sent
+    assert (asked["data"]["partial"], asked["data"]["credit"]) == (True, 2)
+    assert [ack["method"].rpartition("/")[2] for ack in acks] == ["ack"] * 3
+    assert [ack["data"] for ack in acks] == [{"line": 2}, {"line": 3, "part": 1}, {"line": 3}]
 
 
 def test_a_broken_socket() -> None:
