@@ -40,6 +40,7 @@ from gateway.services.objects import ObjectService
 from gateway.services.results import ResultService
 from gateway.services.sessions import EngineSessions
 from gateway.services.tasks import Tasks
+from gateway.services.variables import VariableService
 from gateway.stores.accounts import Accounts
 from gateway.stores.delivery import DeliveryStore
 from gateway.stores.folders import FolderLimits, Folders
@@ -54,6 +55,7 @@ from gateway.stores.revocations import Revocations
 from gateway.stores.sessions import SessionStore
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
+from gateway.stores.variables import Variables
 from gateway.transport.health import Health
 from gateway.transport.http import HttpHandler
 from gateway.transport.server import Server
@@ -158,6 +160,7 @@ def _assembled(
     kept = config.files
     limits = FolderLimits(kept.quota_bytes, kept.file_bytes, kept.entries)
     files = FileService(Folders(places.files, limits), kept.read_bytes)
+    variables = VariableService(Variables(places.variables))
     store = SessionStore(places.spool, places.sessions)
     warm = EngineSessions(store, config.runner.grace_seconds)
     results = ResultService(config.results, stores.results, logs)
@@ -167,7 +170,7 @@ def _assembled(
     history = History(config, stores.tasks, stores.queue, stores.spool)
     dispatch = Dispatch(
         {**results.verbs, **kills.verbs},
-        {**files.verbs, **warm.verbs},
+        {**files.verbs, **warm.verbs, **variables.verbs},
         tasks,
         logs,
         sessions,

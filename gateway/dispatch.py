@@ -19,7 +19,7 @@ from gateway.services.history import History
 from gateway.services.logs import Logs
 from gateway.services.tasks import Tasks
 from gateway.stores.errors import TaskGone
-from protocol import commands, files
+from protocol import commands, files, variables
 from protocol.accounts import Principal
 from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
@@ -80,6 +80,7 @@ class Dispatch:
     ) -> None:
         self._history = history
         self._read_file = on_files[files.ReadFile]
+        self._list_variables = on_files[variables.ListVariables]
         self._tasks = tasks
         self._logs = logs
         self._sessions = sessions
@@ -97,6 +98,7 @@ class Dispatch:
             commands.Renew: self._renew,
             commands.Execute: self._execute,
             files.ExecuteScript: self._execute_script,
+            variables.ExecuteFilled: self._execute_filled,
             commands.ReadTask: self._read_task,
             commands.ReadLog: self._read_log,
             commands.Kill: self._kill,
@@ -198,8 +200,18 @@ class Dispatch:
 
     async def _execute_script(self, caller: Caller, command: files.ExecuteScript) -> Task:
         found = await self._read_file(_principal(caller), files.ReadFile(command.path))
-        text = cast("files.FileContent", found).data.decode("utf-8", "replace")
-        return await self._execute(caller, command.made(text))
+        made = command.made(cast("files.FileContent", found).data.decode("utf-8", "replace"))
+        if isinstance(made, commands.Execute):
+            return await self._execute(caller, made)
+        return await self._execute_filled(caller, made)
+
+    async def _execute_filled(self, caller: Caller, command: variables.ExecuteFilled) -> Task:
+        whose = _principal(caller)
+        if command.execute.owner:
+            known = self._sessions.known(command.execute.owner)
+            whose = Principal(known.name, known.role)
+        found = await self._list_variables(whose, variables.ListVariables())
+        return await self._execute(caller, command.made(cast("Mapping[str, str]", found)))
 
     async def _refuse(self, caller: Caller, command: commands.Refuse) -> Task:
         return await self._history.refuse(_principal(caller).name, command)

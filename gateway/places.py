@@ -99,6 +99,11 @@ class Places:
         return self.data / "files"
 
     @property
+    def variables(self) -> Path:
+        """Folder of the variables that users keep."""
+        return self.data / "variables"
+
+    @property
     def supervisor_lock(self) -> Path:
         """Locked by the one supervisor that serves this data folder."""
         return self.data / "supervisor.lock"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from protocol.commands import Command, Execute
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import Task
+from protocol.variables import ExecuteFilled
 
 __all__ = [
     "CheckFile",
@@ -214,4 +215,4 @@ class ExecuteScript(Command[Task]):
 
     path: FilePath
     execute: Execute
-    made: Callable[[str], Execute]
+    made: Callable[[str], Execute | ExecuteFilled]

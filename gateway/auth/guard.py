@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from protocol import commands, files, kills, results, sessions
+from protocol import commands, files, kills, results, sessions, variables
 from protocol.accounts import Principal
 from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
@@ -47,6 +47,9 @@ RULES: Mapping[type[Command[object]], Access] = {
     results.ExportResults: Access.USER,
     results.ReadWholeLog: Access.USER,
     files.ExecuteScript: Access.USER,
+    variables.ExecuteFilled: Access.USER,
+    variables.ListVariables: Access.USER,
+    variables.SaveVariables: Access.USER,
     files.ListFolder: Access.USER,
     files.CheckFile: Access.USER,
     files.ReadFile: Access.USER,
@@ -103,7 +106,11 @@ def _about(command: Command[object]) -> tuple[str, str]:
     match command:
         case commands.ListTasks(owner=owner) | commands.SearchTasks(owner=owner):
             return owner, "list others' tasks"
-        case commands.Execute(owner=owner):
+        case (
+            commands.Execute(owner=owner)
+            | files.ExecuteScript(execute=commands.Execute(owner=owner))
+            | variables.ExecuteFilled(execute=commands.Execute(owner=owner))
+        ):
             return owner, "submit for others"
         case commands.OpenSession(user=user):
             return user, "act for others"

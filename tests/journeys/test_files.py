@@ -126,6 +126,41 @@ def test_a_script_runs_by_its_path(bar: Bar) -> None:
     assert "no such file" in reply["message"]
 
 
+def test_variables_of_a_user_are_put_into_code(bar: Bar, served: Served) -> None:
+    """What the variables panel saves is listed again, and used in code and scripts of that user."""
+    saved = {"globalVariables": [{"key": "who", "value": "you"}, {"key": "day", "value": "1"}]}
+    assert bar.http.post(f"{bar.url}/variable/saveGlobalVariable", json=saved).status_code == 200
+    assert (
+        bar.sent("saveScript", path=f"{ROOT}/v.sh", scriptContent="echo got ${who} ${day + 1}") == 0
+    )
+    stranger = Bar(served, stranger_token(served))
+    body: dict[str, object] = {"executeApplicationName": "shell", "runType": "shell"}
+    day = {"variable": {"day": "5"}}
+    for who, more, line in (
+        (bar, {"executionCode": "echo got ${who} ${day}", "params": day}, "got you 5"),
+        (bar, {"scriptPath": "/v.sh"}, "got you 2"),
+        (stranger, {"executionCode": "echo 'got ${who}'"}, "got ${who}"),
+    ):
+        address = f"{who.url}/entrance"
+        reply = who.http.post(f"{address}/execute", json={**body, **more}).json()
+        log_of = f"{address}/{reply['data']['execID']}/log"
+
+        def log(who: Bar = who, log_of: str = log_of) -> str:
+            return str(who.http.get(log_of, params={"size": 100}).json()["data"]["log"][3])
+
+        wait_until_sync(lambda log=log, line=line: line in log(), line)  # type: ignore[misc]
+    listed = [
+        one.http.get(f"{one.url}/variable/listGlobalVariable").json()["data"]["globalVariables"]
+        for one in (bar, stranger)
+    ]
+    bar.http.post(f"{bar.url}/variable/saveGlobalVariable", json={"globalVariables": []})
+    assert [[(entry["key"], entry["value"]) for entry in one] for one in listed] == [
+        [("who", "you"), ("day", "1")],
+        [],
+    ]
+    stranger.http.close()
+
+
 def test_everybody_has_a_root_of_their_own(bar: Bar, served: Served) -> None:
     """Another user's files are not there, whether their names are right or wrong."""
     assert bar.sent("createNewFile", path=f"{ROOT}/mine.txt") == 0

@@ -13,6 +13,7 @@ from protocol.dialects.linkis.words import STATUS_WORDS
 from protocol.files import ExecuteScript
 from protocol.http import Reply, Request
 from protocol.tasks import Stage, Task, TaskState
+from protocol.variables import ExecuteFilled
 
 __all__ = ["Entrance", "ending", "progress_data"]
 
@@ -50,7 +51,7 @@ class Entrance:
     def __init__(self, ids: ExecIds) -> None:
         self._ids = ids
 
-    def parse_execute(self, request: Request) -> Execute | ExecuteScript:
+    def parse_execute(self, request: Request) -> Execute | ExecuteFilled | ExecuteScript:
         """What a body asks to be run."""
         return parse_submission(request, self._ids.instance)
 

@@ -1,7 +1,8 @@
-"""Submissions that name a script by its path instead of bringing code.
+"""Submissions for which something must be read first: a script by its path, a user's variables.
 
 Follows the contract, section 3.2: the script is read when code is absent. What it says is then
-treated like code that came with the request, directives and all.
+treated like code that came with the request, directives and all. Code with ``${`` in it may use the
+user's global variables (section 7.1); other code is not kept waiting for them.
 """
 
 from __future__ import annotations
@@ -13,23 +14,32 @@ from protocol.dialects.linkis.submission import body_of, parse_execute
 from protocol.files import ExecuteScript, file_url
 from protocol.http import Request
 from protocol.media import as_object, decode_object, encode_json
+from protocol.variables import ExecuteFilled
 
 __all__ = ["parse_submission"]
 
 
-def parse_submission(request: Request, instance: str) -> Execute | ExecuteScript:
+def parse_submission(request: Request, instance: str) -> Execute | ExecuteFilled | ExecuteScript:
     """What a body asks to be run: code, or else the script that it names."""
     fields, _ = body_of(request)
     content = fields.object("executionContent")
     code = content.text("code") or fields.text("executionCode")
     path = fields.object("source").text("scriptPath") or fields.text("scriptPath")
     if code or not path:
-        return parse_execute(request, instance)
+        return _submission(request, instance, code)
     script = file_url(path, "source.scriptPath")
     known = parse_execute(_with_code(request, path, as_written=True), instance)
     return ExecuteScript(
-        script, known, lambda text: parse_execute(_with_code(request, text), instance)
+        script, known, lambda text: _submission(_with_code(request, text), instance, text)
     )
+
+
+def _submission(request: Request, instance: str, code: str) -> Execute | ExecuteFilled:
+    """What a body with this code asks for."""
+    execute = parse_execute(request, instance)
+    if "${" not in code or not body_of(request)[0].flag("variables", default=True):
+        return execute
+    return ExecuteFilled(execute, lambda known: parse_execute(request, instance, known))
 
 
 def _with_code(request: Request, code: str, *, as_written: bool = False) -> Request:

@@ -14,6 +14,7 @@ from protocol.dialects.linkis.entrance import Entrance
 from protocol.dialects.linkis.envelope import PREFIXES
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.files_routes import filesystem_rows
+from protocol.dialects.linkis.global_variables import variable_rows
 from protocol.dialects.linkis.history import History
 from protocol.dialects.linkis.kill import Killing
 from protocol.dialects.linkis.log import Log
@@ -43,6 +44,7 @@ def routes(ids: ExecIds) -> tuple[Route[Any], ...]:
         *filesystem_rows(ids),
         *_account_rows(),
         *startup_rows(ids.instance),
+        *variable_rows(),
     )
 
 

@@ -52,6 +52,7 @@ from protocol.kills import KillReport
 from protocol.media import as_object, decode_object, encode_json, encode_msgpack
 from protocol.routing import Match, Router, Unknown
 from protocol.tasks import ByNumber, Task
+from protocol.variables import ExecuteFilled
 
 __all__ = ["LinkisSession"]
 
@@ -59,6 +60,7 @@ _RESUMED = 1000
 _RESUMED_ENDED = 100
 _RESUMED_MS = 600_000
 _BY_SCRIPT = BY_RULE | {Kind.NOT_FOUND, Kind.TOO_LARGE}
+_SUBMITS = (Execute, ExecuteFilled, ExecuteScript, Refuse)
 _PUSHED = Watch(lines=True, state=True, progress=True, queue=True)
 
 
@@ -170,7 +172,9 @@ class LinkisSession:
         book.resuming.pop(key, None)
         book.pushing.pop(key, None)
         match waiting:
-            case _Asked(call, Execute() as execute) if error.kind in BY_RULE:
+            case _Asked(call, Execute() as execute) | _Asked(
+                call, ExecuteFilled(execute=execute)
+            ) if error.kind in BY_RULE:
                 return self._record(call, execute, error)
             case _Asked(call, ExecuteScript(execute=execute)) if error.kind in _BY_SCRIPT:
                 return self._record(call, execute, error)
@@ -214,7 +218,7 @@ class LinkisSession:
         match result:
             case Ticket() | Principal() if asked.call.row == LOGIN:
                 return self._resume(now_ms)
-            case Task() if isinstance(asked.command, Execute | ExecuteScript | Refuse):
+            case Task() if isinstance(asked.command, _SUBMITS):
                 return self._push(result)
             case Task() if asked.call.row == SUBSCRIBE:
                 return self._read(result, asked.call)

@@ -1,8 +1,8 @@
 """What web clients ask for when they start, besides login and history.
 
 Follows the contract, sections 8a, 8a' and 8f. What there is, is told; of what Narthex has none
-(user-defined functions, data sources, global variables, configuration trees, a cluster's queues)
-the list is empty, in the shape that the clients read.
+(user-defined functions, data sources, configuration trees, a cluster's queues) the list is empty,
+in the shape that the clients read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ _EMPTY: Mapping[tuple[str, str], Mapping[str, object]] = {
     ("GET", "/datasource/tables"): {"tables": []},
     ("GET", "/datasource/columns"): {"columns": []},
     ("POST", "/udf/all"): {"udfTree": {"udfInfos": [], "childrens": []}},
-    ("GET", "/variable/listGlobalVariable"): {"globalVariables": []},
     ("GET", "/configuration/getFullTreesByAppName"): {"fullTree": []},
     ("POST", "/resourcemanager/engines"): {"engines": []},
     ("POST", "/resourcemanager/queues"): {"queues": []},

@@ -78,8 +78,13 @@ class _Asked:
     code: str
 
 
-def parse_execute(request: Request, instance: str) -> Execute:
-    """The command that a body asks for; ``instance`` becomes part of the execID."""
+def parse_execute(
+    request: Request, instance: str, global_variables: Mapping[str, str] | None = None
+) -> Execute:
+    """The command that a body asks for.
+
+    ``instance`` becomes part of the execID. ``global_variables`` are those that the user keeps.
+    """
     fields, outer = body_of(request)
     labels, source = fields.object("labels"), fields.object("source")
     asked = _submit(fields, labels) if _CONTENT in fields.values else _execute(fields, source)
@@ -123,19 +128,32 @@ def parse_execute(request: Request, instance: str) -> Execute:
     as_written = not fields.flag("variables", default=True)
     try:
         _check_label(asked, execute, request.user)
-        code = execute.code if as_written else _prepared(execute, asked, variables, request)
+        code = execute.code
+        if not as_written:
+            code = _prepared(execute, asked, variables, request, global_variables)
     except GatewayError as error:
         raise RuleError(error, execute) from error
     return replace(execute, code=code)
 
 
 def _prepared(
-    execute: Execute, asked: _Asked, variables: Mapping[str, str], request: Request
+    execute: Execute,
+    asked: _Asked,
+    variables: Mapping[str, str],
+    request: Request,
+    global_variables: Mapping[str, str] | None,
 ) -> str:
     """The code as it will run: variables put in, comments of SQL taken out, selects limited."""
     kind = asked.run_type.lower()
     user = execute.owner or request.user
-    code = substituted(execute.code, kind, variables, user=user, now_ms=request.now_ms)
+    code = substituted(
+        execute.code,
+        kind,
+        variables,
+        user=user,
+        now_ms=request.now_ms,
+        global_variables=global_variables,
+    )
     if not code.strip():
         raise _empty(20015, "nothing is left of the code without its directives")
     bare = uncommented(code, kind)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from protocol.dialects.linkis.dates import RUN_DATE, Calendar, formatted
 from protocol.errors import GatewayError, Kind
 
-__all__ = ["Directives", "directives", "substituted"]
+__all__ = ["NAME", "Directives", "directives", "substituted"]
 
 _FAMILIES: Mapping[str, frozenset[str]] = {
     "--": frozenset(
@@ -32,9 +32,10 @@ _MARKERS: Mapping[str, str] = {
     run_type: marker for marker, run_types in _FAMILIES.items() for run_type in run_types
 }
 _SYSTEM = ("user", "submit_user", "execute_user")
-_NAME = r"[A-Za-z_][A-Za-z0-9_.]{0,127}"
+NAME = r"[A-Za-z_][A-Za-z0-9_.]{0,127}"
+"""What the name of a variable looks like."""
 _REFERENCE = re.compile(
-    rf"\$\{{\s*(?P<name>{_NAME})\s*(?:(?P<sign>[-+*/])\s*(?P<operand>[^{{}}]{{1,64}}?))?\s*\}}",
+    rf"\$\{{\s*(?P<name>{NAME})\s*(?:(?P<sign>[-+*/])\s*(?P<operand>[^{{}}]{{1,64}}?))?\s*\}}",
     re.ASCII,
 )
 _FORMAT = re.compile(r"&\{([^{}]{1,128})\}")
@@ -66,7 +67,7 @@ def directives(code: str, run_type: str) -> Directives:
             kept.append(line)
             continue
         name, equals, value = (part.strip() for part in found[1].rstrip("; \t").partition("="))
-        if not equals or "=" in value or not re.fullmatch(_NAME, name, re.ASCII):
+        if not equals or "=" in value or not re.fullmatch(NAME, name, re.ASCII):
             raise GatewayError(
                 Kind.INVALID,
                 f"error code(20044): the directive {line.strip()[:80]!r} is not @set name=value",

@@ -4,10 +4,11 @@ import pytest
 
 from gateway.auth.guard import RULES, Access, Caller, admit, sees
 from gateway.auth.throttle import Throttle
-from protocol import commands, files, kills, results, sessions
+from protocol import commands, files, kills, results, sessions, variables
 from protocol.accounts import Principal, Role
 from protocol.commands import Command, ListTasks, Login, WhoAmI
 from protocol.errors import GatewayError, Kind
+from protocol.tasks import Task
 
 ANN = Principal("ann", Role.USER)
 ADMIN = Principal("admin", Role.ADMIN)
@@ -15,7 +16,7 @@ ADMIN = Principal("admin", Role.ADMIN)
 
 def test_every_command_has_a_rule() -> None:
     """A verb that is added to the language is refused until it has a rule here."""
-    nouns = (commands, files, kills, results, sessions)
+    nouns = (commands, files, kills, results, sessions, variables)
     said = [value for noun in nouns for value in vars(noun).values()]
     known = {kind for kind in said if isinstance(kind, type)}
     verbs = {kind for kind in known if issubclass(kind, Command)} - {Command}
@@ -60,6 +61,21 @@ def test_lists_of_others_are_for_administrators() -> None:
     with pytest.raises(GatewayError) as error:
         admit(Caller(ANN), ListTasks(owner="bob"))
     assert error.value.kind is Kind.FORBIDDEN
+
+
+def test_submissions_for_others_are_for_administrators() -> None:
+    """In whichever way the code comes: with the request, from a script, or with variables in it."""
+    execute = commands.Execute("shell", "shell", "true", "linkis", owner="bob")
+    made: list[Command[Task]] = [
+        execute,
+        files.ExecuteScript(files.FilePath("", ("a.sh",)), execute, lambda _: execute),
+        variables.ExecuteFilled(execute, lambda _: execute),
+    ]
+    for command in made:
+        admit(Caller(ADMIN), command)
+        with pytest.raises(GatewayError) as error:
+            admit(Caller(ANN), command)
+        assert error.value.kind is Kind.FORBIDDEN
 
 
 def test_owners_and_administrators_see() -> None:

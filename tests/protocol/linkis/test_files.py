@@ -28,6 +28,7 @@ from protocol.files import (
     file_path,
     file_url,
 )
+from protocol.variables import ExecuteFilled
 from tests.protocol.linkis.scenes import ROOT, data_of, request, said
 
 FILES = f"{ROOT}/filesystem"
@@ -344,8 +345,12 @@ def test_section_3_2_a_script_that_is_named(body: object) -> None:
     assert isinstance(command, ExecuteScript)
     assert command.path == FilePath("", ("a.sh",))
     assert (command.execute.code, command.execute.client["scriptPath"]) == ("/a.sh", "/a.sh")
-    made = command.made("#@set x=1\necho ${x}")
-    assert made == replace(command.execute, code=made.code)
+    made = command.made("#@set x=1\necho x=1")
+    assert isinstance(made, Execute)
+    assert made == replace(command.execute, code="echo x=1")
+    filled = command.made("#@set x=1\necho ${x}")
+    assert isinstance(filled, ExecuteFilled)
+    made = filled.made({})
     assert made.code.strip() == "echo 1"
     with pytest.raises(GatewayError):
         command.made("  ")

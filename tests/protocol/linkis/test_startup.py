@@ -28,7 +28,6 @@ def test_base_info() -> None:
         ("GET", "datasource/dbs", "dbs"),
         ("GET", "datasource/tables", "tables"),
         ("GET", "datasource/columns", "columns"),
-        ("GET", "variable/listGlobalVariable", "globalVariables"),
         ("GET", "configuration/getFullTreesByAppName", "fullTree"),
         ("POST", "resourcemanager/engines", "engines"),
         ("POST", "resourcemanager/queues", "queues"),
