@@ -165,9 +165,13 @@ class Sessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long things are kept."""
+    """How long things are kept, and how much of what has ended."""
 
     task_seconds: WholeSeconds
+    per_user_runs: SizeOrNone
+    per_user_bytes: SizeOrNone
+    total_runs: SizeOrNone
+    total_bytes: SizeOrNone
     tombstone_seconds: WholeSeconds
     hot_bytes: Size
     hot_seconds: Seconds

@@ -91,6 +91,7 @@ class House:
                 group.create_task(self._admission.run())
                 group.create_task(self._recovery.run())
                 group.create_task(self._retention.run())
+                group.create_task(self._retention.keeping.run())
                 group.create_task(self._tick())
                 await _stop_after(stopping)
         except* _Stopped:
@@ -107,6 +108,7 @@ class House:
     async def _look_after(self, live: Live) -> None:
         await self._supervisor.supervise(live)
         self._sessions.left(live.run_id)
+        self._retention.keeping.ask(live.run_id)
         self._admission.ring()
 
     async def _tick(self) -> None:

@@ -92,6 +92,7 @@ class Recovery:
         async for found in self._live(await self._node.spool.live_ids()):
             await self._restore(found)
         await self._restore_done()
+        await self._restore_buried()
 
     async def run(self) -> None:
         """Patrols: finds what a lost ring, a dead gateway or a lost reply left behind."""
@@ -208,6 +209,15 @@ class Recovery:
                     await self._restore_ended(ended)
                 if known >= _ENOUGH:
                     return
+
+    async def _restore_buried(self) -> None:
+        """Brings tombstones back that the index lost: latest first, until it knows one."""
+        steps = self._node.spool.tombstones.steps(now_ms(), _STEP)
+        while (step := await asyncio.to_thread(next, steps, None)) is not None:
+            if await self._is_known(step[-1].task_id):
+                return
+            for stone in step:
+                await self._node.tasks.restore_tombstone(stone, self._node.epoch)
 
     async def _is_known(self, run_id: TaskId) -> bool:
         try:

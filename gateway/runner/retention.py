@@ -11,6 +11,7 @@ import time
 
 from gateway.clock import monotonic, now_ms
 from gateway.ids import is_task_id
+from gateway.runner.keeping import Keeping
 from gateway.runner.kill import Killer
 from gateway.runner.node import Node
 from protocol.errors import GatewayError, Kind
@@ -30,6 +31,7 @@ class Retention:
         self._node = node
         self._killer = killer
         self._swept = monotonic()
+        self.keeping = Keeping(node, self.end)
 
     async def run(self) -> None:
         """Looks for what is due, for ever."""
@@ -46,12 +48,13 @@ class Retention:
         node = self._node
         # Active ones stay due until they have ended: they must not keep the others from their turn.
         for task_id in await node.tasks.due(now_ms(), _STEP + len(node.roster)):
-            await self._end(task_id)
+            await self.end(task_id)
         if monotonic() - self._swept >= _SWEEP_SECONDS:
             self._swept = monotonic()
             await self._sweep()
 
-    async def _end(self, task_id: TaskId) -> None:
+    async def end(self, task_id: TaskId) -> None:
+        """Buries a task; one that is active is killed first and stays due."""
         node = self._node
         known = is_task_id(task_id)  # a foreign writer may have put anything there
         if known and await node.spool.wish_kill(task_id, node.config.runner.grace_seconds):
@@ -59,9 +62,12 @@ class Retention:
             self._killer.ask(task_id)
             return
         until = now_ms() + node.config.retention.tombstone_seconds * 1000
+        if known:
+            await node.spool.bury(task_id, until)
         await node.tasks.bury(task_id, until, epoch=node.epoch)
         if known:
             await node.spool.remove(task_id)
+            self.keeping.forget(task_id)
 
     async def _sweep(self) -> None:
         node = self._node

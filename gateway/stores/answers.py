@@ -13,7 +13,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from engines.output import Output
+from engines.archive import Damaged
+from engines.output import Chunk, Output
 from engines.records import ERR, GAP, OUT
 from engines.rundir import RunDir
 from protocol.errors import GatewayError, Kind
@@ -92,7 +93,7 @@ class Answers:
         size, place, truncated = 0, 0, False
         with self._open(run_id) as output:
             while size <= self._max_bytes:
-                chunk = output.read(place, _READ_BYTES)
+                chunk = _chunk(output, place)
                 if chunk.end == place:
                     break
                 place = chunk.end
@@ -117,5 +118,12 @@ class Answers:
 
 
 def _piece(output: Output, place: int, kind: int) -> tuple[bytes, int]:
-    chunk = output.read(place, _READ_BYTES)
+    chunk = _chunk(output, place)
     return b"".join(record.data for record in chunk.records if record.kind == kind), chunk.end
+
+
+def _chunk(output: Output, place: int) -> Chunk:
+    try:
+        return output.read(place, _READ_BYTES)
+    except Damaged as error:
+        raise GatewayError(Kind.INTERNAL, f"the output cannot be read: {error}") from error

@@ -4,6 +4,7 @@
     live/<run id>             accepted and not yet finalised
     done/<YYYYMMDD>/<run id>  finalised; the day is the id's own, so the path follows from the id
     requests/<hash>           hard link to a spec: the request ids of a user that were accepted
+    buried/<YYYYMMDD>         tasks that are no longer kept, by the day on which that is forgotten
     node.lock, epoch          which runner of this node is the one that may act
 
 Nothing here depends on Redis. Reading has threads of its own, so that a slow disk never makes a
@@ -33,6 +34,7 @@ from gateway.stores.blocks import from_engine
 from gateway.stores.errors import TaskGone
 from gateway.stores.files import private_folder, refuse_network, replace, sync_folder, try_lock
 from gateway.stores.spec import TaskSpec, decode_spec, encode_spec
+from gateway.stores.tombstones import Tombstone, Tombstones
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, Gap, LogPage
 from protocol.tasks import TaskId
@@ -97,6 +99,7 @@ class Spool:
         self._live = root / "live"
         self._done = root / "done"
         self._requests = root / "requests"
+        self.tombstones = Tombstones(root / "buried")
         self._readers = ThreadPoolExecutor(_READERS, "spool-read")
         self._writers = ThreadPoolExecutor(_WRITERS, "spool-write")
 
@@ -107,6 +110,7 @@ class Spool:
         """
         for folder in (self._root, self._new, self._live, self._done, self._requests):
             private_folder(folder)
+        self.tombstones.prepare()
         refuse_network(self._root)
 
     def close(self) -> None:
@@ -234,6 +238,20 @@ class Spool:
                     return
 
         await self._write(forget)
+
+    async def bury(self, run_id: TaskId, until_ms: int) -> None:
+        """Makes durable that a task is answered as gone until then; before it is removed."""
+
+        def note() -> None:
+            run = self.find(run_id)
+            if run is None:
+                return
+            with contextlib.suppress(FileNotFoundError, GatewayError):
+                spec = decode_spec(run.spec())
+                stone = Tombstone(run_id, spec.number, spec.owner, spec.name, until_ms)
+                self.tombstones.add(stone)
+
+        await self._write(note)
 
     async def remove(self, run_id: TaskId) -> None:
         """Removes a finalised run with its output; its request id stays taken until swept.

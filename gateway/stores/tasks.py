@@ -23,6 +23,7 @@ from gateway.stores.records import (
 from gateway.stores.replies import integer, items, text
 from gateway.stores.scripting import TaskScripts
 from gateway.stores.spec import TaskSpec
+from gateway.stores.tombstones import Tombstone
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import (
     ById,
@@ -254,7 +255,26 @@ class TaskStore:
         Repeating it, or burying an unknown one, changes nothing.
         """
         reply = items(
-            await self._scripts.run("bury", task_id, epoch, until_ms, int(forget), keys.BELL)
+            await self._scripts.run(
+                "bury", task_id, epoch, until_ms, int(forget), keys.BELL, "", 0, ""
+            )
+        )
+        _expect_ok(reply)
+
+    async def restore_tombstone(self, stone: Tombstone, epoch: int) -> None:
+        """Makes a task that was buried answered as gone again, if the index lost that."""
+        reply = items(
+            await self._scripts.run(
+                "bury",
+                stone.task_id,
+                epoch,
+                stone.until_ms,
+                0,
+                keys.BELL,
+                stone.owner,
+                stone.number,
+                stone.name,
+            )
         )
         _expect_ok(reply)
 

@@ -2,7 +2,9 @@
 -- bury: takes a task out of the index with all that hangs on it; leaves a tombstone or nothing.
 -- writes TASK (the tombstone, with a life), NUMBERED, NAME, TASKS, OWNED, EXPIRY, WAITING, RUNNING,
 --        FAIR, EPOCH, LOG, LOG_MARK, LOG_SIZES, DELIVERY, LEASE; rings the bell
--- ARGV   id, epoch, until_ms, '1' to leave nothing, bell
+-- ARGV   id, epoch, until_ms, '1' to leave nothing, bell,
+--        and of a task that the index may have lost: owner ('' if it is not to be made up for),
+--        number, name
 -- reply  {'ok'} or {'stale'}
 -- include keys
 -- include fence
@@ -17,6 +19,9 @@ local found = redis.call('HMGET', key, 'owner', 'number', 'name', 'gone')
 redis.call('ZREM', TASKS, id)
 redis.call('ZREM', EXPIRY, id)
 redis.call('UNLINK', LOG .. id, LOG_MARK .. id, LOG_SIZES .. id, DELIVERY .. id, LEASE .. id)
+if not found[1] and ARGV[6] ~= '' then
+  found = {ARGV[6], ARGV[7], ARGV[8]}
+end
 if found[1] then
   local owner, number, name = found[1], found[2], NAME .. found[1] .. '\0' .. (found[3] or '')
   local named = found[3] ~= '' and redis.call('GET', name) == id

@@ -1,0 +1,172 @@
+"""How much is kept of what has ended: outputs are sealed, and the oldest runs go if it is too much.
+
+What there is is found by one slow look at the done directories, newest first, and from then on from
+the runs as they end. In bounded steps with rests between, so that nobody notices. Must never touch
+a run that has not ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import insort
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from engines.archive import ARCHIVE
+from engines.rundir import OUTPUT, RunDir
+from engines.sealing import Seal
+from gateway.clock import monotonic
+from gateway.ids import is_task_id
+from gateway.journal import journal
+from gateway.runner.node import Node
+from gateway.stores.spec import decode_spec
+from protocol.errors import GatewayError, Kind
+from protocol.tasks import TaskId
+
+__all__ = ["Keeping"]
+
+_SEALED_BYTES = 64 << 10
+"""A smaller output is not worth a file of its own."""
+_STEP = 32
+_REST_SECONDS = 0.05
+_WAITING = 10_000
+_BLOCK = 512
+_journal = journal(__name__)
+
+
+class _Kept:
+    """The finished runs of one user, or of all, with their sizes."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, int] = {}
+        self._ids: list[str] = []
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, run_id: str, size: int) -> None:
+        if run_id not in self._sizes:
+            insort(self._ids, run_id)
+        self.bytes += size - self._sizes.get(run_id, 0)
+        self._sizes[run_id] = size
+
+    def drop(self, run_id: str) -> None:
+        if run_id in self._sizes:
+            self.bytes -= self._sizes.pop(run_id)
+            self._ids.remove(run_id)
+
+    def oldest(self, runs: int, size: int) -> str | None:
+        """The oldest if there are more than so many, or more bytes (0: any number)."""
+        over = (runs and len(self._ids) > runs) or (size and self.bytes > size)
+        return self._ids[0] if over and self._ids else None
+
+
+class Keeping:
+    """Seals and counts finished runs. ``end`` buries one."""
+
+    def __init__(self, node: Node, end: Callable[[TaskId], Awaitable[None]]) -> None:
+        self._node = node
+        self._end = end
+        self._ended: deque[TaskId] = deque()
+        self._rung = asyncio.Event()
+        self._all = _Kept()
+        self._owners: dict[str, _Kept] = {}
+        self._owner_of: dict[str, str] = {}
+
+    def ask(self, run_id: str) -> None:
+        """A run is out of the way. What does not fit here is found at the next start."""
+        if is_task_id(run_id) and len(self._ended) < _WAITING:
+            self._ended.append(TaskId(run_id))
+            self._rung.set()
+
+    def forget(self, run_id: str) -> None:
+        """A run is no longer kept."""
+        self._all.drop(run_id)
+        if owner := self._owner_of.pop(run_id, ""):
+            self._owners[owner].drop(run_id)
+
+    async def run(self) -> None:
+        """Looks at everything once, and then at what ends, for ever."""
+        for day in await self._node.spool.done_days():
+            ids = await self._node.spool.done_ids(day)
+            for start in range(0, len(ids), _STEP):
+                for run_id in ids[start : start + _STEP]:
+                    await self._look(run_id)
+                await asyncio.sleep(_REST_SECONDS)
+        while True:
+            while self._ended:
+                await self._look(self._ended.popleft())
+            self._rung.clear()
+            await self._rung.wait()
+
+    async def _look(self, run_id: TaskId) -> None:
+        run = self._node.spool.find(run_id)
+        if run is None or run_id in self._node.roster:
+            return
+        try:
+            await self._seal(run)
+            measured = await asyncio.to_thread(_measured, run)
+        except OSError as error:
+            _journal.warning("finished run not looked at", run=run_id, error=error.strerror)
+            return
+        if measured is None:
+            return
+        owner, size = measured
+        self._owner_of[run_id] = owner
+        self._all.add(run_id, size)
+        self._owners.setdefault(owner, _Kept()).add(run_id, size)
+        try:
+            await self._limit(owner)
+        except GatewayError as error:
+            if error.kind is not Kind.UNAVAILABLE:
+                raise
+
+    async def _limit(self, owner: str) -> None:
+        keep = self._node.config.retention
+        own = self._owners[owner]
+        while (
+            oldest := own.oldest(keep.per_user_runs, keep.per_user_bytes)
+            or self._all.oldest(keep.total_runs, keep.total_bytes)
+        ) is not None:
+            await self._end(TaskId(oldest))
+            self.forget(oldest)
+
+    async def _seal(self, run: RunDir) -> None:
+        if not await asyncio.to_thread(_is_to_seal, run):
+            return
+        sealing = Seal(run)
+        try:
+            while True:
+                begun = monotonic()
+                if not await asyncio.to_thread(sealing.step):
+                    return
+                # As long a rest as it took: others need the processor more.
+                await asyncio.sleep(monotonic() - begun)
+        finally:
+            sealing.close()
+
+
+def _is_to_seal(run: RunDir) -> bool:
+    """Whether a run has ended with an output that is worth an archive and has none."""
+    if run.exit() is None:
+        return False
+    if Path(run.file(ARCHIVE)).exists():
+        Path(run.file(OUTPUT)).unlink(missing_ok=True)  # a crash may have left it
+        return False
+    return run.output_size() >= _SEALED_BYTES
+
+
+def _measured(run: RunDir) -> tuple[str, int] | None:
+    """Whose a run was and what it takes of the disk; None if it cannot be known."""
+    try:
+        owner = decode_spec(run.spec()).owner
+    except (GatewayError, FileNotFoundError):
+        return None
+    size = 0
+    for path in Path(run.path).rglob("*"):
+        with suppress(FileNotFoundError):
+            size += path.lstat().st_blocks * _BLOCK
+    return owner, size
