@@ -7,6 +7,7 @@ from typing import Any
 
 from protocol.accounts import Credential
 from protocol.dialect import Route, Session
+from protocol.dialects.linkis.code_checks import CodeChecks
 from protocol.dialects.linkis.envelope import retry_headers
 from protocol.dialects.linkis.exec_id import ExecIds, nameable
 from protocol.dialects.linkis.refusal import refusal
@@ -20,7 +21,7 @@ from protocol.routing import Router
 
 __all__ = ["LinkisDialect"]
 
-_SETTINGS = frozenset({"instance", "mount"})
+_SETTINGS = frozenset({"instance", "mount", "refused"})
 _DEFAULT_INSTANCE = "127.0.0.1:9001"
 
 
@@ -29,8 +30,9 @@ class LinkisDialect:
 
     Args:
         settings: the dialect's table of the configuration. ``instance`` is the ``host:port`` that
-            becomes part of execIDs; ``mount`` is nothing to it. GatewayError of kind INVALID for a
-            setting that it has not, or that cannot be.
+            becomes part of execIDs, ``refused`` the words for which code is refused; ``mount`` is
+            nothing to it. GatewayError of kind INVALID for a setting that it has not, or that
+            cannot be.
     """
 
     name = "linkis"
@@ -44,7 +46,7 @@ class LinkisDialect:
                 Kind.INVALID, "instance must be host:port of 1 to 99 characters", field="instance"
             )
         self._ids = ExecIds(instance)
-        self._routes = routes(self._ids)
+        self._routes = routes(self._ids, CodeChecks.of(settings.get("refused", {})))
         self._router = Router(self._routes)
         self._socket_router = Router((*self._routes, *socket_routes(self._ids)))
 

@@ -6,6 +6,7 @@ Follows the seed, sections 1), 2) and 4), whose messages are kept literally.
 from __future__ import annotations
 
 from protocol.commands import Execute, ReadTask
+from protocol.dialects.linkis.code_checks import CodeChecks
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.files_script import parse_submission
@@ -18,6 +19,7 @@ from protocol.variables import ExecuteFilled
 __all__ = ["Entrance", "ending", "progress_data"]
 
 _UNFINISHED = 0.99
+_NO_CHECKS = CodeChecks()
 _STARTED = frozenset({TaskState.RUNNING, TaskState.SUSPENDED, TaskState.KILLING})
 
 
@@ -46,14 +48,16 @@ class Entrance:
 
     Args:
         ids: names and finds tasks.
+        checks: what code is looked through for.
     """
 
-    def __init__(self, ids: ExecIds) -> None:
+    def __init__(self, ids: ExecIds, checks: CodeChecks = _NO_CHECKS) -> None:
         self._ids = ids
+        self._checks = checks
 
     def parse_execute(self, request: Request) -> Execute | ExecuteFilled | ExecuteScript:
         """What a body asks to be run."""
-        return parse_submission(request, self._ids.instance)
+        return parse_submission(request, self._ids.instance, self._checks)
 
     def render_execute(self, task: Task, request: Request) -> Reply:
         """Both names of the accepted task; the taskID is a number (contract, rule 6)."""

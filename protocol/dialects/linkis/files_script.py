@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protocol.commands import Execute
+from protocol.dialects.linkis.code_checks import CodeChecks
 from protocol.dialects.linkis.submission import body_of, parse_execute
 from protocol.files import ExecuteScript, file_url
 from protocol.http import Request
@@ -19,27 +20,33 @@ from protocol.variables import ExecuteFilled
 __all__ = ["parse_submission"]
 
 
-def parse_submission(request: Request, instance: str) -> Execute | ExecuteFilled | ExecuteScript:
+def parse_submission(
+    request: Request, instance: str, checks: CodeChecks
+) -> Execute | ExecuteFilled | ExecuteScript:
     """What a body asks to be run: code, or else the script that it names."""
     fields, _ = body_of(request)
     content = fields.object("executionContent")
     code = content.text("code") or fields.text("executionCode")
     path = fields.object("source").text("scriptPath") or fields.text("scriptPath")
     if code or not path:
-        return _submission(request, instance, code)
+        return _submission(request, instance, checks, code)
     script = file_url(path, "source.scriptPath")
     known = parse_execute(_with_code(request, path, as_written=True), instance)
     return ExecuteScript(
-        script, known, lambda text: _submission(_with_code(request, text), instance, text)
+        script, known, lambda text: _submission(_with_code(request, text), instance, checks, text)
     )
 
 
-def _submission(request: Request, instance: str, code: str) -> Execute | ExecuteFilled:
-    """What a body with this code asks for."""
-    execute = parse_execute(request, instance)
+def _submission(
+    request: Request, instance: str, checks: CodeChecks, code: str
+) -> Execute | ExecuteFilled:
+    """What a body with this code asks for; what is put into the code is checked like the rest."""
+    execute = checks.passed(parse_execute(request, instance))
     if "${" not in code or not body_of(request)[0].flag("variables", default=True):
         return execute
-    return ExecuteFilled(execute, lambda known: parse_execute(request, instance, known))
+    return ExecuteFilled(
+        execute, lambda known: checks.passed(parse_execute(request, instance, known))
+    )
 
 
 def _with_code(request: Request, code: str, *, as_written: bool = False) -> Request:

@@ -10,6 +10,7 @@ from typing import Any
 
 from protocol.dialect import Route
 from protocol.dialects.linkis import account
+from protocol.dialects.linkis.code_checks import CodeChecks
 from protocol.dialects.linkis.entrance import Entrance
 from protocol.dialects.linkis.envelope import PREFIXES
 from protocol.dialects.linkis.exec_id import ExecIds
@@ -36,10 +37,10 @@ SOCKETS = (
 )
 
 
-def routes(ids: ExecIds) -> tuple[Route[Any], ...]:
+def routes(ids: ExecIds, checks: CodeChecks) -> tuple[Route[Any], ...]:
     """The rows that HTTP and websocket share."""
     return _everywhere(
-        *_entrance_rows(ids),
+        *_entrance_rows(ids, checks),
         *_history_rows(ids),
         *filesystem_rows(ids),
         *_account_rows(),
@@ -59,8 +60,8 @@ def socket_routes(ids: ExecIds) -> tuple[Route[Any], ...]:
     )
 
 
-def _entrance_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
-    calls, log, kills = Entrance(ids), Log(ids), Killing(ids)
+def _entrance_rows(ids: ExecIds, checks: CodeChecks) -> tuple[Route[Any], ...]:
+    calls, log, kills = Entrance(ids, checks), Log(ids), Killing(ids)
     return (
         Route("POST", "/entrance/execute", calls.parse_execute, calls.render_execute),
         Route("POST", "/entrance/submit", calls.parse_execute, calls.render_execute),
