@@ -8,6 +8,7 @@ three places that catch everything.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -262,10 +263,12 @@ class Conversation:
         raise _Closed(code, reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        if self._group is None:
-            work.close()
-            raise ConnectionLost
-        return self._group.create_task(work)
+        if self._group is not None:
+            # A group that is ending takes nothing more, and says so by this error only.
+            with contextlib.suppress(RuntimeError):
+                return self._group.create_task(work)
+        work.close()
+        raise ConnectionLost
 
 
 def _ending(closed: BaseExceptionGroup[_Closed]) -> tuple[int, str]:
