@@ -13,7 +13,8 @@ from websockets.asyncio.client import connect
 
 from tests.benchmarks.figures import Figure, less, median, percentile
 from tests.benchmarks.peers.bare import Bare, bare
-from tests.journeys.entrance import executing, frame, opened
+from tests.benchmarks.throughput import unpushed
+from tests.journeys.entrance import frame, opened
 from tests.support.served import Served
 
 LINES = 1000
@@ -60,7 +61,7 @@ async def ours(gateway: Served, count: int, readers: int) -> tuple[list[float], 
     (pid,) = gateway.parts("gateway.app")
     async with asyncio.timeout(120):
         async with opened(gateway) as socket:
-            exec_id = await executing(socket, script(count))
+            exec_id = await unpushed(socket, script(count))
         before = cpu(pid)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(read(gateway, exec_id)) for _ in range(readers)]

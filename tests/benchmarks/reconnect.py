@@ -11,8 +11,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.benchmarks.figures import Figure, less, median
-from tests.benchmarks.throughput import script
-from tests.journeys.entrance import executing, frame, opened
+from tests.benchmarks.throughput import script, unpushed
+from tests.journeys.entrance import frame, opened
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.served import Served
 
@@ -46,7 +46,7 @@ async def journey(gateway: Served, count: int, cuts: int) -> list[float]:
     found, line = [], 1
     try:
         async with opened(gateway) as owner:
-            exec_id = await executing(owner, script(count))
+            exec_id = await unpushed(owner, script(count))
         while line <= count:
             way = connect(
                 f"ws://{proxy.address}/ws", additional_headers=gateway.headers, max_size=None

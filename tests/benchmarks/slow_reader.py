@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, less, median
-from tests.benchmarks.throughput import script
-from tests.journeys.entrance import Caller, executing, frame, opened
+from tests.benchmarks.throughput import script, unpushed
+from tests.journeys.entrance import Caller, frame, opened
 from tests.support.served import Served
 
 LINES = 1_000_000
@@ -25,8 +25,7 @@ async def run(gateway: Served, count: int, *, stopped: bool) -> tuple[float, flo
     """Seconds between the first and the last line by the run's own record; MiB that it grew."""
     before = memory(gateway)
     async with opened(gateway) as owner, opened(gateway) as reader:
-        exec_id = await executing(owner, script(count))
-        await owner.close()
+        exec_id = await unpushed(owner, script(count))
         await reader.send(frame(f"{exec_id}/subscribe", {"fromLine": 1}))
         if stopped:
             await asyncio.sleep(STOPPED_SECONDS)

@@ -61,7 +61,7 @@ async def bare() -> AsyncIterator[Bare]:
                         await asyncio.sleep(0.02)
             yield found
         finally:
-            process.terminate()
+            process.kill()  # it has nothing to lose
             await asyncio.to_thread(process.wait)
             await server.stop()
 
