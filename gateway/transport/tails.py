@@ -39,8 +39,8 @@ from protocol.tasks import ById, Task, TaskState
 
 __all__ = ["Sources", "Tail"]
 
-_PAGE_LINES = 2_000
-_PAGE_BYTES = 128 * 1024
+_PAGE_LINES = 4_000
+_PAGE_BYTES = 256 * 1024
 _LOOK_SECONDS = 2.0
 _LEASE_LOOK_SECONDS = 1.0
 _RENEW_SECONDS = 3.0
