@@ -88,11 +88,22 @@ class Recovery:
 
     async def rebuild(self) -> None:
         """Makes the index agree with the spool, live runs first. Raises UNAVAILABLE."""
+        await self.rebuild_live()
+        async for _ in self.rebuild_rest():
+            continue
+
+    async def rebuild_live(self) -> None:
+        """Makes the index agree with the spool on everything that is live. Raises UNAVAILABLE."""
         self._known.clear()
         async for found in self._live(await self._node.spool.live_ids()):
             await self._restore(found)
-        await self._restore_done()
-        await self._restore_buried()
+
+    async def rebuild_rest(self) -> AsyncIterator[None]:
+        """Makes it agree on what has ended and on what is gone, a bounded step for each item."""
+        async for _ in self._restore_done():
+            yield
+        async for _ in self._restore_buried():
+            yield
 
     async def run(self) -> None:
         """Patrols: finds what a lost ring, a dead gateway or a lost reply left behind."""
@@ -198,7 +209,7 @@ class Recovery:
         elif not attended:
             self._begin(Live(spec.task_id, spec.owner, found.run))
 
-    async def _restore_done(self) -> None:
+    async def _restore_done(self) -> AsyncIterator[None]:
         """Brings finished tasks back that the index lost: newest first, until it knows enough."""
         known = 0
         for day in await self._node.spool.done_days():
@@ -207,10 +218,11 @@ class Recovery:
                 known = 0 if missing else known + len(step)
                 for ended in await asyncio.to_thread(self._read_done, missing):
                     await self._restore_ended(ended)
+                yield
                 if known >= _ENOUGH:
                     return
 
-    async def _restore_buried(self) -> None:
+    async def _restore_buried(self) -> AsyncIterator[None]:
         """Brings tombstones back that the index lost: latest first, until it knows one."""
         steps = self._node.spool.tombstones.steps(now_ms(), _STEP)
         while (step := await asyncio.to_thread(next, steps, None)) is not None:
@@ -218,6 +230,7 @@ class Recovery:
                 return
             for stone in step:
                 await self._node.tasks.restore_tombstone(stone, self._node.epoch)
+            yield
 
     async def _is_known(self, run_id: TaskId) -> bool:
         try:

@@ -293,19 +293,22 @@ class TaskStore:
         """The newest epoch that any runner has written with, 0 if none is known."""
         return integer(await self._link.call("GET", keys.EPOCH.key()))
 
-    async def ready(self, epoch: int, seconds: float = 10.0) -> None:
-        """Vouches for the index: it agrees with the spool. From now on tasks are accepted."""
-        await self._beat(epoch, seconds, begin=True)
+    async def ready(self, epoch: int, seconds: float = 10.0, *, partial: bool = False) -> None:
+        """Vouches for the index: it agrees with the spool. From now on tasks are accepted.
 
-    async def beat(self, epoch: int, seconds: float = 10.0) -> bool:
+        With ``partial`` tasks that have ended may still be missing: an unknown one is unavailable.
+        """
+        await self._beat(epoch, seconds, begin=True, partial=partial)
+
+    async def beat(self, epoch: int, seconds: float = 10.0, *, partial: bool = False) -> bool:
         """Prolongs what ready said. False if Redis was emptied, restarted or mended meanwhile.
 
         After False no task is accepted until the index is rebuilt and ready said again.
         """
-        return await self._beat(epoch, seconds, begin=False)
+        return await self._beat(epoch, seconds, begin=False, partial=partial)
 
-    async def _beat(self, epoch: int, seconds: float, *, begin: bool) -> bool:
-        value = f"{epoch} {await self._link.server_run()}"
+    async def _beat(self, epoch: int, seconds: float, *, begin: bool, partial: bool) -> bool:
+        value = f"{epoch} {await self._link.server_run()}{' partial' if partial else ''}"
         reply = items(
             await self._scripts.run("beat", epoch, value, int(seconds * 1000), int(begin))
         )

@@ -17,7 +17,7 @@ local function record(id)
   elseif found[2] then
     return {'task', id, found[1], found[2], found[3], found[4], found[5], found[6], found[7],
       found[8], found[9], last_line(id)}
-  elseif vouched() then
+  elseif vouched() and not string.find(redis.call('GET', READY), 'partial', 1, true) then
     return {'none'}
   end
   return {'unready'}
