@@ -1,11 +1,15 @@
 """The variables that a user keeps: listed, saved, and put into code (section 7.1)."""
 
+import json
+
 import pytest
 
-from protocol.commands import Execute
+from protocol.commands import Execute, Refuse
+from protocol.dialect import Ask, Follow
 from protocol.errors import GatewayError, Kind
+from protocol.tasks import TaskState
 from protocol.variables import ExecuteFilled, ListVariables, SaveVariables
-from tests.protocol.linkis.scenes import ROOT, data_of, request, said
+from tests.protocol.linkis.scenes import NOW, ROOT, data_of, dialect, request, said, task
 
 LIST = f"{ROOT}/variable/listGlobalVariable"
 SAVE = f"{ROOT}/variable/saveGlobalVariable"
@@ -80,3 +84,21 @@ def test_code_is_filled() -> None:
     assert isinstance(submitted("echo ${a}", variables=False), Execute)
     with pytest.raises(GatewayError):
         command.made({"run_date": "no date"})
+
+
+def test_code_is_filled_on_a_websocket() -> None:
+    """Such an execute is pushed like any, and a refusal of it by rule becomes a failed task."""
+    body = {"executeApplicationName": "x", "runType": "shell", "executionCode": "echo ${a}"}
+    frame = json.dumps({"method": f"{ROOT}/entrance/execute", "data": body})
+    session = dialect().session({})
+    (ask,) = session.received(frame, NOW)
+    assert isinstance(ask, Ask)
+    assert isinstance(ask.command, ExecuteFilled)
+    steps = session.answered(ask.key, task(TaskState.QUEUED), NOW)
+    assert any(isinstance(step, Follow) for step in steps)
+    (again,) = session.received(frame, NOW)
+    assert isinstance(again, Ask)
+    error = GatewayError(Kind.INVALID, "run_date 'x' is no date such as 20200228")
+    (record,) = session.failed(again.key, error, NOW)
+    assert isinstance(record, Ask)
+    assert record.command == Refuse(ask.command.execute, error.message)
