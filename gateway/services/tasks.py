@@ -28,7 +28,6 @@ from protocol.tasks import ById, ByNumber, FileInput, Task, TaskRef, TaskState
 __all__ = ["Inputs", "Tasks"]
 
 R = TypeVar("R")
-_INDEX_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 _log = journal("gateway.tasks")
 
 
@@ -192,23 +191,11 @@ class Tasks:
                 await self._spool.discard(spec)
             if error.kind is not Kind.UNAVAILABLE:
                 raise
-            # It is accepted: the spool has it. A new runner would find it there; so do we.
+            # It is accepted: the spool has it, and the runner's patrol finds it there.
             _log.warning("accepted without index", task=spec.task_id)
-            self._group.create_task(self._index_later(spec))
             return spec.task(TaskState.ACCEPTED)
         self._bell.queued()
         return task
-
-    async def _index_later(self, spec: TaskSpec) -> None:
-        for pause in _INDEX_PAUSES:
-            await asyncio.sleep(pause)
-            try:
-                await self._store.index(spec)
-            except GatewayError as error:
-                if error.kind is Kind.UNAVAILABLE:
-                    continue
-            self._bell.queued()
-            return
 
     async def _repeated(self, earlier: TaskSpec, digest: str) -> Task:
         if earlier.body_hash != digest:

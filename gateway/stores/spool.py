@@ -137,12 +137,8 @@ class Spool:
     async def refuse(self, spec: TaskSpec, message: str, at_ms: int) -> None:
         """Makes durable that a task was refused: it is recorded as ended before it began."""
 
-        def record() -> None:
-            self._accept(spec)
-            end = Exit(ExitKind.START_FAILED, message=message, reason="refused", ended_ms=at_ms)
-            RunDir(self._live / _name(spec.task_id)).write_exit(end)
-
-        await self._write(record)
+        end = Exit(ExitKind.START_FAILED, message=message, reason="refused", ended_ms=at_ms)
+        await self._write(lambda: self._accept(spec, end))
         await self.finish(spec.task_id)
 
     async def claimed(self, owner: str, request_id: str) -> TaskSpec | None:
@@ -307,14 +303,14 @@ class Spool:
             return RunDir(done)
         return None
 
-    def _accept(self, spec: TaskSpec) -> TaskSpec:
+    def _accept(self, spec: TaskSpec, ending: Exit | None = None) -> TaskSpec:
         self._refuse_near_full()
         claim = self._claim(spec.owner, spec.request_id) if spec.request_id else None
         data = encode_spec(spec)
         # Free again, if it was swept or given back between losing it and reading it.
         for _ in range(3):
             try:
-                RunDir.create(self._new, self._live, _name(spec.task_id), data, claim)
+                RunDir.create(self._new, self._live, _name(spec.task_id), data, claim, ending)
             except Claimed:
                 if claim is not None and (earlier := self._claimed(claim)) is not None:
                     return self._repeated(spec, earlier)

@@ -5,6 +5,7 @@ order, and what it believes of an answer, is that of the originals, oddities inc
 """
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import json
@@ -18,6 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.support.served import Served
+from tests.support.waiting import wait_until
 
 __all__ = ["FINAL", "Browser", "Tab", "browsing"]
 
@@ -61,6 +63,7 @@ class Browser:
         self.closes: list[int | None] = []
         self.post_type = "socket"
         self._attempts = 3
+        self._left = asyncio.Event()
         self._socket: ClientConnection | None = None
 
     async def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - httpx
@@ -158,11 +161,14 @@ class Browser:
 
     async def poll(self, *tabs: Tab) -> None:
         """The HTTP mode, until all have ended: status, progress and log of one tick at once."""
-        while any(tab.run for tab in tabs):
+
+        async def over() -> bool:
             for tab in tabs:
                 if tab.run:
                     await self._tick(tab)
-            await asyncio.sleep(0.1)
+            return not any(tab.run for tab in tabs)
+
+        await wait_until(over, "the last tab to end", timeout=60)
 
     async def kill(self, tab: Tab) -> dict[str, Any]:
         """The stop button."""
@@ -171,6 +177,7 @@ class Browser:
 
     async def close(self) -> None:
         """The page is left."""
+        self._left.set()
         if self._socket:
             await self._socket.close()
 
@@ -178,7 +185,10 @@ class Browser:
         """Two reconnects in the life of a page, then HTTP for good."""
         while self._attempts > 1:
             self._attempts -= 1
-            await asyncio.sleep(1)
+            # As in Scriptis: a second before it comes back. No longer if the page is left.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._left.wait()
             try:
                 await self.open()
             except (OSError, InvalidStatus):

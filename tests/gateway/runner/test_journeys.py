@@ -18,10 +18,10 @@ from engines.facts import RunState
 from gateway.clock import now_ms
 from gateway.ids import new_task_id
 from gateway.places import Places
-from gateway.runner.verdict import FORGET
 from gateway.stores import keys
 from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.link import Link
+from gateway.stores.spool import FORGET
 from gateway.stores.tasks import QueueLimits
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import ById, Reason, TaskId, TaskState
