@@ -136,7 +136,6 @@ class Spool:
 
     async def refuse(self, spec: TaskSpec, message: str, at_ms: int) -> None:
         """Makes durable that a task was refused: it is recorded as ended before it began."""
-
         end = Exit(ExitKind.START_FAILED, message=message, reason="refused", ended_ms=at_ms)
         await self._write(lambda: self._accept(spec, end))
         await self.finish(spec.task_id)
