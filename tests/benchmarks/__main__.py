@@ -35,6 +35,8 @@ SCENARIOS = (
     "sessions",
     "reconnect",
     "queue",
+    "crowd",
+    "python",
     "recovery",
 )
 _TENTH = 0.1

@@ -44,12 +44,13 @@ async def burst(gateway: Served, user: User, count: int) -> list[float]:
         return list(await asyncio.gather(*(one() for _ in range(count))))
 
 
-def measure(gateway: Served) -> list[Figure]:
+def measure(gateway: Served, share: float) -> list[Figure]:
     """The tail of the submits, and the time until the last of the few had started."""
+    crowd = int(CROWD * share)
     add_user(gateway, "ann")
     add_user(gateway, "bob")
     ann, bob = User(gateway, "ann"), User(gateway, "bob")
-    taken = asyncio.run(burst(gateway, ann, CROWD))
+    taken = asyncio.run(burst(gateway, ann, crowd))
     queued = ann.data("GET", "entrance/taskinfo")["queuedNumber"]
     asyncio.run(burst(gateway, bob, FEW))
     wait_until_sync(
@@ -59,10 +60,11 @@ def measure(gateway: Served) -> list[Figure]:
     )
     rows = bob.data("GET", "jobhistory/list")["tasks"]
     waited = max(row["engineStartTime"] - row["createdTime"] for row in rows)
-    share = TASK_SECONDS * 1000 * max(1.0, FEW / (SLOTS / 2))
-    name = f"submit among {CROWD}, p99"
-    behind = f"{FEW} tasks behind {queued}, longest wait"
+    fair = TASK_SECONDS * 1000 * max(1.0, FEW / (SLOTS / 2))
+    assert queued > 0, "the crowd was gone before the few came"
+    name = "submit into the crowd, p99"
+    behind = f"{FEW} tasks behind it, longest wait"
     return [
         Figure("crowd", name, percentile(taken, 0.99), "ms", "promised", PROMISED_MS, False),  # noqa: FBT003 - less is better
-        Figure("crowd", behind, waited, "ms", "one share", share, False),  # noqa: FBT003 - less is better
+        Figure("crowd", behind, waited, "ms", "one share", fair, False),  # noqa: FBT003 - less is better
     ]

@@ -15,7 +15,6 @@ from tests.support.served import Served
 
 ROUNDS = 50
 PRINTS = 200_000
-FLOOD = f"for i in range({PRINTS}): print('line', i, flush=True)"
 
 
 def statement(code: str) -> dict[str, object]:
@@ -52,19 +51,21 @@ def timed(work: object) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def measure(gateway: Served) -> list[Figure]:
+def measure(gateway: Served, share: float) -> list[Figure]:
     """Round trips of ``1+1``, and the lines of a flood that arrive."""
+    prints = int(PRINTS * share)
+    code = f"for i in range({prints}): print('line', i, flush=True)"
     with Caller(gateway) as caller, bare_kernel() as kernel:
         said(caller, "1+1")
         ours = [timed(lambda: said(caller, "1+1")) for _ in range(ROUNDS)]
         silent = {"allow_stdin": False, "output_hook": lambda _: None}
         kernel.execute_interactive("1+1", **silent)
         theirs = [timed(lambda: kernel.execute_interactive("1+1", **silent)) for _ in range(ROUNDS)]
-        flood = timed(lambda: said(caller, FLOOD)) / 1000
-        bare = timed(lambda: kernel.execute_interactive(FLOOD, timeout=600, **silent)) / 1000
-        exec_id = said(caller, FLOOD)
+        flood = timed(lambda: said(caller, code)) / 1000
+        bare = timed(lambda: kernel.execute_interactive(code, timeout=600, **silent)) / 1000
+        exec_id = said(caller, code)
         lines = caller.lines(exec_id)
-        assert [line["text"] for line in lines] == [f"line {i}" for i in range(PRINTS)]
+        assert [line["text"] for line in lines] == [f"line {i}" for i in range(prints)]
     return [
         Figure(
             "python",
@@ -77,7 +78,7 @@ def measure(gateway: Served) -> list[Figure]:
         ),
         Figure(
             "python",
-            f"{PRINTS:,} flushed prints",
+            "flushed prints",
             flood,
             "s",
             "jupyter_client that drains",
