@@ -195,6 +195,7 @@ def test_broad_excepts_stand_at_the_boundaries() -> None:
     """Only the HTTP handler, the websocket loop and the two supervisors of one run keep all."""
     boundaries = {
         "engines/shim.py",
+        "engines/spark/interpreter.py",  # what a user's code raises in the driver's process
         "gateway/transport/http.py",
         "gateway/transport/websocket.py",
         "gateway/runner/supervise.py",

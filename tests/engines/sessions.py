@@ -37,6 +37,7 @@ class Seat:
         environment: Mapping[str, str] | None = None,
         hidden: tuple[str, ...] = (),
         notice: str = "",
+        language: str = "python",
     ) -> RunDir:
         """An accepted statement with its order, which nobody has taken yet."""
         run = RunDir.create(self.directory / "new", self.directory / "live", str(uuid.uuid4()), b"")
@@ -44,7 +45,7 @@ class Seat:
         work.mkdir()
         spec = RunSpec(
             run_id=run.run_id,
-            language="python",
+            language=language,
             code=code,
             directory=Path(run.path),
             work=work,

