@@ -1,0 +1,110 @@
+"""Spark as users see it: over HTTP, with rows in pages and progress while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.journeys.entrance import Caller
+from tests.support.served import Served, serving
+from tests.support.waiting import wait_until_sync
+
+CONFIG = """\
+[engines.spark]
+master = "local[2]"
+driver_memory = "512m"
+conf = { "spark.driver.extraJavaOptions" = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1" }
+
+[results]
+rows = 0
+"""
+SECONDS = 90.0
+
+
+@pytest.fixture(scope="module")
+def sparkling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway with a small Spark, whose result sets have no limit."""
+    folder = tmp_path_factory.mktemp("sparkling")
+    config = folder / "config.toml"
+    config.write_text(CONFIG)
+    with serving(folder / "data", "--config", str(config)) as gateway:
+        yield gateway
+
+
+def say(caller: Caller, kind: str, code: str) -> str:
+    """The execID of a statement for Spark."""
+    body = {
+        "executeApplicationName": "spark",
+        "requestApplicationName": "tests",  # for others selects are cut at 5000 rows
+        "runType": kind,
+        "executionCode": code,
+    }
+    return str(caller.call("POST", "execute", json=body)["execID"])
+
+
+def progress(caller: Caller, exec_id: str) -> dict[str, Any]:
+    """What is told of a task's progress."""
+    return caller.call("GET", f"{exec_id}/progress")
+
+
+def rows(caller: Caller, exec_id: str, page: int) -> list[str]:
+    """The first column of a page of a thousand rows of a task's only result set."""
+    task_id = caller.call("GET", f"{exec_id}/status")["taskID"]
+    reply = caller.http.get(
+        f"{caller.gateway.url}/api/rest_j/v1/filesystem/openFile",
+        params={
+            "path": f"narthex:///tasks/{task_id}/results/_0.dolphin",
+            "page": page,
+            "pageSize": 1000,
+        },
+    )
+    return [row[0] for row in reply.json()["data"]["fileContent"]]
+
+
+def test_a_statement_from_submission_to_its_last_page(sparkling: Served) -> None:
+    """A million rows of SQL are paged, and a Python statement finds the view of a SQL one."""
+    with Caller(sparkling) as caller:
+        exec_id = say(
+            caller, "sql", "create temporary view v as select 1;select * from range(1000000)"
+        )
+        assert caller.finished(exec_id, SECONDS) == "Succeed", caller.lines(exec_id)
+        (stage, *_) = progress(caller, exec_id)["progressInfo"]
+        assert stage["succeedTasks"] == stage["totalTasks"] > 0
+        for page in (1, 500, 1000):
+            assert rows(caller, exec_id, page) == [
+                str(i) for i in range((page - 1) * 1000, page * 1000)
+            ]
+        exec_id = say(caller, "pyspark", "print(spark.table('v').count())")
+        assert caller.finished(exec_id, SECONDS) == "Succeed", caller.lines(exec_id)
+        assert [line["text"] for line in caller.lines(exec_id)] == ["1"]
+
+
+def test_a_kill_in_mid_job(sparkling: Served) -> None:
+    """A killed job ends as killed, and the session takes the next statement."""
+    with Caller(sparkling) as caller:
+        code = "import time\nsc.range(4, numSlices=4).map(lambda i: time.sleep(300)).count()"
+        exec_id = say(caller, "python", code)
+        wait_until_sync(
+            lambda: bool(progress(caller, exec_id)["progressInfo"]), "the job to run", SECONDS
+        )
+        (stage,) = progress(caller, exec_id)["progressInfo"]
+        assert (stage["id"], stage["totalTasks"]) == ("job-1", 4)
+        caller.call("POST", f"{exec_id}/kill", params={"grace": 20})
+        assert caller.finished(exec_id, SECONDS) == "Cancelled"
+        exec_id = say(caller, "scala", "println(sc.range(0, 10).count())")
+        assert caller.finished(exec_id, SECONDS) == "Succeed", caller.lines(exec_id)
+        assert "10" in [line["text"] for line in caller.lines(exec_id)]
+
+
+def test_without_spark_the_gateway_says_so(tmp_path: Path) -> None:
+    """The gateway starts without pyspark, and a statement is told what is missing."""
+    config = tmp_path / "config.toml"
+    config.write_text('[engines.spark]\npython = "/bin/false"\n')
+    with serving(tmp_path / "data", "--config", str(config)) as gateway, Caller(gateway) as caller:
+        exec_id = say(caller, "sql", "select 1")
+        assert caller.finished(exec_id) == "Failed"
+        row = caller.http.get(f"{gateway.url}/api/rest_j/v1/jobhistory/{exec_id}/get").text
+        assert "pyspark is missing, install narthex[spark]" in row
