@@ -62,7 +62,7 @@ _TYPES = frozenset(
     {"void", "string", "boolean", "byte", "short", "int", "long", "float", "double", "decimal"}
     | {"date", "timestamp", "binary", "array", "map", "struct"}
 )
-_told = [""]
+_told = ["", ""]
 
 
 class Table:
@@ -278,9 +278,10 @@ def progress(fraction: float | None = None, stages: Iterable[Mapping[str, object
     path = os.environ.get(PROGRESS_VARIABLE, "")
     rounded = None if fraction is None else round(min(max(float(fraction), 0.0), 1.0), 3)
     line = json.dumps({"fraction": rounded, "stages": list(stages)})
-    if not path or line == _told[0]:
+    # A session's process works for one task after another, each with a file of its own.
+    if not path or [path, line] == _told:
         return
-    _told[0] = line
+    _told[:] = [path, line]
     with contextlib.suppress(OSError):
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
