@@ -8,6 +8,7 @@ or to its supervisor, which decide by the facts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -32,6 +33,10 @@ __all__ = ["Recovery"]
 _STEP = 64
 _ENOUGH = 1000
 """So many finished tasks in a row that the index knows, newest first, and it knows the rest."""
+_NEWEST = 512
+"""Among so many of the newest tasks is the largest number of all that were accepted."""
+_MARGIN = 1000
+"""Numbers that may have been given out, and not yet be on record, when Redis lost its count."""
 _PATROL_SECONDS = 2.0
 _PATROL_SHARE = 20
 """A patrol rests at least so many times as long as it took: a long queue costs no more for it."""
@@ -95,7 +100,9 @@ class Recovery:
     async def rebuild_live(self) -> None:
         """Makes the index agree with the spool on everything that is live. Raises UNAVAILABLE."""
         self._known.clear()
-        async for found in self._live(await self._node.spool.live_ids()):
+        live = await self._node.spool.live_ids()
+        await self._raise_number(live)
+        async for found in self._live(live):
             await self._restore(found)
 
     async def rebuild_rest(self) -> AsyncIterator[None]:
@@ -221,6 +228,27 @@ class Recovery:
                 yield
                 if known >= _ENOUGH:
                     return
+
+    async def _raise_number(self, live: Sequence[TaskId]) -> None:
+        """Sees to it that no number is given again, whatever Redis has forgotten."""
+        newest = [one for one in live if is_task_id(one)][-_NEWEST:]
+        for day in await self._node.spool.done_days():
+            newest += (await self._node.spool.done_ids(day))[:_NEWEST]
+            if len(newest) >= _NEWEST:
+                break
+        largest = await asyncio.to_thread(self._largest_number, newest)
+        if largest > await self._node.tasks.raise_number(0):
+            await self._node.tasks.raise_number(largest + _MARGIN)
+
+    def _largest_number(self, ids: Sequence[TaskId]) -> int:
+        stones = next(self._node.spool.tombstones.steps(now_ms(), _NEWEST), ())
+        largest = max((stone.number for stone in stones), default=0)
+        for run_id in ids:
+            run = self._node.spool.find(run_id)
+            if run is not None:
+                with contextlib.suppress(OSError, GatewayError):
+                    largest = max(largest, decode_spec(run.spec()).number)
+        return largest
 
     async def _restore_buried(self) -> AsyncIterator[None]:
         """Brings tombstones back that the index lost: latest first, until it knows one."""

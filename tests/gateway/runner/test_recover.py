@@ -121,6 +121,18 @@ async def test_finished_tasks_come_back(scene: Scene) -> None:
     assert await scene.node.tasks.reserve("ada", QueueLimits()) == 42
 
 
+async def test_numbers_of_what_has_ended_are_not_given_again(scene: Scene) -> None:
+    """Already before finished tasks are back in the index, which may take long."""
+    spec, run = await scene.accepted(4711)
+    run.write_exit(Exit(ExitKind.EXITED, exit_code=0, ended_ms=now_ms()))
+    await scene.node.spool.finish(spec.task_id)
+    await scene.recovery.rebuild_live()
+    assert await scene.node.tasks.raise_number(0) > 4711
+    before = await scene.node.tasks.raise_number(0)
+    await scene.recovery.rebuild_live()
+    assert await scene.node.tasks.raise_number(0) == before
+
+
 async def test_the_patrol_finds_what_nobody_told(scene: Scene) -> None:
     """A task that was accepted some time ago and never indexed is queued; a fresh one is let be."""
     old_time = now_ms() - 60_000
