@@ -186,6 +186,8 @@ FAULTS = (
     thinned,
 )
 BY_NAME = {fault.__name__: fault for fault in FAULTS}
+HOSTILE = "thinned"
+"""What no Redis does by itself: an operator deletes single keys. Its end depends on which ones."""
 
 
 def steady(name: str, folder: Path, nap: float) -> tuple[Expected, str]:
@@ -226,7 +228,7 @@ async def weather(stage: Stage, ledger: Ledger, name: str, folder: Path, seconds
                 await visitor.follow(each, answers[0])
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("name", [name for name in BY_NAME if name != HOSTILE])
 async def test_the_ledger_holds(name: str, stage: Stage, tmp_path: Path) -> None:
     """During and after the fault every acknowledged run is told truly, and none runs twice."""
     wait_until_sync(stage.server.answers, "Redis to be well")
