@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from engines.facts import Exit, KillWish, ShimFact
 from engines.kill_report import KillReport
@@ -39,13 +40,14 @@ class KillFiles:
         return await asyncio.to_thread(self._read, task_id)
 
     def _read(self, task_id: TaskId) -> KillFacts:
-        # Twice, since a run moves once when it is put away.
+        facts = KillFacts()
+        # Twice, since a run moves once when it is put away: then some of it was read, or nothing.
         for _ in range(2):
             run = self._find(task_id)
             if run is None:
                 break
             ending = run.exit()
             facts = KillFacts(run.kill_wish(), run.kill_report(), ending, run.shim())
-            if facts != KillFacts():
-                return facts
-        return KillFacts()
+            if Path(run.path).is_dir():
+                break
+        return facts
