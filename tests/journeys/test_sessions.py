@@ -63,11 +63,16 @@ def another(gateway: Served, name: str) -> Served:
 async def over_socket(gateway: Served, code: str) -> list[str]:
     """The lines that a socket of its own is pushed for a statement, until it has ended."""
     lines: list[str] = []
+    exec_id = ""
     async with opened(gateway) as socket:
         await socket.send(frame("execute", statement(code), websocketTag="tab"))
         while True:
             message = await told(socket)
             verb = message["method"].rpartition("/")[2]
+            if verb == "execute":
+                exec_id = message["data"]["execID"]
+            if message["data"]["execID"] != exec_id:
+                continue  # what an earlier socket of this user was not told any more
             if verb == "log":
                 lines += [text for text in message["data"]["log"][3].split("\n") if text]
             elif verb == "status" and message["data"]["status"] in {"Succeed", "Failed"}:

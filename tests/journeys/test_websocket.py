@@ -44,6 +44,8 @@ async def test_twenty_tasks_on_one_socket(served: Served) -> None:
             if message["method"].endswith("/execute"):
                 tags[exec_id] = data["websocketTag"]
                 continue
+            if exec_id not in tags:
+                continue  # what an earlier socket of this user was not told any more
             assert message["method"].split("/")[5] == exec_id
             assert tags[exec_id] == data["websocketTag"]
             assert exec_id not in final
