@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import importlib
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from redis import asyncio as aioredis
@@ -26,6 +22,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway.children import dies_with_parent, ended
 from gateway.stores import keys
 from gateway.stores.files import private_folder, replace, try_lock
 from protocol.errors import GatewayError, Kind
@@ -38,7 +35,6 @@ _OLDEST: Version = (7, 0, 0)
 _VERSION = re.compile(r"v=(\d+)\.(\d+)\.(\d+)")
 _LONGEST_SOCKET = 100
 _POLL_SECONDS = 0.01
-_PR_SET_PDEATHSIG = 1
 _LAST_WORDS = 1 << 14
 _DAMAGE = re.compile(
     rb"(Bad file format|Unrecoverable error|Unexpected end of file) reading the append"
@@ -157,7 +153,7 @@ class EmbeddedRedis:
         if process is None:
             return 0
         if process.poll() is None:
-            await _ended(process.pid)
+            await ended(process.pid)
         return process.wait()
 
     async def stop(self, seconds: float = 10.0) -> None:
@@ -264,7 +260,7 @@ class EmbeddedRedis:
             pass_fds=(lock,),
             # Its own group: a Ctrl-C at the terminal is for the supervisor, which ends it last.
             process_group=0,
-            preexec_fn=_dies_with_parent(),  # noqa: PLW1509  # one system call, prepared before
+            preexec_fn=dies_with_parent(),  # noqa: PLW1509  # one system call, prepared before
         )
 
     async def _loaded(self, hidden: Path) -> bool:
@@ -292,31 +288,3 @@ class EmbeddedRedis:
 
 def _dotted(version: Version) -> str:
     return ".".join(map(str, version))
-
-
-def _dies_with_parent() -> Callable[[], None] | None:
-    """What makes a child end when the thread that started it does; nothing off Linux."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def arrange() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    return arrange
-
-
-async def _ended(pid: int) -> None:
-    """Waits until a child of ours has ended, without reaping it."""
-    loop = asyncio.get_running_loop()
-    done = asyncio.Event()
-    fd = os.pidfd_open(pid)
-    try:
-        loop.add_reader(fd, done.set)
-        await done.wait()
-    finally:
-        loop.remove_reader(fd)
-        os.close(fd)

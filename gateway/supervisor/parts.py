@@ -7,7 +7,6 @@ inherit a descriptor that it was not given.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import subprocess
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway import clock
+from gateway.children import dies_with_parent, ended
 from gateway.journal import journal
 
 __all__ = ["Part", "Process", "keep"]
 
-_PR_SET_PDEATHSIG = 1
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _STEADY_SECONDS = 5.0
 _log = journal("gateway.supervisor")
@@ -75,7 +74,7 @@ class Process:
             pass_fds=self._descriptors,
             # Its own group: a Ctrl-C at the terminal is for the supervisor, which ends it in turn.
             process_group=0,
-            preexec_fn=_dies_with_parent(),  # noqa: PLW1509 - one system call, prepared before
+            preexec_fn=dies_with_parent(),  # noqa: PLW1509 - one system call, prepared before
         )
 
     async def wait(self) -> int:
@@ -84,7 +83,7 @@ class Process:
         if process is None:
             return 0
         if process.poll() is None:
-            await _ended(process.pid)
+            await ended(process.pid)
         return process.wait()
 
     async def stop(self, seconds: float) -> None:
@@ -124,30 +123,3 @@ async def _run(name: str, part: Part) -> int:
         _log.error("a part cannot be started", part=name, code=error.errno)
         return 1
     return await part.wait()
-
-
-def _dies_with_parent() -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def arrange() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    return arrange
-
-
-async def _ended(pid: int) -> None:
-    """Waits until a child of ours has ended, without reaping it."""
-    loop = asyncio.get_running_loop()
-    done = asyncio.Event()
-    descriptor = os.pidfd_open(pid)
-    try:
-        loop.add_reader(descriptor, done.set)
-        await done.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
