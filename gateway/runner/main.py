@@ -39,6 +39,7 @@ from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
 from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
+from gateway.stores.revival import Revival
 from gateway.stores.sessions import SessionStore
 from gateway.stores.spool import NodeLock, Spool
 from gateway.stores.tasks import TaskStore
@@ -136,7 +137,7 @@ async def composed(
         stack.callback(lock.close)
         url = config.redis.url or f"unix://{places.redis_socket}"
         redis = config.redis
-        link = Link(url, timeout=redis.timeout_seconds, connections=redis.connections)
+        link = Link(url, timeout=redis.timeout_seconds, calls=redis.calls)
         stack.push_async_callback(link.close)
         keep = config.retention
         tasks = TaskStore(link, tombstone_seconds=keep.tombstone_seconds)
@@ -144,6 +145,7 @@ async def composed(
             epoch=lock.next_epoch(await _known_epoch(tasks)),
             config=config,
             tasks=tasks,
+            revival=Revival(link, tombstone_seconds=keep.tombstone_seconds),
             queue=TaskQueue(link, weights=config.runner.weights),
             logs=LogStore(link, hot_bytes=keep.hot_bytes),
             partials=PartialStore(link),

@@ -10,6 +10,7 @@ from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
 from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
+from gateway.stores.revival import Revival
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
 
@@ -23,6 +24,7 @@ class Node:
     epoch: int
     config: Config
     tasks: TaskStore
+    revival: Revival
     queue: TaskQueue
     logs: LogStore
     partials: PartialStore

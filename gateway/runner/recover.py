@@ -13,26 +13,24 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from engines.facts import RunState, Started
-from engines.replay import Replay
 from engines.rundir import RunDir
 from gateway.clock import monotonic, now_ms
 from gateway.ids import is_task_id, time_of
 from gateway.journal import journal
+from gateway.runner.bygone import Bygone
 from gateway.runner.kill import Killer
 from gateway.runner.node import Node
 from gateway.runner.quarantine import is_unreadable
 from gateway.runner.roster import Live
-from gateway.runner.verdict import Verdict, is_forgotten, judge
+from gateway.runner.verdict import is_forgotten
 from gateway.stores.errors import TaskGone
 from gateway.stores.spec import TaskSpec, decode_spec
 from protocol.errors import GatewayError, Kind
-from protocol.tasks import ById, TaskId, TaskState
+from protocol.tasks import TaskId, TaskState
 
 __all__ = ["Recovery"]
 
 _STEP = 64
-_ENOUGH = 1000
-"""So many finished tasks in a row that the index knows, newest first, and it knows the rest."""
 _NEWEST = 512
 """Among so many of the newest tasks is the largest number of all that were accepted."""
 _MARGIN = 1000
@@ -61,16 +59,6 @@ class _Found(NamedTuple):
     wished: bool
 
 
-class _Ended(NamedTuple):
-    """A finished run as its directory tells it."""
-
-    spec: TaskSpec
-    verdict: Verdict
-    ended_ms: int
-    started_ms: int
-    last: int
-
-
 class Recovery:
     """Makes roster, queue and index agree with the spool.
 
@@ -81,6 +69,7 @@ class Recovery:
         self._node = node
         self._begin = begin
         self._killer = killer
+        self._bygone = Bygone(node)
         self._known: set[str] = set()
         self._unreadable: list[Live] = []
         self._due: dict[str, int] = {}
@@ -107,9 +96,7 @@ class Recovery:
 
     async def rebuild_rest(self) -> AsyncIterator[None]:
         """Makes it agree on what has ended and on what is gone, a bounded step for each item."""
-        async for _ in self._restore_done():
-            yield
-        async for _ in self._restore_buried():
+        async for _ in self._bygone.restore():
             yield
 
     async def run(self) -> None:
@@ -216,19 +203,6 @@ class Recovery:
         elif not attended:
             self._begin(Live(spec.task_id, spec.owner, found.run))
 
-    async def _restore_done(self) -> AsyncIterator[None]:
-        """Brings finished tasks back that the index lost: newest first, until it knows enough."""
-        known = 0
-        for day in await self._node.spool.done_days():
-            for step in _steps(await self._node.spool.done_ids(day), _STEP):
-                missing = [run_id for run_id in step if not await self._is_known(run_id)]
-                known = 0 if missing else known + len(step)
-                for ended in await asyncio.to_thread(self._read_done, missing):
-                    await self._restore_ended(ended)
-                yield
-                if known >= _ENOUGH:
-                    return
-
     async def _raise_number(self, live: Sequence[TaskId]) -> None:
         """Sees to it that no number is given again, whatever Redis has forgotten."""
         newest = [one for one in live if is_task_id(one)][-_NEWEST:]
@@ -249,62 +223,6 @@ class Recovery:
                 with contextlib.suppress(OSError, GatewayError):
                     largest = max(largest, decode_spec(run.spec()).number)
         return largest
-
-    async def _restore_buried(self) -> AsyncIterator[None]:
-        """Brings tombstones back that the index lost: latest first, until it knows one."""
-        steps = self._node.spool.tombstones.steps(now_ms(), _STEP)
-        while (step := await asyncio.to_thread(next, steps, None)) is not None:
-            if await self._is_known(step[-1].task_id):
-                return
-            for stone in step:
-                await self._node.tasks.restore_tombstone(stone, self._node.epoch)
-            yield
-
-    async def _is_known(self, run_id: TaskId) -> bool:
-        try:
-            task = await self._node.tasks.read(ById(run_id))
-        except TaskGone:
-            return True
-        except GatewayError as error:
-            # Unavailable may only mean that nobody vouches for the index: writing will show it.
-            if error.kind in (Kind.NOT_FOUND, Kind.UNAVAILABLE):
-                return False
-            raise
-        return task.state.final and task.log_complete
-
-    def _read_done(self, ids: Sequence[TaskId]) -> list[_Ended]:
-        ended = []
-        for run_id in ids:
-            run = self._node.spool.find(run_id)
-            if run is None:
-                continue
-            try:
-                end, spec, started = run.exit(), decode_spec(run.spec()), run.started()
-                with Replay(run) as replay:
-                    last = replay.last()
-            except (OSError, GatewayError) as error:
-                _journal.warning("run directory not readable", run=run_id, error=str(error))
-                continue
-            if end is not None and not is_forgotten(run):
-                verdict = judge(end, wished=run.kill_wish() is not None)
-                started_ms = started.started_ms if started else 0
-                ended.append(_Ended(spec, verdict, end.ended_ms, started_ms, last))
-        return ended
-
-    async def _restore_ended(self, ended: _Ended) -> None:
-        node, spec = self._node, ended.spec
-        try:
-            await node.tasks.restore(
-                spec,
-                node.epoch,
-                ended.verdict.state,
-                at_ms=ended.ended_ms,
-                started_ms=ended.started_ms,
-                outcome=ended.verdict.outcome,
-            )
-            await node.tasks.complete_log(spec.task_id, node.epoch, ended.last)
-        except TaskGone:
-            return
 
 
 def _steps(ids: Sequence[TaskId], size: int) -> Iterator[Sequence[TaskId]]:

@@ -25,6 +25,7 @@ from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
 from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
+from gateway.stores.revival import Revival
 from gateway.stores.spec import TaskSpec
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import QueueLimits, TaskStore
@@ -50,6 +51,7 @@ def make_node(link: Link, places: Places, config: Config, epoch: int = 1) -> Nod
         epoch=epoch,
         config=config,
         tasks=TaskStore(link),
+        revival=Revival(link),
         queue=TaskQueue(link),
         logs=LogStore(link, hot_bytes=config.retention.hot_bytes),
         partials=PartialStore(link),
