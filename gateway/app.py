@@ -107,7 +107,7 @@ async def _stores(config: Config, places: Places) -> AsyncIterator[_Stores]:
     link = Link(
         config.redis.url or f"unix://{places.redis_socket}",
         timeout=config.redis.timeout_seconds,
-        connections=config.redis.connections,
+        calls=config.redis.calls,
     )
     spool = Spool(places.spool)
     results = ResultStore(spool.find)

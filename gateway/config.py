@@ -80,7 +80,7 @@ class Redis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: str
     memory_bytes: Annotated[int, msgspec.Meta(ge=16 << 20, le=1 << 50)]
     timeout_seconds: Seconds
-    connections: Count
+    calls: Count
 
 
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""The way to Redis: one bounded pool, a deadline for every call, scripts by their hash.
+"""The way to Redis: one connection, a deadline for every call, scripts by their hash.
 
 Whatever Redis or the way to it does wrong comes out as a GatewayError without a word of Redis in
 it. Nothing is repeated behind the caller's back: every script may be repeated, but its caller
@@ -15,41 +15,19 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from importlib import resources
 
+import hiredis
 from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    BusyLoadingError,
-    ClusterDownError,
-    MasterDownError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError
 
 from gateway.stores import keys
+from gateway.stores.pipe import Pipe, Value
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["Bells", "Link", "Value", "script_text", "unavailable"]
 
-Value = str | bytes | int | float
-
-# redis-py has types for some of what Redis says, and takes the word that says it out of the text.
-_TRANSIENT_TYPES = (
-    BusyLoadingError,
-    ClusterDownError,
-    MasterDownError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    TryAgainError,
-)
 _TRANSIENT = re.compile(
     r"MISCONF|OOM|READONLY|LOADING|BUSY|NOAUTH|WRONGPASS|NOPERM|CLUSTERDOWN|MASTERDOWN|TRYAGAIN"
     r"|NOREPLICAS|UNKILLABLE|WRONGTYPE|EXECABORT|max number of clients"
@@ -63,7 +41,7 @@ _INCLUDE = re.compile(r"^-- include (\w+)$", re.MULTILINE)
 
 def unavailable(cause: BaseException | None = None) -> GatewayError:
     """The refusal that stands for any trouble with Redis, or for a fault of our own scripts."""
-    if isinstance(cause, ResponseError) and not _transient(cause):
+    if isinstance(cause, hiredis.ReplyError) and not _TRANSIENT.search(str(cause)):
         return GatewayError(Kind.INTERNAL, "the gateway's store refused an operation")
     return GatewayError(
         Kind.UNAVAILABLE,
@@ -72,13 +50,9 @@ def unavailable(cause: BaseException | None = None) -> GatewayError:
     )
 
 
-def _transient(error: ResponseError) -> bool:
-    return isinstance(error, _TRANSIENT_TYPES) or _TRANSIENT.search(str(error)) is not None
-
-
 def wrong_type(error: BaseException | None) -> bool:
     """Whether Redis refused because a key holds another type than is ours."""
-    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
+    return isinstance(error, hiredis.ReplyError) and "WRONGTYPE" in str(error)
 
 
 @cache
@@ -132,31 +106,19 @@ class Bells:
 
 
 class Link:
-    """The connections of one process to its Redis.
+    """The connections of one process to its Redis: one for calls, one for each open subscription.
 
     Args:
         url: ``unix:///path``, ``redis://`` or ``rediss://``.
-        timeout: seconds that one call may take, waiting for a connection included.
-        connections: how many calls may be under way at once; more wait for their turn.
+        timeout: seconds that one call may take, waiting for its turn included.
+        calls: how many calls may be under way at once; more wait for their turn.
     """
 
-    def __init__(self, url: str, *, timeout: float = 1.0, connections: int = 32) -> None:
+    def __init__(self, url: str, *, timeout: float = 1.0, calls: int = 1024) -> None:
         self._timeout = timeout
         self._slow = 0
         self._probing = False
-        self._client = aioredis.Redis.from_pool(
-            aioredis.BlockingConnectionPool.from_url(
-                url,
-                max_connections=connections,
-                timeout=timeout,
-                socket_timeout=timeout,
-                socket_connect_timeout=timeout,
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,
-            )
-        )
-        # Replies are read by the store that asked for them, and by nobody before it.
-        self._client.response_callbacks.clear()
+        self._pipe = Pipe(url, timeout=timeout, calls=calls)
         self._listener = aioredis.Redis.from_url(
             url,
             socket_timeout=None,
@@ -167,21 +129,16 @@ class Link:
 
     async def run(self, name: str, names: Sequence[str], *arguments: Value) -> object:
         """Runs the script ``name`` with these keys and arguments; its reply as it came."""
-        head = (len(names), *names, *arguments)
-        async with self._guarded():
-            try:
-                return await self._execute("EVALSHA", _digest(name), *head)
-            except NoScriptError:
-                return await self._execute("EVAL", script_text(name), *head)
+        try:
+            return await self._ask("EVALSHA", _digest(name), len(names), *names, *arguments)
+        except GatewayError as error:
+            if not _unknown_script(error.__cause__):
+                raise
+        return await self._ask("EVAL", script_text(name), len(names), *names, *arguments)
 
     async def call(self, command: str, *arguments: Value) -> object:
         """Runs one command; its reply as it came."""
-        async with self._guarded():
-            return await self._execute(command, *arguments)
-
-    async def _execute(self, *words: Value) -> object:
-        reply: object = await self._client.execute_command(*words)  # type: ignore[no-untyped-call]  # untyped there
-        return reply
+        return await self._ask(command, *arguments)
 
     async def server_run(self) -> str:
         """A name that differs for every start of the server."""
@@ -212,34 +169,33 @@ class Link:
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self._client.aclose()
+        await self._pipe.close()
         await self._listener.aclose()
 
-    @asynccontextmanager
-    async def _guarded(self) -> AsyncIterator[None]:
+    async def _ask(self, *words: Value) -> object:
         probing = self._slow >= _PATIENCE
         if probing:
             if self._probing:
                 raise unavailable()
             self._probing = True
         try:
-            async with asyncio.timeout(self._timeout):
-                with _cancellable():
-                    yield
+            found = await self._pipe.ask(*words)
         except TimeoutError as error:
             self._slow += 1
             raise unavailable(error) from error
-        except (RedisError, OSError) as error:
-            if isinstance(error, RedisTimeoutError):
-                self._slow += 1
-            elif isinstance(error, ResponseError):
+        except (hiredis.HiredisError, OSError) as error:
+            if isinstance(error, hiredis.ReplyError):
                 self._slow = 0
             raise unavailable(error) from error
-        else:
-            self._slow = 0
         finally:
             if probing:
                 self._probing = False
+        self._slow = 0
+        return found
+
+
+def _unknown_script(error: BaseException | None) -> bool:
+    return isinstance(error, hiredis.ReplyError) and str(error).startswith("NOSCRIPT")
 
 
 @contextmanager

@@ -10,17 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+import hiredis
 import pytest
 import pytest_asyncio
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.link import Link, unavailable
@@ -54,17 +46,15 @@ async def fragile(server: EmbeddedRedis) -> AsyncIterator[Link]:
 @pytest.mark.parametrize(
     "fault",
     [
-        RedisConnectionError("Error 111 connecting to /secret/place"),
-        RedisTimeoutError("secret"),
-        AuthenticationError("secret"),
-        BusyLoadingError("secret"),
-        OutOfMemoryError("secret"),
-        ReadOnlyError("secret"),
-        ResponseError("MISCONF secret"),
-        ResponseError("BUSY secret"),
-        ResponseError("CLUSTERDOWN secret"),
-        ResponseError("NOAUTH secret"),
-        ResponseError("OOM secret"),
+        hiredis.ReplyError("BUSYLOADING secret"),
+        hiredis.ReplyError("LOADING secret"),
+        hiredis.ReplyError("READONLY secret"),
+        hiredis.ReplyError("MISCONF secret"),
+        hiredis.ReplyError("BUSY secret"),
+        hiredis.ReplyError("CLUSTERDOWN secret"),
+        hiredis.ReplyError("NOAUTH secret"),
+        hiredis.ReplyError("OOM secret"),
+        hiredis.ProtocolError("secret"),
         ConnectionResetError("secret"),
         TimeoutError("secret"),
         None,
@@ -80,7 +70,7 @@ def test_every_trouble_is_unavailable_with_a_hint(fault: BaseException | None) -
 
 def test_a_fault_of_our_own_is_not_blamed_on_the_weather() -> None:
     """A script that fails is an internal error, without the words of Redis."""
-    error = unavailable(ResponseError("ERR user_script:1: secret"))
+    error = unavailable(hiredis.ReplyError("ERR user_script:1: secret"))
     assert (error.kind, error.retry_after) == (Kind.INTERNAL, 0)
     assert "secret" not in error.message
 
