@@ -47,7 +47,7 @@ class Bygone:
         for day in await self._node.spool.done_days():
             ids = [one for one in await self._node.spool.done_ids(day) if is_task_id(one)]
             for look in _steps(ids, _LOOK):
-                lacking = await self._node.revival.absent(look)
+                lacking = await self._node.revival.absent(look, ended=True)
                 for step in _steps([one for one in lacking if one not in self._broken], _STEP):
                     await self._revive(step)
                     yield
@@ -95,7 +95,8 @@ class Bygone:
         steps = node.spool.tombstones.steps(now_ms(), _LOOK)
         while (look := await asyncio.to_thread(next, steps, None)) is not None:
             by_id = {stone.task_id: stone for stone in look}
-            for step in _steps(await node.revival.absent(list(by_id)), _ABREAST):
+            lacking = await node.revival.absent(list(by_id), ended=True)
+            for step in _steps(lacking, _ABREAST):
                 await _all(node.tasks.restore_tombstone(by_id[one], node.epoch) for one in step)
                 yield
             yield

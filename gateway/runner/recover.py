@@ -31,6 +31,7 @@ from protocol.tasks import TaskId, TaskState
 __all__ = ["Recovery"]
 
 _STEP = 64
+_LOOK = 512
 _NEWEST = 512
 """Among so many of the newest tasks is the largest number of all that were accepted."""
 _MARGIN = 1000
@@ -96,6 +97,18 @@ class Recovery:
 
     async def rebuild_rest(self) -> AsyncIterator[None]:
         """Makes it agree on what has ended and on what is gone, a bounded step for each item."""
+        async for _ in self._bygone.restore():
+            yield
+
+    async def audit(self) -> AsyncIterator[None]:
+        """Brings back what somebody took out of the index, a bounded step for each item."""
+        oldest = now_ms() - _AGE_MS
+        live = await self._node.spool.live_ids()
+        known = [one for one in live if is_task_id(one) and time_of(one) < oldest]
+        for step in _steps(known, _LOOK):
+            async for found in self._live(await self._node.revival.absent(step, ended=False)):
+                await self._restore(found)
+            yield
         async for _ in self._bygone.restore():
             yield
 

@@ -3,7 +3,8 @@
 Without it no gateway accepts a task. It ends by itself when this process stops giving it, and it is
 void when Redis was emptied, restarted or mended meanwhile: then the index is rebuilt first. What is
 live is brought back before the word is given; what has ended follows in bounded steps, and until
-then nobody says of a task that there is none.
+then nobody says of a task that there is none. Now and then all of it is looked at again, because
+somebody may have taken single keys out of Redis.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from gateway.clock import monotonic
 from gateway.journal import journal
 from gateway.runner.node import Node
 from gateway.runner.recover import Recovery
+from gateway.stores.tasks import Word
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["Vouching"]
 
 _BEAT_SECONDS = 1.0
 _LIFE_SECONDS = 5.0
-_SHARE_SECONDS = 1.0
-"""At most so long it works on what has ended between two signs of life."""
+_REST_SHARE = 0.5
+"""After each step it rests for so much of its time: whoever runs and reads comes first."""
+_AUDIT_SECONDS = 10.0
+_AUDIT_SHARE = 50
+"""An audit rests at least so many times as long as it took."""
 _journal = journal(__name__)
 
 
@@ -32,46 +37,76 @@ class Vouching:
     def __init__(self, node: Node, recovery: Recovery) -> None:
         self._node = node
         self._recovery = recovery
-        self._given = False
-        self._rest: AsyncIterator[None] | None = None
+        self._word: Word | None = None
+        self._work: AsyncIterator[None] | None = None
+        self._begun = 0.0
+        self._due = 0.0
 
     async def run(self) -> None:
         """Gives and renews the word for ever. Raises StaleEpoch when another runner took over."""
         while True:
+            begun = monotonic()
             try:
                 await self._beat()
             except GatewayError as error:
                 if error.kind is not Kind.UNAVAILABLE:
                     raise
-            await asyncio.sleep(_BEAT_SECONDS)
+            await asyncio.sleep(max(0.0, begun + _BEAT_SECONDS - monotonic()))
 
     async def _beat(self) -> None:
-        node = self._node
-        partial = self._rest is not None
-        if self._given and await node.tasks.beat(node.epoch, _LIFE_SECONDS, partial=partial):
-            await self._go_on()
-            return
-        if self._given:
-            _journal.warning("the index is not what it was and is rebuilt")
-        self._given = False
-        await self._recovery.rebuild_live()
-        self._rest = self._recovery.rebuild_rest()
-        await node.tasks.ready(node.epoch, _LIFE_SECONDS, partial=True)
-        self._given = True
+        tasks, epoch = self._node.tasks, self._node.epoch
+        if self._word is None or not await tasks.beat(epoch, _LIFE_SECONDS, self._word):
+            if self._word is not None:
+                _journal.warning("the index is not what it was and is rebuilt")
+            self._word = None
+            said = await tasks.rebuild(epoch)
+            await self._recovery.rebuild_live()
+            if not await tasks.beat(epoch, _LIFE_SECONDS, Word.PARTIAL, before=said):
+                return
+            self._word = Word.PARTIAL
+            self._work = self._recovery.rebuild_rest()
+            _journal.info("ready", epoch=epoch, live=len(self._node.roster))
         await self._go_on()
-        _journal.info("ready", epoch=node.epoch, live=len(node.roster))
 
     async def _go_on(self) -> None:
-        """Brings back some of what has ended; after a fault from the beginning, which is quick."""
-        if self._rest is None:
-            return
-        until = monotonic() + _SHARE_SECONDS
+        """Works on what has ended, or on an audit that is due, until the next sign of life."""
+        if self._work is None:
+            if monotonic() < self._due:
+                return
+            self._work, self._begun = self._recovery.audit(), monotonic()
+        until = monotonic() + _BEAT_SECONDS
         try:
-            async for _ in self._rest:
-                if monotonic() >= until:
-                    return
+            if not await _walked(self._work, until):
+                return
         except GatewayError:
-            self._rest = self._recovery.rebuild_rest()
+            # From the beginning, which is quick: what was brought back is not read again.
+            self._work = self._recovery.rebuild_rest() if self._word is Word.PARTIAL else None
             raise
-        self._rest = None
-        await self._node.tasks.ready(self._node.epoch, _LIFE_SECONDS)
+        self._work = None
+        took = monotonic() - self._begun
+        self._due = monotonic() + _AUDIT_SECONDS
+        if self._word is Word.PARTIAL:
+            await self._complete()
+        else:
+            self._due += _AUDIT_SHARE * took
+
+    async def _complete(self) -> None:
+        """Vouches for all, if what was vouched for before still stands."""
+        tasks, epoch = self._node.tasks, self._node.epoch
+        if await tasks.beat(epoch, _LIFE_SECONDS, Word.WHOLE, before=Word.PARTIAL):
+            self._word = Word.WHOLE
+            _journal.info("the index is whole", epoch=epoch)
+        else:
+            self._word = None
+
+
+async def _walked(work: AsyncIterator[None], until: float) -> bool:
+    """Goes through steps, resting between them, until the end or that time; whether it ended."""
+    begun = monotonic()
+    async for _ in work:
+        now = monotonic()
+        if now >= until:
+            return False
+        await asyncio.sleep(_REST_SHARE * (now - begun))
+        begun = monotonic()
+    return True

@@ -18,6 +18,7 @@ from gateway.journal import journal
 from gateway.services.bell import RunnerBell
 from gateway.services.submission import body_hash, check
 from gateway.stores.errors import TaskGone
+from gateway.stores.link import unavailable
 from gateway.stores.spec import TaskSpec
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import QueueLimits, TaskStore
@@ -97,6 +98,12 @@ class Tasks:
         except TaskGone as gone:
             if isinstance(ref, ByNumber) and ref.owner not in {"", gone.owner}:
                 raise GatewayError(Kind.NOT_FOUND, "there is no such task") from gone
+            raise
+        except GatewayError as error:
+            if error.kind is not Kind.NOT_FOUND or not isinstance(ref, ById):
+                raise
+            if await self._spool.keeps(ref.id):
+                raise unavailable() from error  # the index lost it, and gets it back
             raise
         if isinstance(ref, ByNumber) and not ref.admits(task):
             raise GatewayError(Kind.NOT_FOUND, "there is no such task")

@@ -33,7 +33,7 @@ class Ended:
 
 
 class Revival:
-    """The index of tasks as far as it concerns ended ones.
+    """What the index of tasks lacks, and the ended ones back into it.
 
     Args:
         link: the way to Redis.
@@ -44,9 +44,10 @@ class Revival:
         self._scripts = TaskScripts(link)
         self._keep_ms = tombstone_seconds * 1000
 
-    async def absent(self, ids: Sequence[TaskId]) -> list[TaskId]:
-        """Those of some ended tasks that the index does not hold wholly; not the buried ones."""
-        return [TaskId(text(item)) for item in items(await self._scripts.run("absent", *ids))]
+    async def absent(self, ids: Sequence[TaskId], *, ended: bool) -> list[TaskId]:
+        """Those of some tasks that the index does not hold wholly; not the buried ones."""
+        reply = await self._scripts.run("absent", int(ended), *ids)
+        return [TaskId(text(item)) for item in items(reply)]
 
     async def revive(self, ended: Sequence[Ended], epoch: int) -> None:
         """Makes the index hold them. Raises StaleEpoch, UNAVAILABLE."""

@@ -30,6 +30,7 @@ from engines.archive import Damaged
 from engines.facts import Exit, ExitKind
 from engines.replay import Replay
 from engines.rundir import KILL, Claimed, RunDir
+from gateway.ids import is_task_id
 from gateway.stores.blocks import from_engine
 from gateway.stores.errors import TaskGone
 from gateway.stores.files import private_folder, refuse_network, replace, sync_folder, try_lock
@@ -166,6 +167,15 @@ class Spool:
             return None
 
         return await self._read(read)
+
+    async def keeps(self, run_id: TaskId) -> bool:
+        """Whether there is a run directory of that id whose task was not deleted."""
+
+        def look() -> bool:
+            run = self.find(run_id) if is_task_id(run_id) else None
+            return run is not None and not Path(run.file(FORGET)).exists()
+
+        return await self._read(look)
 
     async def wish_kill(self, run_id: TaskId, grace_seconds: float) -> bool:
         """Makes it durable that a run is to end and wakes its shim; False if it is not live."""

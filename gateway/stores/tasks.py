@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from gateway.stores import keys
 from gateway.stores.link import Link, Value
@@ -37,7 +38,7 @@ from protocol.tasks import (
     TaskState,
 )
 
-__all__ = ["NO_EPOCH", "QueueLimits", "TaskStore"]
+__all__ = ["NO_EPOCH", "QueueLimits", "TaskStore", "Word"]
 
 NO_EPOCH = -1
 """The epoch of a writer that is no runner, such as a gateway."""
@@ -53,6 +54,21 @@ class QueueLimits:
 
     per_user: int = 0
     total: int = 0
+
+
+class Word(StrEnum):
+    """What a runner says of the index: how much of the spool it agrees with.
+
+    With PARTIAL tasks that have ended may still be missing: an unknown one is unavailable.
+    """
+
+    REBUILDING = "rebuilding"
+    PARTIAL = "partial"
+    WHOLE = "whole"
+
+    def said(self, epoch: int, server_run: str) -> str:
+        """The word as it lies in Redis; only with the server's run in it does it vouch."""
+        return f"{epoch} {'-' if self is Word.REBUILDING else server_run} {self}"
 
 
 class TaskStore:
@@ -293,25 +309,41 @@ class TaskStore:
         """The newest epoch that any runner has written with, 0 if none is known."""
         return integer(await self._link.call("GET", keys.EPOCH.key()))
 
-    async def ready(self, epoch: int, seconds: float = 10.0, *, partial: bool = False) -> None:
-        """Vouches for the index: it agrees with the spool. From now on tasks are accepted.
+    async def rebuild(self, epoch: int, seconds: float = 60.0) -> Word:
+        """Says that the index is about to be rebuilt; answers what is said meanwhile.
 
-        With ``partial`` tasks that have ended may still be missing: an unknown one is unavailable.
+        Nobody vouches for it, unless another runner did until now: then its live part was right.
         """
-        await self._beat(epoch, seconds, begin=True, partial=partial)
+        run = await self._link.server_run()
+        words = (word.said(epoch, run) for word in (Word.PARTIAL, Word.REBUILDING))
+        reply = items(await self._scripts.run("rebuild", epoch, run, *words, int(seconds * 1000)))
+        _expect_ok(reply)
+        return Word(text(reply[1]).rpartition(" ")[2])
 
-    async def beat(self, epoch: int, seconds: float = 10.0, *, partial: bool = False) -> bool:
-        """Prolongs what ready said. False if Redis was emptied, restarted or mended meanwhile.
+    async def ready(self, epoch: int, seconds: float = 10.0) -> None:
+        """Vouches for the index: it agrees with the spool. From now on tasks are accepted."""
+        await self._beat(epoch, seconds, Word.WHOLE, None)
 
-        After False no task is accepted until the index is rebuilt and ready said again.
+    async def beat(
+        self,
+        epoch: int,
+        seconds: float = 10.0,
+        word: Word = Word.WHOLE,
+        *,
+        before: Word | None = None,
+    ) -> bool:
+        """Prolongs what was said, or goes on from ``before`` to another word.
+
+        False if Redis was emptied, restarted or mended since: then no task is accepted until the
+        index is rebuilt and vouched for again.
         """
-        return await self._beat(epoch, seconds, begin=False, partial=partial)
+        return await self._beat(epoch, seconds, word, word if before is None else before)
 
-    async def _beat(self, epoch: int, seconds: float, *, begin: bool, partial: bool) -> bool:
-        value = f"{epoch} {await self._link.server_run()}{' partial' if partial else ''}"
-        reply = items(
-            await self._scripts.run("beat", epoch, value, int(seconds * 1000), int(begin))
-        )
+    async def _beat(self, epoch: int, seconds: float, word: Word, before: Word | None) -> bool:
+        run = await self._link.server_run()
+        was = "" if before is None else before.said(epoch, run)
+        life = int(seconds * 1000)
+        reply = items(await self._scripts.run("beat", epoch, word.said(epoch, run), life, was))
         if text(reply[0]) == "lost":
             return False
         _expect_ok(reply)

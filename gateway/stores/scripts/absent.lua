@@ -1,28 +1,45 @@
 #!lua flags=no-writes
--- absent: which of some ended tasks the index does not hold wholly.
--- reads  TASK, NUMBERED, TASKS, OWNED, EXPIRY
--- ARGV   ids
--- reply  the ids of those that are not there, not final, without their complete log or without one
---        of the ways to them; a tombstone is wholly there
+-- absent: which of some tasks the index does not hold wholly.
+-- reads  TASK, NUMBERED, TASKS, OWNED, EXPIRY, WAITING, FAIR, RUNNING
+-- ARGV   '1' if they have ended, ids
+-- reply  the ids of those that have no record or not all ways to it, and of ended ones those that
+--        are not final with their complete log; a tombstone is wholly there
 -- include keys
 
+local ended = ARGV[1] == '1'
+
+local function in_place(id, state, owner)
+  if state == 'accepted' or state == 'queued' then
+    return redis.call('SISMEMBER', RUNNING .. owner, id) == 1
+      or (redis.call('ZSCORE', WAITING, id) and redis.call('ZSCORE', WAITING .. owner, id)
+        and redis.call('ZSCORE', FAIR, owner))
+  elseif state == 'starting' or state == 'running' then
+    return redis.call('SISMEMBER', RUNNING .. owner, id) == 1
+  end
+  return true
+end
+
 local function known(id)
-  local found = redis.call('HMGET', TASK .. id, 'gone', 'finished', 'complete', 'number', 'owner',
-    'expires')
+  local found = redis.call('HMGET', TASK .. id, 'gone', 'state', 'number', 'owner', 'expires',
+    'finished', 'complete')
   if found[1] then
     return true
   end
-  return found[2] and found[3] and found[4] and found[5]
-    and redis.call('ZSCORE', TASKS, id)
-    and redis.call('ZSCORE', OWNED .. found[5], id)
-    and redis.call('EXISTS', NUMBERED .. found[4]) == 1
-    and (tonumber(found[6] or '0') == 0 or redis.call('ZSCORE', EXPIRY, id))
+  local number, owner = found[3], found[4]
+  if not (found[2] and number and owner) or (ended and not (found[6] and found[7])) then
+    return false
+  end
+  return redis.call('ZSCORE', TASKS, id)
+    and redis.call('ZSCORE', OWNED .. owner, id)
+    and redis.call('EXISTS', NUMBERED .. number) == 1
+    and (tonumber(found[5] or '0') == 0 or redis.call('ZSCORE', EXPIRY, id))
+    and in_place(id, found[2], owner)
 end
 
 local missing = {}
-for _, id in ipairs(ARGV) do
-  if not known(id) then
-    missing[#missing + 1] = id
+for at = 2, #ARGV do
+  if not known(ARGV[at]) then
+    missing[#missing + 1] = ARGV[at]
   end
 end
 return missing

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engines.facts import Exit, ExitKind, ShimFact, Started, encode
-from engines.rundir import SHIM, SPEC, STARTED, RunDir
+from engines.rundir import EXIT, SHIM, SPEC, STARTED, RunDir
 from gateway.clock import now_ms
 from gateway.ids import new_task_id
 from gateway.places import Places
@@ -18,10 +18,13 @@ from gateway.runner.kill import Killer
 from gateway.runner.node import Node
 from gateway.runner.recover import Recovery
 from gateway.runner.roster import Live
+from gateway.stores import keys
 from gateway.stores.link import Link
+from gateway.stores.replies import items, text
 from gateway.stores.spec import TaskSpec, encode_spec
-from gateway.stores.tasks import QueueLimits
-from protocol.tasks import ById, Reason, TaskState
+from gateway.stores.spool import day_of
+from gateway.stores.tasks import QueueLimits, Word
+from protocol.tasks import ById, ByNumber, Reason, TaskState
 from tests.gateway.runner.rig import make_node, record, settings, spec_of
 
 
@@ -33,6 +36,7 @@ class Scene:
         places.prepare()
         self.node: Node = make_node(link, places, settings())
         self.begun: dict[str, Live] = {}
+        self.spool = places.spool
         self.recovery = Recovery(self.node, self.begin, Killer(self.node, self.begin))
 
     def begin(self, live: Live) -> bool:
@@ -176,3 +180,83 @@ async def test_a_thousand_live_runs_are_adopted_quickly(scene: Scene, tmp_path: 
     assert len(scene.begun) == 1000
     await scene.recovery.rebuild()
     assert time.monotonic() - begun < 5
+
+
+def ended(scene: Scene, number: int) -> TaskSpec:
+    """A finished run as it lies among the done ones."""
+    spec = spec_of(number)
+    day = scene.spool / "done" / day_of(spec.task_id)
+    day.mkdir(exist_ok=True)
+    run = RunDir(day / spec.task_id)
+    os.mkdir(run.path)  # noqa: PTH102 - as the run directory does it
+    run.write(SPEC, encode_spec(spec), durable=False)
+    run.write(EXIT, encode(Exit(ExitKind.EXITED, 0, ended_ms=now_ms())), durable=False)
+    return spec
+
+
+async def test_a_rebuild_that_was_cut_off_is_made_whole(scene: Scene) -> None:
+    """That the newest tasks are back never means that the older ones are."""
+    specs = [ended(scene, number) for number in range(1, 1201)]
+    steps = scene.recovery.rebuild_rest()
+    while (await scene.node.tasks.count("ada")) < 1050:
+        await anext(steps)
+    await Recovery(scene.node, scene.begin, Killer(scene.node, scene.begin)).rebuild()
+    assert await scene.node.tasks.count("ada") == len(specs)
+    await scene.node.tasks.ready(1)
+    for spec in specs[:3]:
+        assert await scene.state(spec) is TaskState.SUCCEEDED
+    assert not await scene.node.revival.absent([spec.task_id for spec in specs], ended=True)
+
+
+async def test_single_keys_that_were_taken_away_come_back(scene: Scene, link: Link) -> None:
+    """Whatever key of a task is deleted, waiting, running or ended, the audit makes it whole."""
+    long_ago = now_ms() - 60_000
+    waiting, running = (
+        replace(spec_of(number), task_id=new_task_id(long_ago), created_ms=long_ago)
+        for number in (1, 2)
+    )
+    for spec in (waiting, running):
+        await scene.node.spool.accept(spec)
+    held = scene.node.spool.find(running.task_id)
+    assert held is not None
+    lock = held.take()
+    finished = ended(scene, 3)
+    await scene.recovery.rebuild()
+    await scene.node.tasks.ready(1)
+    found = [text(key) for key in items(await link.call("KEYS", keys.ALL))]
+    for key in found:
+        if key not in (keys.READY.key(), keys.NUMBER.key(), keys.EPOCH.key()):
+            await link.call("DEL", key)
+            async for _ in scene.recovery.audit():
+                continue
+            assert await scene.state(waiting) is TaskState.QUEUED, key
+            assert await scene.waiting() == {waiting.task_id}, key
+            assert await scene.state(running) is TaskState.STARTING, key
+            assert await scene.state(finished) is TaskState.SUCCEEDED, key
+            assert (await scene.node.tasks.read(ByNumber(3))).log_complete, key
+            assert len(await scene.node.tasks.list("ada")) == 3, key
+    assert lock is not None
+    os.close(lock)
+
+
+async def test_what_was_deleted_stays_deleted(scene: Scene) -> None:
+    """A task that was deleted, but for its directory, is not brought back into the index."""
+    spec = ended(scene, 1)
+    await scene.node.spool.forget(spec.task_id)
+    await scene.recovery.rebuild()
+    assert await scene.node.tasks.list("ada") == []
+
+
+async def test_nobody_vouches_for_what_was_emptied_during_the_rebuild(
+    scene: Scene, link: Link
+) -> None:
+    """A word that was not what it is to follow is not given."""
+    tasks = scene.node.tasks
+    for turn in range(2):
+        said = await tasks.rebuild(1)
+        assert said is (Word.PARTIAL if turn else Word.REBUILDING)
+        await link.call("FLUSHALL")
+        assert not await tasks.beat(1, word=Word.PARTIAL, before=said)
+        said = await tasks.rebuild(1)
+        assert await tasks.beat(1, word=Word.PARTIAL, before=said)
+    assert not await tasks.beat(1, word=Word.WHOLE)

@@ -11,6 +11,7 @@ from gateway.stores import keys
 from gateway.stores.link import script_text
 
 _SCRIPTS = [
+    "absent",
     "advance",
     "beat",
     "bury",
@@ -31,8 +32,10 @@ _SCRIPTS = [
     "quarantine",
     "raise",
     "read",
+    "rebuild",
     "release",
     "reserve",
+    "revive",
     "take",
 ]
 
