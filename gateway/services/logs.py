@@ -1,7 +1,8 @@
 """Logs: pages by line number, from the hot window or the spool, and waiting for the next line.
 
-A page and a live tail are the same operation. Whether a log has ended is decided here, from the
-task as it was after the page was read: never too early, and with every line told before.
+A page and a live tail are the same operation. Whether a log has ended is decided here: what was
+the last line of a task that had ended when or before the page was read is the last one for ever. So
+the end is never told too early, and every line is told before.
 """
 
 from __future__ import annotations
@@ -58,13 +59,12 @@ class Logs:
     async def page(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
     ) -> LogRead:
-        """The page at a cursor and the task as it was afterwards."""
-        page = await self._hot_page(task_id, cursor, max_lines, max_bytes)
+        """The page at a cursor, and the task as it was when the page was read or just before."""
+        page, task = await self._hot_page(task_id, cursor, max_lines, max_bytes)
         if page is None:
             page = await self._spool.read_log(task_id, cursor, max_lines, max_bytes)
         if page is None:
             page = LogPage((), cursor, 0, 0, eof=False)
-        task = await self._store.read(ById(task_id))
         ended = task.state.final and task.log_complete
         last = max(page.last, task.last_line)
         eof = ended and page.next.line > last and not page.next.part
@@ -81,13 +81,14 @@ class Logs:
 
     async def _hot_page(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
-    ) -> LogPage | None:
+    ) -> tuple[LogPage | None, Task]:
         try:
-            return await self._hot.read(task_id, cursor, max_lines, max_bytes)
+            return await self._hot.read_with_task(task_id, cursor, max_lines, max_bytes)
         except GatewayError as error:
             if error.kind is not Kind.UNAVAILABLE:
                 raise
-            return None
+            # The window may be damaged while the task is known: the spool has every line.
+            return None, await self._store.read(ById(task_id))
 
     async def _awaited(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int, wait: float

@@ -13,12 +13,12 @@ from struct import Struct
 from gateway.stores.errors import LogGap
 from gateway.stores.keys import BELL
 from gateway.stores.link import Link, Value, unavailable
-from gateway.stores.records import refuse
+from gateway.stores.records import refuse, task_of
 from gateway.stores.replies import broken, integer, items, text
 from gateway.stores.scripting import TaskScripts
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Block, Cursor, LogPage, Mark, Stream
-from protocol.tasks import TaskId
+from protocol.tasks import Task, TaskId
 
 __all__ = ["LogGap", "LogStore", "cut_page"]
 
@@ -109,19 +109,19 @@ class LogStore:
         At most ``max_lines`` and about ``max_bytes``, but at least one line or part if there is
         one. ``eof`` is never set and ``first`` is 1: the caller knows the task and the spool.
         """
-        reply = items(
-            await self._scripts.run(
-                "log_read", task_id, cursor.line, cursor.part, max_lines, max_bytes
-            )
+        return _page(
+            await self._asked(task_id, cursor, max_lines, max_bytes), cursor, max_lines, max_bytes
         )
-        if reply[0] == b"cold":
-            return None
-        last = integer(reply[0]) - integer(reply[1])
-        blocks = [_unpacked(items(entry)) for entry in reply[2:]]
-        if blocks and blocks[0].first > cursor.line:
-            return None
-        kept, following = cut_page(blocks, cursor, max_lines, max_bytes)
-        return LogPage(kept, following, min(last, 1), last, eof=False)
+
+    async def read_with_task(
+        self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
+    ) -> tuple[LogPage | None, Task]:
+        """The same, and the task as it was at that very moment.
+
+        Raises what TaskStore.read raises.
+        """
+        reply = await self._asked(task_id, cursor, max_lines, max_bytes)
+        return _page(reply, cursor, max_lines, max_bytes), task_of(reply[0])
 
     async def last(self, task_id: TaskId) -> Cursor:
         """Where the writer goes on: the place after all that is here; line 1 if nothing is."""
@@ -136,6 +136,15 @@ class LogStore:
     async def drop(self, task_id: TaskId) -> None:
         """Ends the window now."""
         await self._scripts.run("log_life", task_id, 0)
+
+    async def _asked(
+        self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
+    ) -> list[object]:
+        return items(
+            await self._scripts.run(
+                "log_read", task_id, cursor.line, cursor.part, max_lines, max_bytes
+            )
+        )
 
 
 def cut_page(
@@ -174,6 +183,19 @@ def _within(block: Block, max_bytes: int) -> Block:
         return block
     lines = block.data.count(b"\n", 0, max(0, max_bytes) + 1)
     return block.slice(block.first, block.first + max(lines, 1) - 1)
+
+
+def _page(
+    reply: Sequence[object], cursor: Cursor, max_lines: int, max_bytes: int
+) -> LogPage | None:
+    if reply[1] == b"cold":
+        return None
+    last = integer(reply[1]) - integer(reply[2])
+    blocks = [_unpacked(items(entry)) for entry in reply[3:]]
+    if blocks and blocks[0].first > cursor.line:
+        return None
+    kept, following = cut_page(blocks, cursor, max_lines, max_bytes)
+    return LogPage(kept, following, min(last, 1), last, eof=False)
 
 
 def _packed(blocks: Iterable[Block]) -> Iterable[Value]:

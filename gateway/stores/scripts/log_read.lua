@@ -1,23 +1,27 @@
 #!lua flags=no-writes
--- log_read: the blocks of a log from a line and part on.
--- reads  LOG, LOG_MARK
+-- log_read: the blocks of a log from a line and part on, and its task as it is at that moment.
+-- reads  LOG, LOG_MARK; TASK; READY
 -- ARGV   id, line, part, how many lines at most, how many bytes at most (one block in any case)
--- reply  {'cold'} if the window does not hold the place, else {last, more, entry, ...} with each
---        entry as XRANGE gives it: {id, {'m' or 'p', marks, 'd', data}}
+-- reply  {task, 'cold'} if the window does not hold the place, else {task, last, more, entry, ...}
+--        with the task as read answers it and each entry as XRANGE gives it:
+--        {id, {'m' or 'p', marks, 'd', data}}
 -- include keys
+-- include vouched
+-- include record
 
 local id, line, part = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lines, bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local found = redis.call('HMGET', LOG_MARK .. id, 'last', 'more', 'first', 'first_part')
+local task = record(id)
 if not found[1] then
-  return {'cold'}
+  return {task, 'cold'}
 end
 local first, first_part = tonumber(found[3] or '1'), tonumber(found[4] or '0')
 if line < first or (line == first and part < first_part and first_part > 1) then
-  return {'cold'}
+  return {task, 'cold'}
 end
 
-local page = {found[1], found[2]}
+local page = {task, found[1], found[2]}
 local from = string.format('%.0f-%.0f', line, part > 1 and part or 0)
 local count, size = 1, 0
 while true do
@@ -32,11 +36,11 @@ while true do
     from = '(' .. entry[1]
   end
   if #entries < count then
-    if #page == 2 and line <= tonumber(found[1]) and found[2] ~= '1' then
-      return {'cold'}
+    if #page == 3 and line <= tonumber(found[1]) and found[2] ~= '1' then
+      return {task, 'cold'}
     end
     return page
   end
   -- Few entries are asked for at first, since one may hold 64 KiB, and more while they are small.
-  count = math.min(count * 2, 128, math.max(1, math.floor((bytes - size) * (#page - 2) / (size + 1))))
+  count = math.min(count * 2, 128, math.max(1, math.floor((bytes - size) * (#page - 3) / (size + 1))))
 end

@@ -227,6 +227,24 @@ async def test_a_window_ends(tasks: TaskStore, link: Link) -> None:
     assert await logs.last(task_id) == Cursor(1)
 
 
+async def test_a_page_comes_with_its_task(tasks: TaskStore, link: Link) -> None:
+    """One look answers the lines and the task, also where the window has no lines."""
+    logs, task_id = LogStore(link), await _task(tasks)
+    assert await logs.read_with_task(task_id, Cursor(), 9, 9) == (
+        None,
+        await tasks.read(ById(task_id)),
+    )
+    await logs.append(task_id, EPOCH, [_lines(1, 5)])
+    page, task = await logs.read_with_task(task_id, Cursor(4), 9, _ALL)
+    assert (page, task) == (
+        await logs.read(task_id, Cursor(4), 9, _ALL),
+        await tasks.read(ById(task_id)),
+    )
+    with pytest.raises(GatewayError) as caught:
+        await logs.read_with_task(make_spec().task_id, Cursor(), 9, 9)
+    assert caught.value.kind in {Kind.NOT_FOUND, Kind.UNAVAILABLE}
+
+
 async def test_foreign_entries_are_a_damaged_record(tasks: TaskStore, link: Link) -> None:
     """Garbage in a stream is refused and never shown as lines."""
     logs, task_id = LogStore(link), await _task(tasks)
