@@ -144,6 +144,7 @@ class Statement:
             bytes=self._recorder.size,
             checksum=self._recorder.checksum,
             dropped=self._recorder.dropped,
+            refused_line=self._recorder.refused_line,
         )
         with contextlib.suppress(OSError):
             Path(self.run.file(CONTROL)).unlink()

@@ -91,7 +91,8 @@ class Outcome:
 
     ``exit_code`` is None unless the main process exited by itself; ``signal`` is None unless a
     signal ended it. ``message`` is one sentence for a person. ``verified`` says whether it is
-    proved that no process of the run is left.
+    proved that no process of the run is left. ``refused_line`` is the line from which on the disk
+    did not take all of the output, 0 if it took everything.
     """
 
     reason: Reason
@@ -99,6 +100,7 @@ class Outcome:
     signal: int | None
     message: str
     verified: bool = True
+    refused_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
