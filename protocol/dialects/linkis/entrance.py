@@ -35,12 +35,18 @@ def progress_data(task: Task) -> dict[str, object]:
 
 
 def ending(task: Task) -> dict[str, object]:
-    """``exitCode`` and ``signal``: null where there is none."""
+    """``exitCode`` and ``signal``: null where there is none.
+
+    If the disk did not take all of the output, ``logIncompleteFrom`` is the first line concerned.
+    """
     outcome = task.outcome
-    return {
+    told: dict[str, object] = {
         "exitCode": outcome.exit_code if outcome else None,
         "signal": outcome.signal if outcome else None,
     }
+    if outcome and outcome.refused_line:
+        told["logIncompleteFrom"] = outcome.refused_line
+    return told
 
 
 class Entrance:
