@@ -59,7 +59,8 @@ class Exit(NamedTuple):
     errno with START_FAILED, else empty. Times are milliseconds since the epoch, ``seconds`` comes
     from the monotonic clock. ``bytes`` and ``checksum`` (CRC-32, 0 if
     unknown) are those of the whole output file, ``dropped`` counts bytes of output that were not
-    kept. ``verified`` says whether it is proved that no process of the run is left.
+    kept, ``refused_line`` is the first line of which the disk did not take something, 0 if it took
+    all. ``verified`` says whether it is proved that no process of the run is left.
     """
 
     kind: ExitKind
@@ -74,6 +75,7 @@ class Exit(NamedTuple):
     checksum: int = 0
     dropped: int = 0
     verified: bool = True
+    refused_line: int = 0
 
 
 class ShimFact(NamedTuple):

@@ -38,6 +38,7 @@ class Recorder:
     Attributes:
         size: how long the file is, what was taken out of it included.
         dropped: bytes of output that are not kept.
+        refused_line: the first line of which the disk did not take something, 0 if it took all.
 
     Raises:
         OSError: the file cannot be made.
@@ -64,6 +65,7 @@ class Recorder:
         self._sum = 0
         self.size = 0
         self.dropped = 0
+        self.refused_line = 0
 
     @property
     def checksum(self) -> int:
@@ -115,6 +117,7 @@ class Recorder:
             if self._front is None:
                 self._front = self._rear.fork()
             self._front.advance(self._fd, self.size)
+            self.refused_line = self.refused_line or self._front.line
         if self._front is not None:
             self._front.take([record])
         self._lost[record.kind] += len(record.data)

@@ -37,6 +37,11 @@ class Tally:
         self._sound = (offset, gap or Gap())
         self._splitter.jump(self._sound[1], offset)
 
+    @property
+    def line(self) -> int:
+        """The number of the first line that has not ended."""
+        return self._splitter.last + 1
+
     def fork(self) -> Tally:
         """Another one that counts on from here, or from the last place where that is possible."""
         return Tally(*self._sound)

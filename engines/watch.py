@@ -165,6 +165,7 @@ class Watch:
             bytes=self.recorder.size,
             checksum=self.recorder.checksum,
             dropped=self.recorder.dropped,
+            refused_line=self.recorder.refused_line,
         )
 
     def _fork(self, umask: int) -> None:

@@ -62,5 +62,10 @@ def judge(end: Exit, *, wished: bool) -> Verdict:
         state = TaskState.KILLED
     known = end.reason in Reason.__members__.values()
     reason = Reason(end.reason) if known else _REASONS[end.kind]
-    outcome = Outcome(reason, end.exit_code, end.signal, end.message, verified=end.verified)
+    message = end.message
+    if end.refused_line:
+        message += f"; the disk was full: the log may be incomplete from line {end.refused_line} on"
+    outcome = Outcome(
+        reason, end.exit_code, end.signal, message, end.verified, refused_line=end.refused_line
+    )
     return Verdict(state, outcome)

@@ -23,8 +23,8 @@ __all__ = ["Vouching"]
 
 _BEAT_SECONDS = 1.0
 _LIFE_SECONDS = 5.0
-_REST_SHARE = 0.5
-"""After each step it rests for so much of its time: whoever runs and reads comes first."""
+_REST_SHARE = 1.0
+"""After each step it rests for so much of its time: who runs, reads or starts comes first."""
 _AUDIT_SECONDS = 10.0
 _AUDIT_SHARE = 50
 """An audit rests at least so many times as long as it took."""

@@ -10,7 +10,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import redis
+
 from gateway.ids import new_task_id
+from gateway.places import Places
+from gateway.stores import keys
 from gateway.stores.spec import decode_spec, encode_spec
 from tests.benchmarks.figures import Figure, less
 from tests.faults.visitor import calling
@@ -32,8 +36,8 @@ def collapse(gateway: Served) -> None:
     gateway.process.wait(10)
 
 
-def started(data: Path) -> float:
-    """Seconds from the start of a gateway until it is ready for everything."""
+def started(data: Path, known: int = 0) -> tuple[float, float]:
+    """Seconds from the start of a gateway until it is ready, and until it knows so many tasks."""
     began = time.perf_counter()
     with serving(data, **ROOMY) as gateway, calling(gateway) as caller:
 
@@ -41,7 +45,15 @@ def started(data: Path) -> float:
             return caller.http.get(f"{gateway.url}/readyz").status_code == 200
 
         wait_until_sync(ready, "the gateway to be ready", 300)
-        return time.perf_counter() - began
+        ready_after = time.perf_counter() - began
+        with redis.Redis(unix_socket_path=str(Places.of(data).redis_socket)) as client:
+            wait_until_sync(lambda: indexed(client) >= known, "all tasks to be known", 600)
+        return ready_after, time.perf_counter() - began
+
+
+def indexed(client: redis.Redis) -> int:
+    """How many tasks the index holds."""
+    return int(client.zcard(keys.TASKS.key()))
 
 
 def adopted(data: Path, folder: Path, count: int) -> float:
@@ -79,17 +91,18 @@ def measure(gateway: Served, share: float) -> list[Figure]:
     running, ended = int(LIVE * share), int(FINISHED * share)
     with tempfile.TemporaryDirectory(prefix="nx-") as name:
         folder = Path(name)
-        bare = started(folder / "empty")
+        bare, _ = started(folder / "empty")
         live = adopted(folder / "live", folder, running)
         with serving(folder / "many") as other, calling(other) as caller:
             assert caller.finished(caller.execute("echo one")) == "Succeed"
             done = folder / "many" / "spool" / "done"
             wait_until_sync(lambda: list(done.glob("*/*")), "the run to be put away")
         multiply(folder / "many", ended)
-        many = started(folder / "many")
+        many, whole = started(folder / "many", ended)
     peer = ("empty start", bare)
     return [
         less(f"recovery: {running} live runs adopted", live, "s", peer),
         less(f"recovery: start with {ended} ended", many, "s", peer),
+        less(f"recovery: all {ended} ended back in the index", whole, "s", ("to reach", 60.0), 1),
         less("recovery: the slower of both", max(live, many), "s", ("to reach", 5.0), 1),
     ]

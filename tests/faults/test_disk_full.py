@@ -107,6 +107,12 @@ def test_a_running_run_survives_it(cramped: Cramped, tmp_path: Path) -> None:
     assert exit_ is not None
     assert exit_.exit_code == 7
     assert exit_.dropped > 0
+    refused = exit_.refused_line
+    assert 1 < refused <= lines[-1]["n"] + 1
+    texts = {line["n"]: line["text"] for line in lines}
+    assert [texts[n] for n in range(1, refused)] == ["first", *["x" * 99] * (refused - 2)]
+    told = caller.call("GET", f"{exec_id}/status")["logIncompleteFrom"]
+    assert told == refused
     assert not complaints(gateway)
 
 
