@@ -94,7 +94,7 @@ class Call(Generic[T_co]):
         number = document.get("status")
         if number != 0 or reply.code >= _BAD:
             raise ClientError(
-                reading.text(document, "message", "") or f"HTTP {reply.code}",
+                reading.refusal(document) or f"HTTP {reply.code}",
                 status=number if isinstance(number, int) else 1,
                 code=reply.code,
                 retry_after=reply.retry_after,
@@ -324,7 +324,7 @@ def parse_message(frame: str | bytes) -> Message:
         verb,
         unquote(head.rpartition("/")[2]),
         reading.number(document, "status", 0) if document.get("status") != -1 else -1,
-        reading.text(document, "message", ""),
+        reading.refusal(document),
         reading.section(document, "data"),
     )
 

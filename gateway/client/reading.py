@@ -25,6 +25,7 @@ __all__ = [
     "optional",
     "partial",
     "real",
+    "refusal",
     "rows",
     "section",
     "text",
@@ -56,6 +57,17 @@ def text(document: Document, name: str, default: str | None = None) -> str:
     if not isinstance(value, str):
         raise _unlike(name, "a string")
     return value
+
+
+def refusal(document: Document) -> str:
+    """Why the gateway refused, without the number that stands before it; empty if it does not say.
+
+    The number is for people who search; programs have the status and the HTTP code.
+    """
+    data = document.get("data")
+    reason = data.get("errorMsg") if _is_document(data) else None
+    said = text(reason, "desc", "") if _is_document(reason) else ""
+    return said or text(document, "message", "")
 
 
 def number(document: Document, name: str, default: int | None = None) -> int:
