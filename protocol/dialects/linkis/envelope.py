@@ -2,9 +2,9 @@
 
 Follows the seed, *Response specs*, and the contract, section 1.3. ``data`` is always an object,
 ``method`` always of the form ``/api/rest_j/v1/...``, and ``stack`` is never sent. Beside the data
-of an error stands ``errorMsg``, never in that of a success: web clients take it for a refusal.
-
-unlike Linkis: the message of an error does not begin with its number, which is in ``errorMsg``.
+of an error stands ``errorMsg``, never in that of a success: web clients take it for a refusal. The
+message of an error begins with its number, so that people can search for it; ``errorMsg.desc`` is
+the sentence alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 
-from protocol.dialects.linkis.words import ERROR_CODES, HTTP_CODES, STATUSES
+from protocol.dialects.linkis.words import ERROR_CODES, HTTP_CODES, STATUSES, numbered
 from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
 from protocol.media import encode_json
@@ -67,15 +67,20 @@ def success(
     return Reply(HTTP_CODES[0], body, cookies=cookies or {})
 
 
-def failure(method: str, error: GatewayError, status: int | None = None) -> dict[str, object]:
-    """The envelope of an error, total over every kind; ``status`` overrides the kind's own."""
+def failure(
+    method: str, error: GatewayError, status: int | None = None, *, literal: bool = False
+) -> dict[str, object]:
+    """The envelope of an error, total over every kind; ``status`` overrides the kind's own.
+
+    ``literal`` keeps the number out of the message, for sentences that clients compare.
+    """
     number = STATUSES[error.kind] if status is None else status
-    message = error.message or _INTERNAL
+    desc = error.message or _INTERNAL
+    code = numbered(desc) or ERROR_CODES[error.kind]
+    message = desc if literal or numbered(desc) else f"error code({code}): {desc}"
     if number == STATUSES[Kind.UNAUTHENTICATED]:
-        message = f"You are not logged in, please login first ({message})"
-    data: dict[str, object] = {
-        "errorMsg": {"errCode": ERROR_CODES[error.kind], "desc": message, "level": 2}
-    }
+        message = desc = f"You are not logged in, please login first ({desc})"
+    data: dict[str, object] = {"errorMsg": {"errCode": code, "desc": desc, "level": 2}}
     if error.field:
         data["field"] = error.field
     if error.retry_after > 0:

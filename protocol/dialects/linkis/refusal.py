@@ -43,7 +43,8 @@ def refusal(error: GatewayError, path: str, match: Match) -> Refusal:
             if at_login and error.kind is Kind.UNAUTHENTICATED:
                 error = GatewayError(error.kind, WRONG_PASSWORD)
             status = _REFUSED if at_login else STATUSES[error.kind]
-            return Refusal(failure(method, error, status), http_code(error, status))
+            body = failure(method, error, status, literal=at_login)
+            return Refusal(body, http_code(error, status))
         case NotAllowed(allowed) if error.kind in _ABOUT_ROUTES:
             return Refusal(failure(method, error, _REFUSED), 405, allowed)
         case _ if error.kind in _ABOUT_ROUTES:

@@ -25,6 +25,7 @@ __all__ = [
     "error_code",
     "error_text",
     "language",
+    "numbered",
     "states_of",
     "time_text",
 ]
@@ -149,8 +150,13 @@ def error_code(task: Task) -> int | None:
         return None
     if not task.outcome:
         return _UNKNOWN_REASON
-    numbered = _NUMBERED.match(task.outcome.message)
-    return int(numbered[1]) if numbered else _REASON_CODES[task.outcome.reason]
+    return numbered(task.outcome.message) or _REASON_CODES[task.outcome.reason]
+
+
+def numbered(message: str) -> int:
+    """The number with which the message of an error begins; 0 if it has none."""
+    found = _NUMBERED.match(message)
+    return int(found[1]) if found else 0
 
 
 def error_text(task: Task) -> str | None:

@@ -552,7 +552,7 @@ def test_a_refusal_that_cannot_be_recorded() -> None:
     record = asked(session.failed(ask.key, full, NOW))
     down = GatewayError(Kind.UNAVAILABLE, "no store")
     found = message(session.failed(record.key, down, NOW))
-    assert (found["status"], found["message"]) == (1, full.message)
+    assert (found["status"], found["message"]) == (1, f"error code(91009): {full.message}")
     assert found["data"]["errorMsg"]["desc"] == full.message
     assert "websocketTag" not in found["data"]
 
@@ -722,7 +722,10 @@ def test_a_result_that_is_not_what_the_id_says() -> None:
     session = dialect().session({})
     ask = asked(session.received(frame(f"{TASK}/status"), NOW))
     found = message(session.answered(ask.key, task(number=22), NOW))
-    assert (found["status"], found["message"]) == (1, f"unknown execID or taskID {SEED_ID!r}")
+    assert (found["status"], found["message"]) == (
+        1,
+        f"error code(91004): unknown execID or taskID {SEED_ID!r}",
+    )
 
 
 def test_the_form_of_the_last_message() -> None:
@@ -743,7 +746,10 @@ def test_the_form_of_the_last_message() -> None:
     assert isinstance(push, Send)
     assert isinstance(push.frame, str)
     bad = message(session.received(b"\xc1", NOW))
-    assert (bad["status"], bad["message"]) == (2, "the message is not valid msgpack")
+    assert (bad["status"], bad["message"]) == (
+        2,
+        "error code(91001): the message is not valid msgpack",
+    )
 
 
 @given(st.text() | st.binary())
