@@ -2,10 +2,6 @@
 
 Follows the contract, sections 6.3 to 6.5 and 8a. A user's root is ``file:///<user>``; a path
 without a scheme counts from it. There is no HDFS here: its root is an empty folder.
-
-A script is a text whose variables stand before it as ``@set`` lines, as in Linkis, so that it runs
-the same when it is named by its path. The configuration that a client saves with it stands in one
-more such line, as JSON.
 """
 
 from __future__ import annotations
@@ -22,6 +18,7 @@ from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.fields import Fields, invalid, whole
 from protocol.dialects.linkis.results_export import attachment
 from protocol.dialects.linkis.results_paths import result_ref, results_ref
+from protocol.dialects.linkis.scripts import put_together, taken_apart
 from protocol.dialects.linkis.submission import body_of
 from protocol.errors import GatewayError, Kind
 from protocol.files import (
@@ -42,19 +39,10 @@ from protocol.files import (
     file_url,
 )
 from protocol.http import Reply, Request
-from protocol.media import JsonObject, as_object, decode_json, encode_json
+from protocol.media import as_object, decode_json
 from protocol.results import ListResults, ResultList, ResultPage
 
 _HDFS = re.compile(r"hdfs:/*", re.ASCII)
-_SET = re.compile(r"(?:--|#|//|!!)\s*@set\s+([^=\s]+)\s*=\s*(.*)")
-_CONF = re.compile(r"(?:--|#|//|!!)\s*@conf\s+(\{.*\})\s*")
-_MARKERS = {
-    **dict.fromkeys(("sql", "hql", "jdbc", "psql", "fql", "tsql"), "--"),
-    **dict.fromkeys(("py", "python", "sh", "shell", "r", "ngql"), "#"),
-    "scala": "//",
-    "java": "!!",
-}
-_VARIABLE = re.compile(r"[^\s=]{1,256}")
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=?-]{1,70}")
 
 
@@ -103,7 +91,7 @@ def render_open(found: ResultPage | FileContent, request: Request) -> Reply:
     """The page; of a script, its text and what was saved with it."""
     if isinstance(found, ResultPage):
         return results.render_page(found, request)
-    text, params = _taken_apart(found.data.decode("utf-8", "replace"))
+    text, params = taken_apart(found.data.decode("utf-8", "replace"))
     data: dict[str, object] = {
         "metadata": None,
         "fileContent": [[text]],
@@ -125,7 +113,7 @@ def parse_save(request: Request) -> WriteFile:
         # The web clients send an object as the text of one.
         params = decode_json(params) if params.strip() else None
     told = Fields(as_object(params) if params is not None else {}, "params.")
-    text = _put_together(path, fields.text("scriptContent"), told)
+    text = put_together(path, fields.text("scriptContent"), told)
     return WriteFile(path, text.encode())
 
 
@@ -263,42 +251,6 @@ def _node(
         "isLeaf": leaf,
         "parentPath": parent,
     }
-
-
-def _put_together(path: FilePath, text: str, params: Fields) -> str:
-    """The file of a script: a line for each variable, one for the configuration, the text."""
-    marker = _MARKERS.get(path.parts[-1].rpartition(".")[2].lower(), "") if path.parts else ""
-    variables, conf = params.object("variable"), params.object("configuration")
-    lines = []
-    for name, value in variables.values.items():
-        shown = value if isinstance(value, str) else encode_json(value).decode()
-        if not _VARIABLE.fullmatch(name) or "\n" in shown or "\r" in shown:
-            raise invalid(params.path("variable"), "holds a name or value that is not one line")
-        lines.append(f"{marker}@set {name}={shown}")
-    if any(conf.values.values()):
-        lines.append(f"{marker}@conf {encode_json(conf.values).decode()}")
-    return "\n".join((*lines, text)) if marker else text
-
-
-def _taken_apart(text: str) -> tuple[str, JsonObject]:
-    """The text of a script without the lines before it, and what they say."""
-    variables: JsonObject = {}
-    conf: JsonObject = {}
-    while True:
-        line, feed, rest = text.partition("\n")
-        if found := _SET.fullmatch(line.rstrip("\r")):
-            variables[found[1]] = found[2]
-        elif found := _CONF.fullmatch(line):
-            try:
-                conf = as_object(decode_json(found[1]))
-            except GatewayError:
-                break
-        else:
-            break
-        text = rest
-        if not feed:
-            break
-    return text, {"variable": variables, "configuration": conf}
 
 
 def _boundary(headers: Mapping[str, str]) -> str:

@@ -1,8 +1,9 @@
 """Submissions for which something must be read first: a script by its path, a user's variables.
 
 Follows the contract, section 3.2: the script is read when code is absent. What it says is then
-treated like code that came with the request, directives and all. Code with ``${`` in it may use the
-user's global variables (section 7.1); other code is not kept waiting for them.
+treated like code that came with the request, directives and all; the configuration that is saved
+with it holds where the request says nothing else. Code with ``${`` in it may use the user's global
+variables (section 7.1); other code is not kept waiting for them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import replace
 
 from protocol.commands import Execute
 from protocol.dialects.linkis.code_checks import CodeChecks
+from protocol.dialects.linkis.scripts import configured
 from protocol.dialects.linkis.submission import body_of, parse_execute
 from protocol.files import ExecuteScript, file_url
 from protocol.http import Request
-from protocol.media import as_object, decode_object, encode_json
+from protocol.media import JsonObject, as_object, decode_object, encode_json
 from protocol.variables import ExecuteFilled
 
 __all__ = ["parse_submission"]
@@ -32,9 +34,12 @@ def parse_submission(
         return _submission(request, instance, checks, code)
     script = file_url(path, "source.scriptPath")
     known = parse_execute(_with_code(request, path, as_written=True), instance)
-    return ExecuteScript(
-        script, known, lambda text: _submission(_with_code(request, text), instance, checks, text)
-    )
+
+    def made(text: str) -> Execute | ExecuteFilled:
+        code, saved = configured(text)
+        return _submission(_with_code(request, code, saved), instance, checks, code)
+
+    return ExecuteScript(script, known, made)
 
 
 def _submission(
@@ -49,8 +54,10 @@ def _submission(
     )
 
 
-def _with_code(request: Request, code: str, *, as_written: bool = False) -> Request:
-    """The request as if it had brought the code itself."""
+def _with_code(
+    request: Request, code: str, saved: JsonObject | None = None, *, as_written: bool = False
+) -> Request:
+    """The request as if it had brought the code itself, and the configuration ``saved`` with it."""
     body = decode_object(request.body)
     inner = body
     if not {"executionCode", "executionContent"} & body.keys() and isinstance(
@@ -63,4 +70,18 @@ def _with_code(request: Request, code: str, *, as_written: bool = False) -> Requ
         inner["executionCode"] = code
     if as_written:
         inner["variables"] = False
+    if saved:
+        params = as_object(inner.get("params") or {})
+        asked = as_object(params.get("configuration") or {})
+        inner["params"] = {**params, "configuration": _merged(saved, asked)}
     return replace(request, body=encode_json(body))
+
+
+def _merged(saved: JsonObject, asked: JsonObject) -> JsonObject:
+    """Map by map what was saved, and over it what is asked for."""
+    merged: JsonObject = {**saved, **asked}
+    for name, values in saved.items():
+        over = asked.get(name)
+        if isinstance(values, dict) and isinstance(over, dict | None):
+            merged[name] = {**values, **(over or {})}
+    return merged

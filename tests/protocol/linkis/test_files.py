@@ -1,5 +1,6 @@
 """Users' files in the words of the web clients: contract, sections 6.5 and 8a, as tables."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -366,3 +367,27 @@ def test_section_3_2_code_counts_before_a_script() -> None:
     }
     found, asked = request("POST", f"{ROOT}/entrance/execute", {}, body)
     assert isinstance(found.route.parse(asked), Execute)
+
+
+def test_section_3_2_the_configuration_of_a_script_holds() -> None:
+    """What was saved with a script counts where the request says nothing else."""
+    saved = {"runtime": {"a": "1", "b": "1"}, "special": {"c": "1"}}
+    body = {
+        "executeApplicationName": "shell",
+        "runType": "shell",
+        "scriptPath": "/a.sh",
+        "params": {"configuration": {"runtime": {"b": "2"}, "startup": {"d": "2"}}},
+    }
+    found, asked = request("POST", f"{ROOT}/entrance/execute", {}, body)
+    command = found.route.parse(asked)
+    assert isinstance(command, ExecuteScript)
+    made = command.made(f"#@set x=1\n#@conf {json.dumps(saved)}\necho one\n# @conf is this")
+    assert isinstance(made, Execute)
+    assert made.parameters == {"a": "1", "b": "2", "c": "1", "d": "2"}
+    assert made.code == "echo one\n# @conf is this"
+    del body["params"]
+    found, asked = request("POST", f"{ROOT}/entrance/execute", {}, body)
+    command = found.route.parse(asked)
+    assert isinstance(command, ExecuteScript)
+    made = command.made(f"#@conf {json.dumps(saved)}\necho one")
+    assert made.parameters == {"a": "1", "b": "1", "c": "1"}  # type: ignore[union-attr]
