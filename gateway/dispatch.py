@@ -146,6 +146,15 @@ class Dispatch:
             GatewayError: NOT_FOUND for an unknown and for a foreign one alike; GONE for one's own.
         """
         try:
+            return await self._found(principal, ref)
+        except GatewayError as error:
+            second = ref.otherwise if isinstance(ref, ByNumber) else 0
+            if error.kind is not Kind.NOT_FOUND or not second:
+                raise
+        return await self._found(principal, ByNumber(second))
+
+    async def _found(self, principal: Principal, ref: TaskRef) -> Task:
+        try:
             task = await self._tasks.find(ref)
         except TaskGone as gone:
             if sees(principal, gone.owner):
@@ -165,7 +174,7 @@ class Dispatch:
     async def _login(self, caller: Caller, command: commands.Login) -> object:
         attempts = self._attempts
         subjects = {
-            f"user {command.user[:256]}": attempts,
+            f"user {command.user[:256].lower()}": attempts,
             f"address {caller.address}": attempts * _SHARING,
         }
         self._throttle.check(subjects, clock.monotonic())

@@ -143,12 +143,14 @@ class ByNumber:
 
     ``owner`` is whose task it must be, empty for anybody's. ``words`` are client words that it
     must hold if it holds words of these names at all. What does not agree is not there: whoever
-    resolves a reference asks ``admits`` before doing anything with the task.
+    resolves a reference asks ``admits`` before doing anything with the task. ``otherwise`` is the
+    number of the task that is meant if this one is not there, 0 for none.
     """
 
     number: int
     owner: str = ""
     words: tuple[tuple[str, str], ...] = ()
+    otherwise: int = 0
 
     def admits(self, task: Task) -> bool:
         """Whether the task is the one that is meant."""

@@ -71,7 +71,7 @@ class Entrance:
 
     def parse_read(self, request: Request) -> ReadTask:
         """The task that the path names."""
-        return ReadTask(self._ids.ref(self._asked(request)))
+        return ReadTask(self._ids.ref(request.params["id"], request.query.get("taskID", "")))
 
     def render_status(self, task: Task, request: Request) -> Reply:
         """The status word, and how a final task ended."""
@@ -102,10 +102,7 @@ class Entrance:
         return success(request, "OK", self._names(task) | {"status": STATUS_WORDS[task.state]})
 
     def _check(self, task: Task, request: Request) -> None:
-        self._ids.check(task, self._asked(request))
-
-    def _asked(self, request: Request) -> str:
-        return self._ids.asked(request.params["id"], request.query.get("taskID", ""))
+        self._ids.check(task, request.params["id"], request.query.get("taskID", ""))
 
     def _names(self, task: Task) -> dict[str, object]:
         return {"execID": self._ids.of(task), "taskID": task.number}

@@ -100,14 +100,21 @@ class ExecIds:
             )
         )
 
-    def ref(self, text: str) -> ByNumber:
+    def ref(self, text: str, second: str = "") -> ByNumber:
         """The task that an execID or, all digits, a taskID means.
 
-        What an execID says besides the number must agree with the task: see ByNumber.admits.
+        What an execID says besides the number must agree with the task: see ByNumber.admits. If
+        there is no such task, ``second`` may name it: the taskID that came beside the execID.
         """
+        otherwise = int(second) if _INDEX.fullmatch(second) else 0
         if _INDEX.fullmatch(text):
-            return ByNumber(int(text))
-        said = ExecId.parse(text)
+            return ByNumber(int(text), otherwise=otherwise)
+        try:
+            said = ExecId.parse(text)
+        except GatewayError:
+            if not otherwise:
+                raise
+            return ByNumber(otherwise)
         return ByNumber(
             said.index,
             said.user,
@@ -116,19 +123,12 @@ class ExecIds:
                 (APPLICATION, said.application),
                 (INSTANCE, said.instance),
             ),
+            otherwise,
         )
 
-    def asked(self, text: str, number: str) -> str:
-        """The id that a call means: the one in its path, or ``taskID`` if that is no id at all."""
-        try:
-            self.ref(text)
-        except GatewayError:
-            return number if _INDEX.fullmatch(number) else text
-        return text
-
-    def check(self, task: Task, asked: str) -> str:
+    def check(self, task: Task, asked: str, second: str = "") -> str:
         """The execID of the task; GatewayError of kind NOT_FOUND if another one was asked for."""
         found = self.of(task)
-        if asked not in {found, str(task.number)}:
+        if not {asked, second} & {found, str(task.number)}:
             raise unknown_id(asked)
         return found

@@ -20,7 +20,7 @@ from protocol.dialects.linkis.operation import already_finished
 from protocol.dialects.linkis.words import STATUS_WORDS
 from protocol.http import Reply, Request
 from protocol.kills import Death, KillAndReport, KillReport, ReadKill, Signalled
-from protocol.tasks import Task
+from protocol.tasks import ByNumber, Task
 
 __all__ = ["Killing"]
 
@@ -41,7 +41,7 @@ class Killing:
 
     def parse_kill(self, request: Request) -> Kill | KillAndReport:
         """The task that the path names, to be ended."""
-        query, ref = request.query, self._ids.ref(self._asked(request))
+        query, ref = request.query, self._ref(request)
         grace = _grace(query)
         match query.get("report", "false"):
             case "true":
@@ -58,24 +58,27 @@ class Killing:
         """
         if isinstance(result, KillReport):
             return self.render_report(result, request)
-        self._ids.check(result, self._asked(request))
+        self._check(result, request)
         if late := already_finished(result):
             raise late
         return success(request, "OK", self._names(result))
 
     def parse_report(self, request: Request) -> ReadKill:
         """The task that the path names."""
-        return ReadKill(self._ids.ref(self._asked(request)), _wait(request.query))
+        return ReadKill(self._ref(request), _wait(request.query))
 
     def render_report(self, report: KillReport, request: Request) -> Reply:
         """What is known of the kill."""
         task = report.task
-        self._ids.check(task, self._asked(request))
+        self._check(task, request)
         data = self._names(task) | {"status": STATUS_WORDS[task.state], **ending(task)}
         return success(request, "OK", {**data, "report": _report(report)})
 
-    def _asked(self, request: Request) -> str:
-        return self._ids.asked(request.params["id"], request.query.get("taskID", ""))
+    def _ref(self, request: Request) -> ByNumber:
+        return self._ids.ref(request.params["id"], request.query.get("taskID", ""))
+
+    def _check(self, task: Task, request: Request) -> None:
+        self._ids.check(task, request.params["id"], request.query.get("taskID", ""))
 
     def _names(self, task: Task) -> dict[str, object]:
         return {"execID": self._ids.of(task), "taskID": task.number}

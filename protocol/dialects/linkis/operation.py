@@ -49,11 +49,11 @@ class Operation:
 
     def parse_kill_jobs(self, request: Request) -> KillEach:
         """Tasks by two lists of equal length; the id in the path means nothing."""
-        return KillEach(tuple(self._ref(asked) for asked in self._pairs(request)))
+        return KillEach(tuple(self._ref(*pair) for pair in _pairs(request)))
 
     def render_kill_jobs(self, ended: tuple[Task | GatewayError, ...], request: Request) -> Reply:
         """For each task the reply that its own kill would have had."""
-        asked = self._pairs(request)
+        asked = [text or number for text, number in _pairs(request)]
         messages = [self._said(one, said) for one, said in zip(asked, ended, strict=True)]
         return success(request, "success", {"messages": messages})
 
@@ -107,21 +107,9 @@ class Operation:
         """This entrance takes tasks."""
         return success(request, "OK", {"isOnline": True})
 
-    def _pairs(self, request: Request) -> list[str]:
-        """Of each task the id by which it is looked up: its execID, or else its taskID."""
-        fields = body_of(request)[0]
-        execs, numbers = _texts(fields, "idList"), _texts(fields, "taskIDList")
-        if len(execs) != len(numbers):
-            raise GatewayError(
-                Kind.CONFLICT,
-                f"idList has {len(execs)} entries and taskIDList {len(numbers)}, not as many",
-                field=fields.path("idList"),
-            )
-        return [self._ids.asked(one, number) for one, number in zip(execs, numbers, strict=True)]
-
-    def _ref(self, asked: str) -> TaskRef:
+    def _ref(self, asked: str, number: str) -> TaskRef:
         try:
-            return self._ids.ref(asked)
+            return self._ids.ref(asked, number)
         except GatewayError:
             return _NOBODY
 
@@ -134,6 +122,19 @@ class Operation:
             return failure(method, late)
         names: dict[str, object] = {"execID": self._ids.of(ended), "taskID": ended.number}
         return envelope(method, "OK", names)
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    """Of each task its execID and its taskID, by which it is looked up if the other is unknown."""
+    fields = body_of(request)[0]
+    execs, numbers = _texts(fields, "idList"), _texts(fields, "taskIDList")
+    if len(execs) != len(numbers):
+        raise GatewayError(
+            Kind.CONFLICT,
+            f"idList has {len(execs)} entries and taskIDList {len(numbers)}, not as many",
+            field=fields.path("idList"),
+        )
+    return list(zip(execs, numbers, strict=True))
 
 
 def _texts(fields: Fields, name: str) -> list[str]:
