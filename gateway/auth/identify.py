@@ -77,6 +77,8 @@ class Identify:
         """An admin's token speaks for whom it says, another one for its own user alone."""
         if not name or name.lower() == principal.name.lower():
             return principal
+        # A name that is nobody's is tried in small letters, as at a login.
+        name = name if self._accounts.find(name) else name.lower()
         user = self._accounts.find(name) if principal.admin else None
         if user is None:
             raise GatewayError(Kind.UNAUTHENTICATED, f"the token is not one for user {name[:64]!r}")

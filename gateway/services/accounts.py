@@ -76,12 +76,16 @@ class Sessions:
         return self._key.public if self._key else b""
 
     async def login(self, user: str, password: str, encrypted: bytes = b"") -> Ticket:
-        """A ticket for who knows the password; nothing tells a wrong one from an unknown user."""
+        """A ticket for who knows the password; nothing tells a wrong one from an unknown user.
+
+        A name that is nobody's is tried in small letters, as people may write it in any.
+        """
         if encrypted and self._key is None:
             raise GatewayError(Kind.UNSUPPORTED, "passwords are not taken encrypted here")
         if encrypted and self._key is not None:
             password = self._key.decrypted(encrypted)
-        account = await self._passwords.verify(user, password)
+        name = user if self._passwords.find(user) else user.lower()
+        account = await self._passwords.verify(name, password)
         if account is None:
             raise GatewayError(Kind.UNAUTHENTICATED, "the user name or the password is wrong")
         return self._issuer.issue(account.name, account.role, clock.now_ms(), self._seconds)
@@ -112,7 +116,7 @@ class Sessions:
         Raises:
             GatewayError: INVALID if there is none.
         """
-        account = self._passwords.find(name)
+        account = self._passwords.find(name) or self._passwords.find(name.lower())
         if account is None:
             raise GatewayError(Kind.INVALID, f"there is no user {name[:64]!r}", field="user")
         return account

@@ -132,6 +132,18 @@ def test_an_encrypted_password(brief: Served) -> None:
     assert clear["status"] == 0
 
 
+def test_a_name_in_other_letters(brief: Served) -> None:
+    """People log in by their name in any letters, and are who they are (2.1)."""
+    http = client(brief)
+    for name in ("ANN", "Ann"):
+        logged = said(http.post("user/login", json={"userName": name, "password": PASSWORD}))
+        assert (logged["status"], logged["data"]["userName"]) == (0, "ann")
+    wrong = said(http.post("user/login", json={"userName": "ANN", "password": "no"}))
+    assert (wrong["status"], wrong["message"]) == (1, "wrong user name or password")
+    by_query = http.post("user/login", params={"userName": "Ann", "password": PASSWORD})
+    assert said(by_query)["data"]["userName"] == "ann"
+
+
 def test_token_headers(brief: Served) -> None:
     """Token-Code and Token-User on every request; a token speaks for its own user only (2.3)."""
     ann = User(brief, "ann")

@@ -57,6 +57,7 @@ def test_an_administrator_speaks_for_others() -> None:
     """They are then that user, with that user's rights."""
     found = identified("root", "Bob")
     assert (found.name, found.role) == ("Bob", Role.USER)
+    assert identified("root", "ANN").name == "ann"
 
 
 @pytest.mark.parametrize(("name", "acting"), [("ann", "Bob"), ("root", "nobody"), ("ann", "root")])
