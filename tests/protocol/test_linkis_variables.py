@@ -98,7 +98,8 @@ def test_formats(expression: str, text: str | None) -> None:
         ("${user} ${submit_user}", "sql", {}, "ann ann"),
         ("&{yyyyMMdd%-1d} &{no}", "sql", {}, "20200228 &{no}"),
         ("--@settle a=5", "sql", {}, "--@settle a=5"),
-        ("#@set a=1\n${a}", "json", {"a": "2"}, "#@set a=1\n${a}"),
+        ("#@set a=1\n${a}", "json", {"a": "2"}, "#@set a=1\n2"),
+        ("#@set a=1\n${a}", "r", {"a": "2"}, "#@set a=1\n${a}"),
     ],
 )
 def test_substitution(code: str, run_type: str, variables: dict[str, str], expected: str) -> None:

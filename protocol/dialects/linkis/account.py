@@ -133,7 +133,11 @@ def parse_public_key(_request: Request) -> ReadLoginKey:
 
 def render_public_key(key: bytes, request: Request) -> Reply:
     """Whether passwords come encrypted; the login page does not open without this answer."""
-    data: dict[str, object] = {"enableSSL": False, "enableLoginEncrypt": bool(key)}
+    data: dict[str, object] = {
+        "enableSSL": False,
+        "enableLoginEncrypt": bool(key),
+        "debugTime": request.now_ms,
+    }
     if key:
         data["publicKey"] = b64encode(key).decode()
     return success(request, "OK", data)

@@ -7,6 +7,7 @@ times are numbers, ``progress`` is a text. A list has no code, one task's row ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn
 
@@ -36,6 +37,14 @@ _PAGE_SIZE = 20
 _LARGEST_PAGE = 1000
 _MOST_IDS = 30
 _UNDONE = "Running,Inited,Scheduled"
+_NOT_KNOWN: Mapping[str, None] = dict.fromkeys(
+    (
+        *("ecmInstance", "engineLogPath", "ticketId", "observeInfo"),
+        *("requestStartTime", "requestEndTime", "requestSpendTime"),
+        *("isReuse", "metrics", "subJobs"),
+    )
+)
+"""Fields of a row that clients look for and that mean nothing here."""
 
 
 class History:
@@ -190,12 +199,18 @@ class History:
             "paramsJson": encode_json(words.get("params", {})).decode(),
             "sourceJson": encode_json(words.get("source", {})).decode(),
             "sourceTailor": words.get("scriptPath", ""),
-            "labels": [f"engineType:{engine}", f"userCreator:{task.owner}-{creator}"],
+            "labels": _labels(task, str(engine), str(creator)),
             "canRetry": False,
-            "isReuse": None,
-            "metrics": None,
-            "subJobs": None,
+            **_NOT_KNOWN,
         }
+
+
+def _labels(task: Task, engine: str, creator: str) -> list[str]:
+    """Each label as ``key:value``: the two that every task has, and what else it came with."""
+    labels = {"engineType": engine, "userCreator": f"{task.owner}-{creator}"}
+    asked = task.client.get("labels")
+    given = asked if isinstance(asked, dict) and task.dialect == "linkis" else {}
+    return [f"{name}:{value}" for name, value in {**given, **labels}.items()]
 
 
 def _states(words: str) -> tuple[TaskState, ...]:

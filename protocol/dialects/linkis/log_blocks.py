@@ -53,21 +53,26 @@ def form_of(query: Mapping[str, str], prefix: str = "") -> Form:
             raise invalid(f"{prefix}format", "must be 'lines', 'block' or 'raw'")
 
 
-def shown(blocks: Iterable[Block]) -> list[str]:
-    """What the first face shows of lines of the core: no blank ones, and a level on each."""
+def shown(blocks: Iterable[Block], *, blanks: bool = False) -> list[str]:
+    """What the first face shows of lines of the core: no blank ones, and a level on each.
+
+    With ``blanks`` they are there as empty texts, so that each line has the place of its number.
+    """
     texts: list[str] = []
     for block in blocks:
         text = "" if block.part else block.data.decode("utf-8", "replace")
         odd = _REPLACED in text or "\r" in text or any(word in text for word in _STATED)
         if block.part or odd:
-            texts += _shown_one_by_one(block.lines())
+            texts += _shown_one_by_one(block.lines(), blanks=blanks)
             continue
         lines = iter(text.split("\n"))
         for size, _, time_ms in block.marks:
             head = f"{time_text(time_ms)} INFO "
             # The range comes first: it ends before a line of the next mark is taken.
             texts += [
-                head + line for _, line in zip(range(size), lines, strict=False) if line.strip()
+                head + line if line.strip() else ""
+                for _, line in zip(range(size), lines, strict=False)
+                if blanks or line.strip()
             ]
     return texts
 
@@ -153,7 +158,7 @@ def _join(blocks: list[Block]) -> Block:
     return replace(blocks[0], last=blocks[-1].last, data=data, marks=tuple(marks))
 
 
-def _shown_one_by_one(lines: Iterable[Line]) -> list[str]:
+def _shown_one_by_one(lines: Iterable[Line], *, blanks: bool) -> list[str]:
     """A line without a level gets its time and INFO; of a long line the first part is shown."""
     texts: list[str] = []
     for line in lines:
@@ -161,6 +166,8 @@ def _shown_one_by_one(lines: Iterable[Line]) -> list[str]:
         # Of a long bar that shows progress the last part counts.
         late = line.part > 1 and (line.more or not line.overwritten)
         if late or not text.strip():
+            if blanks and not line.part:
+                texts.append("")
             continue
         if line.more:
             text += _CUT

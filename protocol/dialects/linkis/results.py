@@ -147,9 +147,13 @@ class ResultViews:
         return ReadWholeLog(log_ref(request.query.get("path", "")))
 
     def render_log(self, read: LogRead, request: Request) -> Reply:
-        """All lines by level, with the same indexes as in pages; each ends with a line feed."""
+        """All lines by level, with the same indexes as in pages; each ends with a line feed.
+
+        Blank ones are there: linkis-cli skips as many lines as its cursor says (section 8d).
+        """
         exec_id, page = self._ids.of(read.task), read.page
-        texts = banner(read.task, exec_id) + gap_lines(page.gaps, read.task) + shown(page.blocks)
+        texts = banner(read.task, exec_id) + gap_lines(page.gaps, read.task)
+        texts += shown(page.blocks, blanks=True)
         if page.eof:
             texts += closing(read.task, exec_id)
         elif page.next.line <= page.last:

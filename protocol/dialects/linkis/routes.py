@@ -31,8 +31,12 @@ UNSUBSCRIBE = "/entrance/{id}/unsubscribe"
 ACKNOWLEDGE = "/entrance/{id}/ack"
 
 SOCKETS = (
+    # The clients' own path is /ws/api/entrance/connect; front ends are built with others.
     "/ws",
-    "/ws/api/entrance/connect",
+    "/ws/{a}",
+    "/ws/{a}/{b}",
+    "/ws/{a}/{b}/{c}",
+    "/ws/{a}/{b}/{c}/{d}",
     *(f"{prefix}/entrance/connect" for prefix in PREFIXES),
 )
 

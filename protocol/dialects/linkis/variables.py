@@ -27,6 +27,8 @@ _FAMILIES: Mapping[str, frozenset[str]] = {
     "#": frozenset({"python", "py", "pyspark", "py3", "sh", "shell"}),
     "//": frozenset({"scala"}),
     "!!": frozenset({"java"}),
+    # JSON has no comments: variables are put in, and none can be set.
+    "": frozenset({"json", "data_calc"}),
 }
 _MARKERS: Mapping[str, str] = {
     run_type: marker for marker, run_types in _FAMILIES.items() for run_type in run_types
@@ -56,7 +58,7 @@ def directives(code: str, run_type: str) -> Directives:
     Raises INVALID for a directive that has not exactly one ``=``.
     """
     marker = _MARKERS.get(run_type.lower())
-    if marker is None or "@set" not in code:
+    if not marker or "@set" not in code:
         return Directives(code, {})
     pattern = re.compile(rf"[ \t]*{re.escape(marker)}[ \t]*@set(?![A-Za-z0-9_])[ \t]*(.*)")
     kept: list[str] = []

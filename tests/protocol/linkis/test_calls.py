@@ -16,6 +16,7 @@ from protocol.commands import (
     TaskPage,
 )
 from protocol.errors import GatewayError, Kind
+from protocol.kills import KillReport, KillState, ReadKill
 from protocol.tasks import ByNumber, Outcome, Progress, Reason, TaskState
 from tests.protocol.linkis.scenes import (
     DONE,
@@ -23,6 +24,7 @@ from tests.protocol.linkis.scenes import (
     NOW,
     ROOT,
     SEED_ID,
+    WORDS,
     data_of,
     dialect,
     request,
@@ -382,3 +384,35 @@ def test_a_task_number_beside_an_id_that_is_none(verb: str) -> None:
     found, asked = request("GET", path, {"taskID": "none"})
     with pytest.raises(GatewayError, match="unknown execID"):
         found.route.parse(asked)
+
+
+@pytest.mark.parametrize("verb", ["status", "progress", "kill", "killreport"])
+def test_a_task_number_beside_an_id_that_is_unknown(verb: str) -> None:
+    """``taskID`` is the second key, for an execID of which nothing is known (3.1, 3.4, 3.7)."""
+    gone = "030418IDEhiveanother-host:10087IDE_johnnwang_7"
+    found, asked = request("GET", f"{ROOT}/entrance/{gone}/{verb}", {"taskID": "21"})
+    command = found.route.parse(asked)
+    assert isinstance(command, ReadTask | Kill | ReadKill)
+    assert isinstance(command.task, ByNumber)
+    assert (command.task.number, command.task.otherwise) == (7, 21)
+    one = task(TaskState.KILLED)
+    result = KillReport(one, KillState.KILLED) if verb == "killreport" else one
+    assert said(found.route.render(result, asked))["data"]["taskID"] == 21
+    other = task(TaskState.KILLED, number=22)
+    result = KillReport(other, KillState.KILLED) if verb == "killreport" else other
+    with pytest.raises(GatewayError, match="unknown execID"):
+        found.route.render(result, asked)
+
+
+def test_every_label_is_in_the_row() -> None:
+    """Labels come back as ``key:value`` texts; the two of the gateway's own are the task's (6.1)."""
+    words = {**WORDS, "labels": {"userCreator": "Johnnwang-IDE", "codeType": "sql", "route": "a"}}
+    row = data_of("GET", f"{ROOT}/jobhistory/21/get", Submission(task(client=words), ""))["task"]
+    assert sorted(row["labels"]) == [
+        "codeType:sql",
+        "engineType:hive",
+        "route:a",
+        "userCreator:johnnwang-IDE",
+    ]
+    for name in ("ecmInstance", "engineLogPath", "ticketId", "observeInfo", "requestStartTime"):
+        assert row[name] is None

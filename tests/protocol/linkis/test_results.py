@@ -276,8 +276,8 @@ def test_section_6_5_the_whole_log() -> None:
     errors, warnings, infos, every = data_of("GET", f"{FILES}/openLog", whole, path)["log"]
     assert errors == f"{AT} ERROR two\n"
     assert warnings == ""
-    assert every.count("\n") == 2 + 2 + 1
-    assert infos.count("\n") == 4
+    assert every.count("\n") == 2 + 3 + 1
+    assert infos.count("\n") == 5
     assert every.endswith("Succeed.\n")
 
 

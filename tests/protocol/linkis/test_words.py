@@ -16,6 +16,7 @@ from protocol.dialects.linkis.words import (
 )
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
+from protocol.routing import Template, clean_path
 from protocol.tasks import Outcome, Reason, TaskState
 from tests.protocol.linkis.scenes import DONE, ROOT, dialect, said, task
 
@@ -68,7 +69,7 @@ def test_every_kind_has_an_envelope(kind: Kind) -> None:
 def test_an_error_without_words_has_some() -> None:
     """An inner error says nothing of itself, and still something."""
     reply = dialect().refuse(GatewayError(Kind.INTERNAL, ""), Request("GET", "/x"))
-    assert said(reply)["message"] == "something went wrong inside the gateway"
+    assert said(reply)["message"] == "error code(91011): something went wrong inside the gateway"
     assert (reply.status, reply.headers) == (500, {})
 
 
@@ -134,10 +135,19 @@ def test_languages(run_type: str, core: str) -> None:
 
 
 def test_sockets() -> None:
-    """A websocket is opened where the old client, the sibling page and the short path say."""
-    sockets = dialect().sockets
-    for path in ("/ws", "/ws/api/entrance/connect", "/api/rest_j/entrance/connect"):
-        assert path in sockets
+    """A websocket is opened where the clients and the sibling page say, and anywhere below /ws."""
+    templates = [Template.of(text) for text in dialect().sockets]
+
+    def opens(path: str) -> bool:
+        return any(one.match(path) is not None for one in templates)
+
+    for path in (
+        *("/ws", "/ws/api/entrance/connect", "/ws/api/entrance/connect/", "/ws/other"),
+        *("/api/rest_j/entrance/connect", "/api/rest_j/v1/entrance/connect"),
+    ):
+        assert opens(clean_path(path)), path
+    assert not opens("/api/ws")
+    assert not opens("/api/rest_j/v2/entrance/connect")
 
 
 def test_moments() -> None:
