@@ -405,7 +405,7 @@ def test_a_task_number_beside_an_id_that_is_unknown(verb: str) -> None:
 
 
 def test_every_label_is_in_the_row() -> None:
-    """Labels come back as ``key:value`` texts; the two of the gateway's own are the task's (6.1)."""
+    """Labels come back as ``key:value`` texts; those of the gateway are the task's (6.1)."""
     words = {**WORDS, "labels": {"userCreator": "Johnnwang-IDE", "codeType": "sql", "route": "a"}}
     row = data_of("GET", f"{ROOT}/jobhistory/21/get", Submission(task(client=words), ""))["task"]
     assert sorted(row["labels"]) == [
