@@ -7,11 +7,13 @@ the same.
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import re
 import sys
 import unicodedata
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
@@ -28,6 +30,7 @@ _SECRET = re.compile(
     r"password|passwd|secret|token|authorization|cookie|credential|\bkey\b", re.IGNORECASE
 )
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_BOUND: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("bound", default={})  # noqa: B039 - never changed in place
 _BEARER = re.compile(r"eyJ[\w-]{5,}\.[\w-]*\.?[\w-]*")
 
 
@@ -36,9 +39,27 @@ def journal(name: str) -> Journal:
     return structlog.stdlib.get_logger(name)
 
 
-def bound(**values: object) -> Any:  # noqa: ANN401 - structlog's own context manager type is private
-    """A context manager within which every line carries ``values``."""
-    return structlog.contextvars.bound_contextvars(**values)
+class bound:  # noqa: N801 - used like a function
+    """A context manager within which every line carries ``values``.
+
+    Entered for every request: structlog's own looks through all variables of the context.
+    """
+
+    __slots__ = ("_token", "_values")
+
+    def __init__(self, **values: object) -> None:
+        self._values = values
+
+    def __enter__(self) -> None:
+        self._token = _BOUND.set({**_BOUND.get(), **self._values})
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _BOUND.reset(self._token)
 
 
 def set_up(settings: Log, process: str, stream: TextIO | None = None) -> None:
@@ -47,7 +68,7 @@ def set_up(settings: Log, process: str, stream: TextIO | None = None) -> None:
     Called once by each composition root. ``process`` is named in every line.
     """
     shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_bound,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -94,6 +115,12 @@ def _named(process: str) -> structlog.types.Processor:
         return event
 
     return add
+
+
+def _with_bound(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401 - structlog's signature
+    for key, value in _BOUND.get().items():
+        event.setdefault(key, value)
+    return event
 
 
 def _safe(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ANN401 - structlog's signature

@@ -17,6 +17,8 @@ from protocol.errors import GatewayError, Kind
 __all__ = ["Found", "Match", "NotAllowed", "Router", "Template", "Unknown", "clean_path"]
 
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~:@!$&'()*+,;=-][A-Za-z0-9._~:@!$&'()*+,;=-]*)+", re.ASCII)
+"""A path that is clean as it is: nothing encoded, nothing empty, no segment begins with a dot."""
 _FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f]")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -28,6 +30,8 @@ def clean_path(raw: str | bytes) -> str:
     of kind INVALID for a path that does not begin with a slash, broken escapes, text that is not
     UTF-8, NUL and other control characters, backslashes, an encoded slash, ``.`` and ``..``.
     """
+    if isinstance(raw, str) and _PLAIN.fullmatch(raw):
+        return raw
     data = raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")
     if not data.startswith(b"/"):
         raise GatewayError(Kind.INVALID, "the path does not begin with a slash")

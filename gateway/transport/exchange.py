@@ -9,10 +9,11 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import cast
 
 from sanic.exceptions import BadRequest, PayloadTooLarge
-from sanic.http import Http
+from sanic.http import Http, Stage
 from sanic.request import Request as SanicRequest
 from sanic.response import HTTPResponse
 
@@ -22,7 +23,7 @@ from protocol.http import Reply
 
 __all__ = ["Exchange", "Head", "bearer", "cookie"]
 
-_FORBIDDEN_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n)|\r\n[ \t]")
+_ALLOWED_BYTES = bytes(byte for byte in range(256) if byte in b"\t\r\n" or 0x20 <= byte != 0x7F)  # noqa: PLR2004 - the printable ones
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _SLOWEST_BYTES_PER_SECOND = 32 * 1024
@@ -33,6 +34,15 @@ _FIXED = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
+
+_FIXED_LINES = "".join(f"{name}: {value}\r\n" for name, value in _FIXED.items())
+_WITH_BODY = {
+    status.value: status.phrase
+    for status in HTTPStatus
+    if status >= HTTPStatus.OK
+    and status not in {HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED}
+}
+"""The statuses of replies that have a body, with their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +90,14 @@ class Exchange:
             GatewayError: INVALID for what no honest client sends, TOO_LARGE for too many fields.
         """
         request = self._request
-        if _FORBIDDEN_BYTES.search(request.head):
+        if not _well_formed(request.head):
             raise GatewayError(Kind.INVALID, "the head of the request is malformed")
         fields = list(request.headers.items())
         if len(fields) > _MAX_FIELDS:
             raise GatewayError(Kind.TOO_LARGE, f"a request has at most {_MAX_FIELDS} header fields")
         headers: dict[str, str] = {}
         for name, value in fields:
-            if not _TOKEN.fullmatch(name) or not _encodable(value):
+            if not _TOKEN.fullmatch(name) or not (value.isascii() or _encodable(value)):
                 raise GatewayError(Kind.INVALID, "the head of the request is malformed")
             headers.setdefault(name.lower(), value.strip())
         if headers.get("content-encoding", "identity").lower() != "identity":
@@ -112,6 +122,8 @@ class Exchange:
         Raises:
             GatewayError: TOO_LARGE, or INVALID if it is malformed or does not arrive in time.
         """
+        if self._stream is None or not self._stream.request_body:
+            return b""
         return b"".join([chunk async for chunk in self.chunks(max_bytes, seconds)])
 
     async def chunks(self, max_bytes: int, seconds: float) -> AsyncIterator[bytes]:
@@ -148,6 +160,9 @@ class Exchange:
         if stream.request_body:
             # A body that nobody read is thrown away; a long one ends the connection.
             stream.request_max_size = _REFUSED_BODY
+        if self._is_plain(stream, reply):
+            await self._send_plain(stream, reply)
+            return
         headers = dict(_FIXED) | {"x-request-id": self.request_id}
         headers.update({name.lower(): value for name, value in reply.headers.items()})
         whole = isinstance(reply.body, bytes)
@@ -170,6 +185,42 @@ class Exchange:
             async for chunk in reply.body:
                 await response.send(chunk, end_stream=False)
         await response.send(b"", end_stream=True)
+
+    def _is_plain(self, stream: Http, reply: Reply) -> bool:
+        """Whether the head of a reply says nothing but what every reply says."""
+        return (
+            isinstance(reply.body, bytes)
+            and reply.status in _WITH_BODY
+            and not (reply.headers or reply.cookies or stream.head_only)
+            and not stream.expecting_continue
+            and stream.stage is Stage.HANDLER
+            and reply.content_type.isprintable()
+            and reply.content_type != ""
+        )
+
+    async def _send_plain(self, stream: Http, reply: Reply) -> None:
+        """Sends head and body as one; Sanic's own way takes three times as long."""
+        body = cast("bytes", reply.body)
+        stays = "keep-alive" if stream.keep_alive else "close"
+        head = (
+            f"HTTP/1.1 {reply.status} {_WITH_BODY[reply.status]}\r\n{_FIXED_LINES}"
+            f"x-request-id: {self.request_id}\r\ncontent-length: {len(body)}\r\n"
+            f"connection: {stays}\r\ncontent-type: {reply.content_type}\r\n\r\n"
+        )
+        # What Sanic does when a whole response was sent.
+        stream.response_func = None  # type: ignore[assignment]  # as Sanic itself does
+        await stream.protocol.send(head.encode() + body)  # type: ignore[no-untyped-call]
+        stream.stage = Stage.IDLE
+        self.started = True
+
+
+def _well_formed(head: bytes) -> bool:
+    """Whether a head has no control characters, no half line ends and no folded lines."""
+    if head.translate(None, _ALLOWED_BYTES):
+        return False
+    ends = head.count(b"\r\n")
+    whole = ends == head.count(b"\r") == head.count(b"\n")
+    return whole and b"\r\n " not in head and b"\r\n\t" not in head
 
 
 def bearer(headers: Mapping[str, str]) -> Credential | None:

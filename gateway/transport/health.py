@@ -33,14 +33,15 @@ class Health:
             "/metrics": self._exposition,
         }
 
-    async def answer(self, method: str, path: str) -> Reply | None:
-        """The reply, or None for a path that is not one of these."""
-        known = self._paths.get(path)
-        if known is None:
-            return None
+    def knows(self, path: str) -> bool:
+        """Whether the path is one of these."""
+        return path in self._paths
+
+    async def answer(self, method: str, path: str) -> Reply:
+        """The reply at a path that it knows."""
         if method not in {"GET", "HEAD"}:
             return Reply(405, b"only GET\n", _TEXT, {"allow": "GET, HEAD"})
-        return await known()
+        return await self._paths[path]()
 
     async def _healthz(self) -> Reply:
         return Reply(200, b'{"status":"alive"}')

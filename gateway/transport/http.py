@@ -88,7 +88,6 @@ class HttpHandler:
     async def _reply(self, exchange: Exchange, labels: list[str]) -> Reply:
         path = "/"
         dialect: Dialect | None = None
-        request = Request("GET", path, now_ms=clock.now_ms())
         try:
             head = exchange.head()
             host = self._origins.check_host(head.hosts)
@@ -96,13 +95,11 @@ class HttpHandler:
         except GatewayError as error:
             return self.refuse(path, error)
         try:
-            request = Request(head.method, path, headers=head.headers, now_ms=clock.now_ms())
-            known = await self._health.answer(head.method, path)
-            if known is not None:
+            if self._health.knows(path):
                 labels[:] = ["", path]
-                return known
+                return await self._health.answer(head.method, path)
             self._origins.check_origin(head.origins, host)
-            hit = self._hit(head.method, path)
+            hit = self._switchboard.find(head.method, path)
             dialect = hit.dialect
             labels[:] = [dialect.name, hit.route.template]
             return await self._routed(exchange, head, hit)
@@ -114,29 +111,24 @@ class HttpHandler:
                 Kind.INTERNAL, f"internal error, see the log for request {exchange.request_id}"
             )
         dialect = dialect or self._switchboard.nearest(path)
+        request = Request(head.method, path, headers=head.headers, now_ms=clock.now_ms())
         return _with_patience(dialect.refuse(refusal, request), refusal)
 
-    def _hit(self, method: str, path: str) -> Hit:
-        if self._switchboard.socket(path) is not None:
-            raise GatewayError(Kind.UNSUPPORTED, "this path is for websockets only")
-        return self._switchboard.find(method, path)
-
     async def _routed(self, exchange: Exchange, head: Head, hit: Hit) -> Reply:
-        request = Request(
-            head.method, hit.path, hit.params, headers=head.headers, now_ms=clock.now_ms()
-        )
+        now_ms = clock.now_ms()
         try:
-            return await self._carried_out(exchange, head, hit, request)
+            return await self._carried_out(exchange, head, hit, now_ms)
         except GatewayError as error:
+            request = Request(
+                head.method, hit.path, hit.params, headers=head.headers, now_ms=now_ms
+            )
             return _with_patience(hit.dialect.refuse(error, request), error)
 
-    async def _carried_out(
-        self, exchange: Exchange, head: Head, hit: Hit, request: Request
-    ) -> Reply:
+    async def _carried_out(self, exchange: Exchange, head: Head, hit: Hit, now_ms: int) -> Reply:
         route = hit.route
         principal = self._principal(head, hit)
         caller = Caller(principal, head.address)
-        query = decode_form(head.query)
+        query = decode_form(head.query) if head.query else {}
         body = b""
         chunks: AsyncIterable[bytes] | None = None
         if route.streams:
@@ -144,14 +136,14 @@ class HttpHandler:
         else:
             body = await exchange.body(self._limits.body_bytes, self._seconds)
         request = Request(
-            request.method,
-            request.path,
-            request.params,
+            head.method,
+            hit.path,
+            hit.params,
             query,
-            request.headers,
+            head.headers,
             body,
             chunks,
-            request.now_ms,
+            now_ms,
             user=principal.name if principal else "",
         )
         result: Any = await self._dispatch(caller, route.parse(request))

@@ -6,7 +6,7 @@ the longest literal beginning with it, so that its clients get an error they can
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ from protocol.routing import Found, NotAllowed, Router, Template, Unknown
 
 __all__ = ["Hit", "Switchboard"]
 
+_REMEMBERED = 1024
+_REMEMBERED_PATH = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -24,7 +27,7 @@ class Hit:
     dialect: Dialect
     path: str
     route: Route[Any]
-    params: dict[str, str]
+    params: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Switchboard:
             )
             for mount, dialect in mounts
         )
+        self._hits: dict[tuple[str, str], Hit] = {}
 
     @property
     def dialects(self) -> tuple[Dialect, ...]:
@@ -73,8 +77,34 @@ class Switchboard:
         """The row that answers a method and a clean path; GET's row answers HEAD.
 
         Raises:
-            GatewayError: NOT_FOUND, or UNSUPPORTED if the path is known with other methods.
+            GatewayError: NOT_FOUND, or UNSUPPORTED if the path is known with other methods or for
+                websockets only.
         """
+        # Who polls asks for the same few paths again and again.
+        hit = self._hits.get((method, path))
+        if hit is None:
+            hit = self._found(method, path)
+            if len(path) <= _REMEMBERED_PATH:
+                if len(self._hits) >= _REMEMBERED:
+                    self._hits.clear()
+                self._hits[method, path] = hit
+        return hit
+
+    def socket(self, path: str) -> Dialect | None:
+        """The dialect that holds conversations at a clean path, if one does."""
+        for mounted in self._mounted:
+            below = mounted.below(path)
+            if below is not None and any(t.match(below) is not None for t in mounted.sockets):
+                return mounted.dialect
+        return None
+
+    def nearest(self, path: str) -> Dialect:
+        """The dialect that refuses a path which nobody routes."""
+        return max(self._mounted, key=lambda mounted: mounted.affinity(path)).dialect
+
+    def _found(self, method: str, path: str) -> Hit:
+        if self.socket(path) is not None:
+            raise GatewayError(Kind.UNSUPPORTED, "this path is for websockets only")
         allowed: set[str] = set()
         for mounted in self._mounted:
             below = mounted.below(path)
@@ -96,15 +126,3 @@ class Switchboard:
                 Kind.UNSUPPORTED, f"method {method} is not supported here, only {methods_text}"
             )
         raise GatewayError(Kind.NOT_FOUND, f"nothing is at {path}")
-
-    def socket(self, path: str) -> Dialect | None:
-        """The dialect that holds conversations at a clean path, if one does."""
-        for mounted in self._mounted:
-            below = mounted.below(path)
-            if below is not None and any(t.match(below) is not None for t in mounted.sockets):
-                return mounted.dialect
-        return None
-
-    def nearest(self, path: str) -> Dialect:
-        """The dialect that refuses a path which nobody routes."""
-        return max(self._mounted, key=lambda mounted: mounted.affinity(path)).dialect
