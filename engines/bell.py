@@ -32,10 +32,14 @@ class Bell:
         self.owed: float | None = None
         """The monotonic time at which a ring is owed."""
 
-    def ring(self, now: float) -> None:
-        """Says that there is news; ``now`` is monotonic."""
-        if self.owed is None and self._path:
-            self.owed = max(now, self._last + _GAP_SECONDS)
+    def ring(self, now: float, patience: float = 0.0) -> None:
+        """Says that there is news; ``now`` is monotonic.
+
+        News that more is likely to follow may wait so many seconds of ``patience``.
+        """
+        if self._path:
+            due = max(now + patience, self._last + _GAP_SECONDS)
+            self.owed = due if self.owed is None else min(self.owed, due)
         self.settle(now)
 
     def close(self) -> None:
