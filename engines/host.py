@@ -45,6 +45,8 @@ STATUS = "status"
 
 _LOOK_SECONDS = 0.2
 _HOME_SECONDS = 2.0
+_SAY_SECONDS = 0.1
+"""What it is doing is said so long after a change: a short statement is not worth a file."""
 _REQUEST_SECONDS = 1.0
 _MAX_REQUEST = 65_536
 _BACKLOG = 16
@@ -87,7 +89,8 @@ class Host:
         self._used = time.monotonic()
         self._used_ms = time.time_ns() // 1_000_000
         self._count = 0
-        self._said = ""
+        self._said: dict[str, object] = {}
+        self._say_at = _NEVER
 
     def serve(self) -> int:
         """Works until the session is over; the exit status."""
@@ -149,8 +152,10 @@ class Host:
             # Whoever took the session's directory away does not want the session either.
             self._home_at = now + _HOME_SECONDS
             self._told = self._told or not Path(self._session.path).is_dir()
-        if self._word() != self._said:
+        if now >= self._say_at:
             self._say()
+        elif self._say_at == _NEVER and self._state() != self._said:
+            self._say_at = now + _SAY_SECONDS
 
     def _watch(self, current: Statement, now: float) -> None:
         """Looks after the running statement: kill, time limit, and what follows of them."""
@@ -211,7 +216,6 @@ class Host:
         self._why, self._unmoved = None, False
         self._again_at = self._stop_at = self._abandon_at = _NEVER
         self._used, self._used_ms = time.monotonic(), time.time_ns() // 1_000_000
-        self._say()
 
     def _conclude(self, current: Statement, ending: Ending | SessionOver) -> None:
         if self._why is not None:
@@ -271,7 +275,6 @@ class Host:
             self._finish(self._failure)
             return {"answer": "taken"}
         self._statements.put(current)
-        self._say()
         return {"answer": "taken"}
 
     def _word(self) -> str:
@@ -291,14 +294,14 @@ class Host:
 
     def _say(self) -> None:
         """Leaves word of how it is for those who only look."""
-        self._said = self._word()
+        self._said, self._say_at = self._state(), _NEVER
         with contextlib.suppress(OSError):
-            self._session.write(STATUS, json.dumps(self._state()).encode(), durable=False)
+            self._session.write(STATUS, json.dumps(self._said).encode(), durable=False)
 
     def _patience(self) -> float:
         """How long nothing has to be done unless something happens."""
         now = time.monotonic()
-        until = now + _LOOK_SECONDS
+        until = min(now + _LOOK_SECONDS, self._say_at)
         if self._current is not None:
             owed = self._current.settle()
             due = (self._again_at, self._stop_at, self._abandon_at)

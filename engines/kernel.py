@@ -11,6 +11,7 @@ its sockets are files in a private folder. Needs pyzmq and jupyter_client here, 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import json
 import os
 import re
@@ -21,10 +22,11 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
 from jupyter_client.connect import write_connection_file
-from jupyter_client.session import Session
+from jupyter_client.session import DELIM, Session
 
 from engines.adapter import Code, Ending, SessionOver, Sink
 from engines.inside import narthex
@@ -61,6 +63,14 @@ class _Nowhere:
         self.tail = (self.tail + data)[-_TAIL_BYTES:]
         with contextlib.suppress(OSError):
             os.write(2, data)
+
+
+class _Message(NamedTuple):
+    """What matters of a message. Jupyter's own reading makes dates of all that looks like one."""
+
+    header: Mapping[str, object]
+    parent: Mapping[str, object]
+    content: Mapping[str, object]
 
 
 class _Pending:
@@ -220,14 +230,13 @@ class KernelAdapter:
     def _follow(self, pending: _Pending) -> None:
         """Reads everything until the request is answered and all that was printed is here."""
         until = float("inf")
+        poller = self._poller()
         while pending.reply is None or not pending.idle:
-            poller = zmq.Poller()
-            for source in (self._shell, self._iopub, self._waking, *self._pipes):
-                poller.register(source, zmq.POLLIN)
             ready = dict(poller.poll(_LOOK_MS))
             if self._waking in ready:
                 _empty(self._waking)
-            self._read_pipes(pending.sink, rounds=1)
+            if not self._read_pipes(pending.sink, rounds=1):
+                poller = self._poller()
             self._hear(pending)
             if pending.signalled < pending.sink.interrupted and pending.reached():
                 pending.signalled = pending.sink.interrupted
@@ -242,6 +251,13 @@ class KernelAdapter:
                 pending.reply = {"status": "error", "ename": _INTERRUPTED, "evalue": ""}
         self._read_pipes(pending.sink)
 
+    def _poller(self) -> zmq.Poller:
+        """Waits for anything that the kernel may say."""
+        poller = zmq.Poller()
+        for source in (self._shell, self._iopub, self._waking, *self._pipes):
+            poller.register(source, zmq.POLLIN)
+        return poller
+
     def _hear(self, pending: _Pending) -> None:
         """Takes what messages there are, in portions so that the pipes get their turn."""
         for _ in range(_MESSAGES):
@@ -250,22 +266,22 @@ class KernelAdapter:
                 break
             self._take(pending, message)
         while (message := self._receive(self._shell)) is not None:
-            content = message["content"]
-            if _parent(message) == pending.request and isinstance(content, dict):
-                pending.reply = content
+            if message.parent.get("msg_id") == pending.request:
+                pending.reply = message.content
 
-    def _take(self, pending: _Pending, message: Mapping[str, object]) -> None:
-        content = message["content"]
-        if not isinstance(content, dict) or _parent(message) != pending.request:
+    def _take(self, pending: _Pending, message: _Message) -> None:
+        content = message.content
+        if message.parent.get("msg_id") != pending.request:
             return
-        match message["msg_type"]:
+        match message.header.get("msg_type"):
             case "execute_input":
                 pending.executing = True
             case "status":
                 pending.idle = content.get("execution_state") == "idle"
             case "error":
                 self._read_pipes(pending.sink)
-                pending.sink.err(_plain("\n".join(content["traceback"])))
+                trace = content["traceback"]
+                pending.sink.err(_plain("\n".join(trace if isinstance(trace, list) else ())))
             case "stream":
                 pending.sink.out(str(content["text"]).encode("utf-8", "replace"))
             case "display_data" | "execute_result" | "update_display_data":
@@ -290,7 +306,7 @@ class KernelAdapter:
         except OSError:
             pending.lost += 1
 
-    def _receive(self, channel: zmq.Socket[bytes]) -> dict[str, object] | None:
+    def _receive(self, channel: zmq.Socket[bytes]) -> _Message | None:
         """The next message of a channel; None if there is none, or none that can be trusted."""
         while True:
             try:
@@ -298,14 +314,18 @@ class KernelAdapter:
             except zmq.Again:
                 return None
             try:
-                _, rest = self._session.feed_identities(parts)
-                message: dict[str, object] = self._session.deserialize(rest)
-            except (ValueError, TypeError, KeyError, IndexError):
+                begin = parts.index(DELIM) + 1
+                signature, header, parent, noted, content = parts[begin : begin + 5]
+                signed = self._session.sign([header, parent, noted, content])
+                if hmac.compare_digest(signature, signed):
+                    facts = map(json.loads, (header, parent, content))
+                    return _Message(*facts)
+            except (ValueError, TypeError):
                 continue
-            return message
 
-    def _read_pipes(self, sink: Sink, rounds: int = 1 << 16) -> None:
-        """Takes what is in the pipes."""
+    def _read_pipes(self, sink: Sink, rounds: int = 1 << 16) -> bool:
+        """Takes what is in the pipes; False if one of them has ended."""
+        before = len(self._pipes)
         for fd, kind in tuple(self._pipes.items()):
             for _ in range(rounds):
                 try:
@@ -316,6 +336,7 @@ class KernelAdapter:
                     del self._pipes[fd]
                     break
                 (sink.out if kind == 1 else sink.err)(data)
+        return len(self._pipes) == before
 
     def _signal(self) -> None:
         if self._process is not None:
@@ -359,11 +380,6 @@ def _forms(bundle: Mapping[str, object]) -> list[tuple[str, str, str]]:
         else:
             forms.append((media, "", json.dumps(content)))
     return forms
-
-
-def _parent(message: Mapping[str, object]) -> str:
-    header = message.get("parent_header")
-    return str(header.get("msg_id", "")) if isinstance(header, dict) else ""
 
 
 def _plain(text: str) -> bytes:

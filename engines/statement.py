@@ -36,6 +36,9 @@ _TAKE_TRIES = 20
 _TAKE_SECONDS = 0.002
 _EXIT_TRIES = 3600
 _EXIT_PAUSE_SECONDS = 1.0
+_BEGUN_SECONDS = 0.02
+_SAID_SECONDS = 0.004
+"""A short statement is told once, with its end: looking at it at work would only hold it up."""
 
 
 class Order(NamedTuple):
@@ -86,6 +89,7 @@ class Statement:
         self._open = True
         self._started_ms = 0
         self._begun = 0.0
+        self._said = False
 
     @property
     def begun(self) -> float:
@@ -101,7 +105,8 @@ class Statement:
         if self.order.notice:
             self.err(self.order.notice.encode() + b"\n")
         with self._guard:
-            self._bell.ring(time.monotonic())
+            self._bell.ring(time.monotonic(), _BEGUN_SECONDS)
+        self._wake()
 
     def out(self, data: bytes) -> None:
         """Records what was printed."""
@@ -161,10 +166,11 @@ class Statement:
             if not data:
                 return
             self._recorder.add(kind, _now_ms(), data)
-            waiting = self._bell.owed is not None
-            self._bell.ring(time.monotonic())
-            late = self._bell.owed is not None and not waiting
-        if late:
+            before, now = self._bell.owed, time.monotonic()
+            self._bell.ring(now, 0.0 if self._said else _SAID_SECONDS)
+            self._said = True
+            sooner = self._bell.owed is not None and self._bell.owed != before
+        if sooner:
             self._wake()
 
 
