@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import NamedTuple
 
@@ -81,7 +81,11 @@ class Archive:
 
     def verify(self) -> int:
         """Reads every frame; how many bytes of records there are. Raises Damaged."""
-        return sum(len(self._data(self._frame(number))) for number in range(self._count))
+        return sum(map(len, self.contents()))
+
+    def contents(self) -> Iterator[bytes]:
+        """The records of all frames, one frame at a time. Raises Damaged."""
+        return (self._data(self._frame(number)) for number in range(self._count))
 
     def _find(self, offset: int) -> Frame | None:
         low, high = 0, self._count

@@ -1,6 +1,6 @@
 """The command ``doctor``: what works on this machine, each finding in one line.
 
-Looks and tries, and leaves nothing behind.
+Looks and tries, and leaves nothing behind. On demand it reads the logs of all finished runs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from gateway.cli import options
 from gateway.cli.checkup import Finding, Verdict, examine
 from gateway.cli.lines import print_record
 from gateway.cli.terminal import colourful
+from gateway.cli.verify import Bad, verify_finished
 from gateway.places import Places
 
 __all__ = ["doctor"]
@@ -24,8 +25,15 @@ _COLOURS = {Verdict.WELL: "green", Verdict.WEAK: "yellow", Verdict.MISSING: "red
 @click.command()
 @options.data_dir
 @options.as_json
-def doctor(data_dir: Path | None, *, as_json: bool) -> None:
-    """Say what works on this machine; exit 1 if something essential is missing."""
+@click.option("--verify", is_flag=True, help="Read what is kept of all finished runs instead.")
+def doctor(data_dir: Path | None, *, as_json: bool, verify: bool) -> None:
+    """Say what works on this machine; exit 1 if something essential is missing.
+
+    With --verify say whether the logs of all finished runs are what was recorded; exit 1 if not.
+    """
+    if verify:
+        _verify(Places.of(data_dir), as_json=as_json)
+        return
     findings = examine(Places.of(data_dir))
     if as_json:
         print_record(
@@ -42,6 +50,22 @@ def doctor(data_dir: Path | None, *, as_json: bool) -> None:
             click.echo(_line(finding))
     if any(finding.verdict is Verdict.MISSING for finding in findings):
         sys.exit(1)
+
+
+def _verify(places: Places, *, as_json: bool) -> None:
+    found = verify_finished(places, lambda bad: None if as_json else _tell(bad))
+    if as_json:
+        bad = [{"run": one.run, "reason": one.reason} for one in found.bad]
+        print_record({"ok": not bad, "runs": found.runs, "bytes": found.size, "bad": bad})
+    else:
+        told = f"{len(found.bad)} of them bad" if found.bad else "all sound"
+        click.echo(f"{found.runs} finished runs with {found.size} bytes of output: {told}")
+    if found.bad:
+        sys.exit(1)
+
+
+def _tell(bad: Bad) -> None:
+    click.echo(f"{bad.run}: {bad.reason}")
 
 
 def _line(finding: Finding) -> str:

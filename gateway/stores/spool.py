@@ -302,6 +302,13 @@ class Spool:
 
         return await self._read(names)
 
+    def finished(self) -> Iterator[RunDir]:
+        """All finalised runs, newest first; for one who only looks."""
+        for day in reversed(_names(self._done) if self._done.is_dir() else []):
+            with contextlib.suppress(FileNotFoundError):
+                for name in reversed(_names(self._done / day)):
+                    yield RunDir(self._done / day / name)
+
     def find(self, run_id: TaskId) -> RunDir | None:
         """The run directory of an id, live or done; two looks at the disk, no reading."""
         live = self._live / _name(run_id)
