@@ -1,7 +1,8 @@
 """The web clients of Linkis as their own sources behave (contract, sections 4.8, 4.9, 8a, 8a').
 
 A browser holds one page: a cookie, one websocket, and tabs that run code. What it sends, in which
-order, and what it believes of an answer, is that of the originals, oddities included.
+order, and what it believes of an answer, is that of the originals, oddities included. Only the five
+seconds between two polls are shorter here.
 """
 
 import asyncio
@@ -9,9 +10,11 @@ import contextlib
 import hashlib
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import httpx
@@ -21,11 +24,22 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.support.served import Served
 from tests.support.waiting import wait_until
 
-__all__ = ["FINAL", "Browser", "Tab", "browsing"]
+__all__ = ["FINAL", "Browser", "Client", "Tab", "browsing"]
 
 FINAL = {"Succeed", "Failed", "Cancelled", "Timeout"}
 CONNECT = "/ws/api/entrance/connect"
 _TAGS = itertools.count()
+
+
+class Client(StrEnum):
+    """Whose page it is."""
+
+    SCRIPTIS = "scriptis-0.7"
+    """The old web IDE: a websocket, and HTTP when that is down."""
+    CONSOLE = "linkis-web"
+    """The library of the web console: the same websocket, and another way of polling."""
+    DSS = "dss-scriptis"
+    """The editor of today, which only polls."""
 
 
 @dataclass
@@ -44,24 +58,35 @@ class Tab:
     toast: str = ""
     waiting: list[int] = field(default_factory=list)
     cursor: int = 1
+    final_at: float = 0.0
+    polls: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def output(self) -> list[str]:
         """The lines of the script itself among those that are shown."""
         return [line.rpartition(" INFO ")[2] for line in self.shown if " INFO out " in line]
 
+    @property
+    def ended_at(self) -> float:
+        """When the script ended, in seconds, by its own last line: see ``scripted``."""
+        (line,) = [line for line in self.shown if " INFO ended " in line]
+        return int(line.rpartition(" ")[2]) / 1000
+
 
 class Browser:
-    """One page of the old Scriptis, or with ``console`` the library of linkis-web."""
+    """One page of one of the clients."""
 
-    def __init__(self, served: Served, http: httpx.AsyncClient, *, console: bool = False) -> None:
+    def __init__(
+        self, served: Served, http: httpx.AsyncClient, client: Client = Client.SCRIPTIS
+    ) -> None:
         self.served = served
         self.http = http
-        self.console = console
+        self.client = client
         self.tabs: list[Tab] = []
         self.history: list[dict[str, Any]] = []
         self.closes: list[int | None] = []
-        self.post_type = "socket"
+        self.opened_at = 0.0
+        self.post_type = "http" if client is Client.DSS else "socket"
         self._attempts = 3
         self._left = asyncio.Event()
         self._socket: ClientConnection | None = None
@@ -99,13 +124,14 @@ class Browser:
             additional_headers={"Cookie": cookies},
             max_size=None,
         )
+        self.opened_at = time.time()
 
     async def execute(self, code: str, **more: object) -> Tab:
         """Runs code in a new tab, over the websocket while there is one, else over HTTP."""
         tag = hashlib.md5(str(next(_TAGS)).encode(), usedforsecurity=False).hexdigest()
         tab = Tab(tag, run=True)
         self.tabs.append(tab)
-        data = {
+        data: dict[str, object] = {
             "executeApplicationName": "shell",
             "executionCode": code,
             "runType": "shell",
@@ -114,6 +140,11 @@ class Browser:
             "scriptPath": "",
             **more,
         }
+        if self.client is Client.DSS:
+            del data["scriptPath"]
+            runtime = {"wds.linkis.engine.runtime.datasource": ""}
+            data["source"] = {"scriptPath": ""}
+            data["params"] = {"variable": {}, "configuration": {"runtime": runtime}}
         if self.post_type == "http":
             reply = await self.call("POST", "entrance/execute", json=data)
             self._acknowledged(tab, reply)
@@ -170,10 +201,46 @@ class Browser:
 
         await wait_until(over, "the last tab to end", timeout=60)
 
+    async def followed(self, *tabs: Tab) -> None:
+        """Waits for the end of the tabs by whatever way the page has."""
+        if self.post_type == "socket":
+            await self.ended(*tabs)
+        if self.post_type == "http":
+            await self.poll(*tabs)
+
+    async def restored(self, tab: Tab) -> None:
+        """The page is loaded again: the old client goes on by the ids that it has stored."""
+        tab.shown.clear()
+        tab.cursor = 1
+        await self.poll(tab)
+
     async def kill(self, tab: Tab) -> dict[str, Any]:
         """The stop button."""
-        query = {"taskID": tab.task_id} if self.console else {}
-        return await self.call("GET", f"entrance/{tab.exec_id}/kill", params=query)
+        return await self.call("GET", f"entrance/{tab.exec_id}/kill", params=self._second_key(tab))
+
+    async def whole_log(self, tab: Tab) -> list[str]:
+        """All lines of a task, as the history view shows them."""
+        row = (await self.data("GET", f"jobhistory/{tab.task_id}/get"))["task"]
+        log = (await self.data("GET", "filesystem/openLog", params={"path": row["logPath"]}))["log"]
+        return [line for line in log[3].splitlines() if line.strip()]
+
+    async def rows(self, tab: Tab) -> list[list[list[str | None]]]:
+        """The rows of all result sets, found as the page finds them."""
+        row = (await self.data("GET", f"jobhistory/{tab.task_id}/get"))["task"]
+        query: dict[str, Any] = {"path": row["resultLocation"]}
+        tree = (await self.data("GET", "filesystem/getDirFileTrees", params=query))["dirFileTrees"]
+        names = sorted(
+            tree["children"], key=lambda leaf: int(leaf["name"].partition(".")[0].lstrip("_"))
+        )
+        # A slip of linkis-web: its first page names no size.
+        size = {} if self.client is Client.CONSOLE else {"pageSize": 5000}
+        found = []
+        for leaf in names:
+            query = {"path": leaf["path"], "page": 1, **size}
+            found.append(
+                (await self.data("GET", "filesystem/openFile", params=query))["fileContent"]
+            )
+        return found
 
     async def close(self) -> None:
         """The page is left."""
@@ -195,6 +262,9 @@ class Browser:
                 continue
             return
         self.post_type = "http"
+        if self.client is not Client.CONSOLE:
+            # As in Scriptis: what runs is left alone until the page is loaded again.
+            return
         for tab in self.tabs:
             # linkis-web reads the whole log again from here, and clears the screen for it.
             tab.shown.clear()
@@ -242,47 +312,52 @@ class Browser:
 
     async def _status(self, tab: Tab, word: str) -> None:
         tab.statuses.append(word)
-        if word == tab.status:
+        if word == tab.status and (word in FINAL or self.client is not Client.CONSOLE):
             return
         tab.status = word
         row = (await self.data("GET", f"jobhistory/{tab.task_id}/get"))["task"]
         self.history.append(row)
         assert row["strongerExecId"] == tab.exec_id
         if word in FINAL:
-            tab.run = False
+            tab.run, tab.final_at = False, time.time()
+
+    def _second_key(self, tab: Tab) -> dict[str, int]:
+        return {} if self.client is Client.SCRIPTIS else {"taskID": tab.task_id}
 
     async def _tick(self, tab: Tab) -> None:
-        query = {"taskID": tab.task_id} if self.console else {}
-        verb = "progressWithResource" if self.console else "progress"
-        status, progress, log = await asyncio.gather(
-            self.data("GET", f"entrance/{tab.exec_id}/status", params=query),
+        """Status, progress and log of one tick. The page sends the status request first.
+
+        The tick that sees the end has the last log that is shown: nobody asks again, but for
+        linkis-web if it has seen none at all.
+        """
+        verb = "progress" if self.client is Client.SCRIPTIS else "progressWithResource"
+        log_query = {"fromLine": tab.cursor, "size": -1}
+        began = time.time()
+        status = await self.data(
+            "GET", f"entrance/{tab.exec_id}/status", params=self._second_key(tab)
+        )
+        tab.polls.append((began, status["status"]))
+        progress, log = await asyncio.gather(
             self.data("GET", f"entrance/{tab.exec_id}/{verb}"),
-            self.data(
-                "GET", f"entrance/{tab.exec_id}/log", params={"fromLine": tab.cursor, "size": -1}
-            ),
+            self.data("GET", f"entrance/{tab.exec_id}/log", params=log_query),
         )
         tab.progress = progress["progress"]
         assert isinstance(progress["progressInfo"], list)
+        assert [type(text) for text in log["log"]] == [str] * 4
         tab.shown += log["log"][3].splitlines()
         tab.cursor = log["fromLine"]
-        if status["status"] in FINAL:
-            # The page's last look: what is in the log at that moment is all that it shows.
-            rest = await self.data(
-                "GET", f"entrance/{tab.exec_id}/log", params={"fromLine": tab.cursor, "size": -1}
-            )
-            tab.shown += rest["log"][3].splitlines()
         await self._status(tab, status["status"])
 
 
 @asynccontextmanager
 async def browsing(
-    served: Served, name: str, password: str, *, console: bool = False
+    served: Served, name: str, password: str, client: Client = Client.SCRIPTIS
 ) -> AsyncIterator[Browser]:
     """A page of a user who has just logged in, closed at the end."""
     async with httpx.AsyncClient(
         base_url=served.url, timeout=30, headers={"Origin": served.url}
     ) as http:
-        browser = Browser(served, http, console=console)
+        browser = Browser(served, http, client)
         await browser.login(name, password)
         try:
             yield browser
