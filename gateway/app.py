@@ -61,12 +61,9 @@ from gateway.transport.http import HttpHandler
 from gateway.transport.server import Server
 from gateway.transport.switchboard import Switchboard
 from gateway.transport.tails import Sources
-from protocol.errors import GatewayError, Kind
-from protocol.tasks import ByNumber
 
 __all__ = ["main", "serving"]
 
-_NOBODY = ByNumber(0)
 _log = journal("gateway.app")
 
 
@@ -199,12 +196,7 @@ class _Readiness:
 
     async def __call__(self) -> None:
         await self._stores.link.check(self._process)
-        try:
-            await self._stores.tasks.read(_NOBODY)
-        except GatewayError as error:
-            # Only an index that is vouched for can say that there is no such task.
-            if error.kind is not Kind.NOT_FOUND:
-                raise
+        await self._stores.tasks.vouched()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.stores import keys
-from gateway.stores.link import Link, Value
+from gateway.stores.link import Link, Value, unavailable
 from gateway.stores.records import (
     PLACES,
     SOURCES,
@@ -231,10 +231,13 @@ class TaskStore:
         state: TaskState,
         at_ms: int,
         outcome: Outcome | None = None,
+        *,
+        last_line: int | None = None,
     ) -> Task:
         """Moves a task to another state if TRANSITIONS allow it; answers the task as it then is.
 
-        Raises StaleEpoch if a newer runner has written.
+        With ``last_line`` it also shows, whatever the state, that the log has ended with that line
+        and that all of it can be read. Raises StaleEpoch if a newer runner has written.
         """
         return task_of(
             await self._scripts.run(
@@ -248,6 +251,7 @@ class TaskStore:
                 encode_outcome(outcome),
                 self._keep_ms,
                 keys.BELL,
+                "" if last_line is None else last_line,
             )
         )
 
@@ -323,6 +327,12 @@ class TaskStore:
     async def ready(self, epoch: int, seconds: float = 10.0) -> None:
         """Vouches for the index: it agrees with the spool. From now on tasks are accepted."""
         await self._beat(epoch, seconds, Word.WHOLE, None)
+
+    async def vouched(self) -> None:
+        """Raises UNAVAILABLE while no runner vouches for the index, be it for a part of it."""
+        word = text(await self._link.call("GET", keys.READY.key()))
+        if await self._link.server_run() not in word:
+            raise unavailable()
 
     async def beat(
         self,

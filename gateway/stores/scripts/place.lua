@@ -34,7 +34,7 @@ local function take_name()
   local holder = redis.call('GET', name_key)
   local free = not holder or holder == id or holder == '#' .. number
     or redis.call('HEXISTS', TASK .. holder, 'gone') == 1
-  if free then
+  if free and holder ~= id then
     redis.call('SET', name_key, id)
   end
   return free
@@ -61,7 +61,8 @@ else
   change(id, state, ARGV[11], place, at_ms, outcome, keep_ms)
 end
 
-redis.call('SET', NUMBERED .. number, id)
+-- A task that has ended already keeps the life that its number has.
+redis.call('SET', NUMBERED .. number, id, 'KEEPTTL')
 redis.call('ZADD', TASKS, number, id)
 redis.call('ZADD', OWNED .. owner, number, id)
 if tonumber(ARGV[8]) > 0 then

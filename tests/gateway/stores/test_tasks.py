@@ -10,7 +10,8 @@ from gateway.stores import keys
 from gateway.stores.errors import StaleEpoch, TaskGone
 from gateway.stores.link import Link
 from gateway.stores.queue import TaskQueue
-from gateway.stores.tasks import NO_EPOCH, QueueLimits, TaskStore
+from gateway.stores.replies import integer
+from gateway.stores.tasks import NO_EPOCH, QueueLimits, TaskStore, Word
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import (
     TRANSITIONS,
@@ -443,3 +444,33 @@ async def test_counting(tasks: TaskStore) -> None:
     assert await tasks.count(first_number=6) == 2
     assert await tasks.count(most=3) == 3
     assert [task.number for task in await tasks.list(first_number=6)] == [7, 6]
+
+
+async def test_all_names_of_an_ended_task_live_as_long_as_its_record(
+    tasks: TaskStore, link: Link
+) -> None:
+    """Whatever a late writer says of a task that has ended, nothing of it stays for ever."""
+    spec = make_spec(name="one")
+    await tasks.index(spec)
+    await tasks.advance(spec.task_id, EPOCH, TaskState.FAILED, NOW_MS, _OUTCOME)
+    await tasks.restore(spec, EPOCH, TaskState.QUEUED, requeue=True)
+    await tasks.index(spec)
+    for key in (
+        keys.TASK.key(spec.task_id),
+        keys.NUMBERED.key(str(spec.number)),
+        keys.NAME.key("ann\0one"),
+    ):
+        assert integer(await link.call("PTTL", key)) > 0, key
+
+
+async def test_a_part_is_vouched_for_as_well(tasks: TaskStore, link: Link) -> None:
+    """While ended tasks are brought back tasks are accepted, and an unknown one is never denied."""
+    assert await tasks.rebuild(EPOCH) is Word.PARTIAL
+    await tasks.vouched()
+    assert await tasks.reserve("ann", _NONE)
+    await _refused(Kind.UNAVAILABLE, tasks.read(ByNumber(99)))
+    assert await tasks.beat(EPOCH, word=Word.WHOLE, before=Word.PARTIAL)
+    await _refused(Kind.NOT_FOUND, tasks.read(ByNumber(99)))
+    await link.call("FLUSHALL")
+    assert await tasks.rebuild(EPOCH) is Word.REBUILDING
+    await _refused(Kind.UNAVAILABLE, tasks.vouched())
