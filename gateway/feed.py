@@ -32,11 +32,12 @@ class Watcher:
 
         Never waits longer than two seconds: after either answer, look again.
         """
-        try:
-            async with asyncio.timeout(min(timeout, _LOST_RING_SECONDS)):
-                await self._rung.wait()
-        except TimeoutError:
-            return False
+        if not self._rung.is_set():
+            try:
+                async with asyncio.timeout(min(timeout, _LOST_RING_SECONDS)):
+                    await self._rung.wait()
+            except TimeoutError:
+                return False
         self._rung.clear()
         return True
 

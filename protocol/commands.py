@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from protocol.accounts import Principal, Ticket
 from protocol.errors import GatewayError
-from protocol.logs import Cursor, LogPage
+from protocol.logs import Cursor, LogPage, Said
 from protocol.tasks import FileInput, Task, TaskRef, TaskState
 
 __all__ = [
@@ -169,10 +169,14 @@ class ReadTask(Command[Task]):
 
 @dataclass(frozen=True, slots=True)
 class LogRead:
-    """A page of a log together with the task as it was when the page was read."""
+    """A page of a log together with the task as it was when the page was read.
+
+    ``said`` is what was made of the page for others who read it.
+    """
 
     page: LogPage
     task: Task
+    said: Said = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,9 +77,13 @@ class Authenticate:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The session has a message for its client."""
+    """The session has a message for its client.
+
+    ``text`` says that bytes are the UTF-8 of a text message: they need not become ``str`` first.
+    """
 
     frame: Frame
+    text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

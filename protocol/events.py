@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from protocol.logs import Line, LogPage
+from protocol.logs import Line, LogPage, Said
 from protocol.tasks import Task
 
 __all__ = [
@@ -20,10 +20,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class LinesAppended:
-    """Further lines, in order, each exactly once."""
+    """Further lines, in order, each exactly once. ``said`` goes with the page, for all readers."""
 
     task: Task
     page: LogPage
+    said: Said = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,28 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-__all__ = ["Block", "Cursor", "Gap", "Level", "Line", "LogPage", "Mark", "Stream", "classify"]
+__all__ = [
+    "Block",
+    "Cursor",
+    "Gap",
+    "Level",
+    "Line",
+    "LogPage",
+    "Mark",
+    "Said",
+    "Stream",
+    "classify",
+]
+
+
+Said: TypeAlias = "dict[tuple[str, ...], tuple[bytes, ...]]"
+"""Messages that say one page, by what a dialect calls the way of saying it.
+
+Kept beside the page, so that those who are at the same place are sent the same bytes. It may be
+empty at any time, and a dialect must find in it only what it would say anew.
+"""
 
 
 class Stream(StrEnum):

@@ -61,7 +61,7 @@ class SharedPages:
         place = (task_id, cursor, max_lines, max_bytes)
         while (known := self._pages.get(place)) is not None and self._is_good(known, task_id):
             # Shielded: who goes must not take it away from the others who wait.
-            found = await asyncio.shield(known.done)
+            found = known.done.result() if known.done.done() else await asyncio.shield(known.done)
             if found is not None:
                 return found
         return await self._read_for_all(place)

@@ -200,7 +200,7 @@ class Tail:
         if self._allowance is not None:
             # Before they are sent: the answer may be there as soon as they are.
             self._allowance.sent(page.blocks)
-        await self._tell(LinesAppended(read.task, page))
+        await self._tell(LinesAppended(read.task, page, read.said))
         self._sources.metrics.lines.inc(page.next.line - self._cursor.line)
         self._cursor = page.next
         if self._holder:

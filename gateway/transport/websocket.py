@@ -79,7 +79,7 @@ class Conversation:
         self._address = caller.address
         self._principal = caller.principal
         self._credential = credential
-        self._outbox = Outbox()
+        self._outbox = Outbox(wire)
         self._outstanding = asyncio.Semaphore(_OUTSTANDING)
         self._turn = asyncio.Semaphore(_PAGES)
         self._tails: dict[int, asyncio.Task[None]] = {}
@@ -116,7 +116,7 @@ class Conversation:
     async def _held(self) -> None:
         async with asyncio.TaskGroup() as group:
             self._group = group
-            group.create_task(self._outbox.drain(self._wire.send))
+            group.create_task(self._outbox.drain())
             group.create_task(
                 self._wire.alive(self._limits.ping_seconds, self._limits.pong_seconds)
             )
@@ -149,8 +149,8 @@ class Conversation:
         refused: GatewayError | None = None
         for step in steps:
             match step:
-                case Send(frame):
-                    self._outbox.put(frame)
+                case Send():
+                    self._outbox.put(step)
                 case Ask():
                     self._spawn(self._asked(step, refused))
                 case Authenticate(token):

@@ -25,7 +25,7 @@ from websockets.http11 import Request as UpgradeRequest
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from protocol.dialect import Frame
+from protocol.dialect import Frame, Send
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["ConnectionLost", "GatewayProtocol", "Wire"]
@@ -85,19 +85,32 @@ class Wire:
         self._balance()
         return message
 
-    async def send(self, message: Frame) -> None:
-        """Hands a message to the system; waits while the peer is behind.
+    @property
+    def ready(self) -> bool:
+        """Whether a message can be handed over at once: the peer is there and not behind."""
+        return self._writable.is_set() and not self._lost and self._protocol.state is OPEN
+
+    def write(self, message: Send) -> bool:
+        """Hands a message to the system without waiting; only while it is ready for one.
+
+        Whether the peer keeps up, so that there is nothing to wait for.
+        """
+        frame = message.frame
+        if isinstance(frame, str):
+            self._protocol.send_text(frame.encode("utf-8", "replace"))
+        elif message.text:
+            self._protocol.send_text(frame)
+        else:
+            self._protocol.send_binary(frame)
+        self._flush()
+        return self._writable.is_set()
+
+    async def taken(self) -> None:
+        """Waits while the peer is behind.
 
         Raises:
             ConnectionLost: the peer is gone, or took nothing for too long and was cut off.
         """
-        if self._lost or self._protocol.state is not OPEN:
-            raise ConnectionLost
-        if isinstance(message, str):
-            self._protocol.send_text(message.encode("utf-8", "replace"))
-        else:
-            self._protocol.send_binary(message)
-        self._flush()
         while not self._writable.is_set():
             await self._progress()
         if self._lost:

@@ -46,6 +46,11 @@ class Pushes:
     def __init__(self, exec_id: str) -> None:
         self._exec_id = exec_id
 
+    @property
+    def exec_id(self) -> str:
+        """The execID of the task."""
+        return self._exec_id
+
     def status(self, task: Task) -> Message:
         """The status word."""
         return self._push("status", task, {"status": STATUS_WORDS[task.state]})

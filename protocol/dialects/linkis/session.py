@@ -90,6 +90,7 @@ class _Reading:
     number: int
     pushes: Pushes
     call: Call
+    form: Form
 
 
 @dataclass(slots=True)
@@ -189,12 +190,13 @@ class LinkisSession:
     def told(self, key: int, event: Event, now_ms: int) -> Sequence[Step]:  # noqa: ARG002 - the seam's signature
         """Pushes what happened; what comes after a subscription was given up is dropped."""
         if pushing := self._book.pushing.get(key):
-            messages = self._pushed(key, pushing, event)
-        elif reading := self._book.reading.get(key):
-            messages = self._read_on(key, reading, event)
-        else:
-            messages = []
-        return [self._send(message) for message in messages]
+            return [self._send(message) for message in self._pushed(key, pushing, event)]
+        reading = self._book.reading.get(key)
+        if reading is None:
+            return []
+        if isinstance(event, LinesAppended):
+            return self._lines(reading, event)
+        return [self._send(message) for message in self._read_on(key, reading, event)]
 
     def _ask(self, call: Call) -> list[Step]:
         if call.row == ACKNOWLEDGE:
@@ -253,7 +255,10 @@ class LinkisSession:
         return self._send({**body, "websocketTag": tag} if tag else body)
 
     def _send(self, message: Message) -> Send:
-        return Send(encode_msgpack(message) if self._packed else encode_json(message).decode())
+        return Send(self._encoded(message), text=not self._packed)
+
+    def _encoded(self, message: Message) -> bytes:
+        return encode_msgpack(message) if self._packed else encode_json(message)
 
     def _record(self, call: Call, execute: Execute, error: GatewayError) -> list[Step]:
         """Lets a submit that a rule refused become a task that failed.
@@ -314,7 +319,9 @@ class LinkisSession:
         """Subscribes to lines; an earlier subscription to the same task is replaced."""
         before = self._give_up(task.number)
         key = self._book.key()
-        self._book.reading[key] = _Reading(task.number, Pushes(self._ids.of(task)), call)
+        self._book.reading[key] = _Reading(
+            task.number, Pushes(self._ids.of(task)), call, form_of(call.request.query)
+        )
         return [*before, self._follow(key, ByNumber(task.number), call)]
 
     def _follow(self, key: int, task: ByNumber, call: Call) -> Follow:
@@ -355,13 +362,20 @@ class LinkisSession:
                 del self._book.pushing[key]
                 return pushes.end(task)
 
+    def _lines(self, reading: _Reading, event: LinesAppended) -> list[Step]:
+        """Further lines of a subscription, said once for all who are at that place."""
+        form = reading.form
+        way = (reading.pushes.exec_id, form, "msgpack" if self._packed else "json")
+        frames = event.said.get(way)
+        if frames is None:
+            pushes, task, page = reading.pushes, event.task, event.page
+            block = form is Form.BLOCK
+            said = pushes.blocks(task, page) if block else pushes.lines(task, page, form)
+            frames = event.said[way] = tuple(map(self._encoded, said))
+        return [Send(frame, text=not self._packed) for frame in frames]
+
     def _read_on(self, key: int, reading: _Reading, event: Event) -> list[Message]:
         match event:
-            case LinesAppended(task, page):
-                form = form_of(reading.call.request.query)
-                if form is Form.BLOCK:
-                    return reading.pushes.blocks(task, page)
-                return reading.pushes.lines(task, page, form)
             case LineOpen(task, line):
                 return [reading.pushes.partial(task, line)]
             case Ended(task):

@@ -70,10 +70,10 @@ def messages(steps: Sequence[Step]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for step in steps:
         match step:
+            case Send(frame, text=True):
+                found.append(json.loads(frame))
             case Send(bytes() as packed):
                 found.append(as_object(decode_msgpack(packed)))
-            case Send(str() as text):
-                found.append(json.loads(text))
     return found
 
 
@@ -740,11 +740,12 @@ def test_the_form_of_the_last_message() -> None:
     (push,) = session.told(key, StateChanged(task()), NOW)
     assert isinstance(push, Send)
     assert isinstance(push.frame, bytes)
+    assert not push.text
     assert message([push])["data"]["status"] == "Running"
     session.received("", NOW)
     (push,) = session.told(key, ProgressChanged(task()), NOW)
     assert isinstance(push, Send)
-    assert isinstance(push.frame, str)
+    assert push.text
     bad = message(session.received(b"\xc1", NOW))
     assert (bad["status"], bad["message"]) == (
         2,
