@@ -34,7 +34,12 @@ def serve(fd: int, *, groups: bool = True) -> None:
     gc.freeze()
     with socket.socket(fileno=fd) as requests:
         while True:
-            message, fds, _, _ = socket.recv_fds(requests, REQUEST.size, 2, socket.MSG_CMSG_CLOEXEC)
+            try:
+                message, fds, _, _ = socket.recv_fds(
+                    requests, REQUEST.size, 2, socket.MSG_CMSG_CLOEXEC
+                )
+            except ConnectionResetError:
+                return  # the runner was killed before it took its last answer
             if not message:
                 return
             try:
