@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engines.processes import descendants
 from tests.faults.redis_server import OwnRedis
 from tests.support.served import Served
 
-__all__ = ["Census", "census", "sockets"]
+__all__ = ["Census", "census", "holdings", "sockets"]
 
 
 _LISTEN = "0A"
@@ -36,7 +36,14 @@ class Census:
 
 
 def census(gateway: Served, server: OwnRedis) -> Census:
-    """Counts once; what ends while it is counted is left out."""
+    """Counts once, what Redis holds included."""
+    found = holdings(gateway)
+    found.held["redis connections"] = int(server.client.info("clients")["connected_clients"])
+    return replace(found, lifeless=frozenset(server.lifeless()))
+
+
+def holdings(gateway: Served) -> Census:
+    """Counts once what its processes hold; what ends while it is counted is left out."""
     held: Counter[str] = Counter()
     zombies: list[int] = []
     family = (gateway.process.pid, *descendants(gateway.process.pid))
@@ -49,9 +56,8 @@ def census(gateway: Served, server: OwnRedis) -> Census:
             held[f"{name} processes"] += 1
             held[f"{name} threads"] += len(list(Path(f"/proc/{pid}/task").iterdir()))
             held[f"{name} descriptors"] += len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    held["redis connections"] = int(server.client.info("clients")["connected_clients"])
     live = tuple(sorted(path.name for path in (gateway.data / "spool" / "live").iterdir()))
-    return Census(dict(held), tuple(zombies), frozenset(server.lifeless()), live)
+    return Census(dict(held), tuple(zombies), frozenset(), live)
 
 
 def part(pid: int) -> str:

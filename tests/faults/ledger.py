@@ -1,18 +1,19 @@
 """The ledger of a storm: what was asked, answered and seen, held against the invariants.
 
-It records facts and judges them; it must never repair, guess or forget one. The numbers I1 to I11
+It records facts and judges them; it must never repair, guess or forget one. The numbers I1 to I12
 name the invariants in the messages, and every failure prints the seed that makes it come again.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["FINAL", "RANK", "Expected", "Ledger", "Seen", "Violation"]
+__all__ = ["FINAL", "PATIENCE_SECONDS", "RANK", "Expected", "Ledger", "Seen", "Violation"]
 
 RANK = {
     "Inited": 0,
@@ -25,6 +26,10 @@ RANK = {
     "Timeout": 3,
 }
 """How far each status word is: for one observer it never goes down."""
+
+PATIENCE_SECONDS = 3.0
+"""What a canary may have to wait, on a machine that others use as well."""
+_FEW = 20
 
 FINAL = frozenset(word for word, rank in RANK.items() if rank == 3)
 
@@ -127,6 +132,8 @@ class Ledger:
         self.errors: list[tuple[float, str]] = []
         self.kills: list[tuple[float, str]] = []
         self.found: list[Violation] = []
+        self.waited: list[float] = []
+        self.secret = f"canary-{os.urandom(12).hex()}"
 
     def ask(self, expected: Expected) -> None:
         """A run is about to be submitted."""
@@ -178,6 +185,7 @@ class Ledger:
             *self._subscriptions(),
             *self._codes(),
             *self._identifiers(),
+            *self._waits(),
         ]
         return sorted(found, key=lambda each: int(each.invariant[1:]))
 
@@ -258,6 +266,13 @@ class Ledger:
             for _, code in seen.ends:
                 if code != wanted.exit_code and not wanted.killed:
                     yield Violation("I7", seen.run, f"exit code {code}, not {wanted.exit_code}")
+
+    def _waits(self) -> Iterable[Violation]:
+        if len(self.waited) < _FEW:
+            return
+        worst = sorted(self.waited)[int(len(self.waited) * 0.99)]
+        if worst > PATIENCE_SECONDS:
+            yield Violation("I12", "the canary", f"waited {worst:.2f} s (p99)")
 
     def _identifiers(self) -> Iterable[Violation]:
         owners: Counter[str] = Counter()

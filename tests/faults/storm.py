@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.places import Places
+from tests.faults.canary import glance, searching
+from tests.faults.census import holdings
 from tests.faults.chance import chance
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.pace import pause
+from tests.faults.quiet import settle
 from tests.faults.visitor import Visitor
 from tests.support.served import Served
 
@@ -62,9 +65,12 @@ def made(dice: random.Random, name: str, folder: Path) -> tuple[Expected, str]:
         f"  echo {name} line $i\n"
         f"  if ((i == {where} && {int(nap > 0)})); then sleep {nap}; fi\n"
         "done\n"
+        f"((!{count})) || echo {name} hides $CANARY\n"
         f"exit {code}\n"
     )
     lines = tuple(f"{name} line {i}" for i in range(count))
+    if count:
+        lines += (f"{name} hides ******",)
     return Expected(name, lines, code, effect), script
 
 
@@ -72,6 +78,7 @@ async def storm(gateway: Served, plan: Plan, folder: Path) -> Ledger:
     """Blows once over a gateway; the ledger of it, complete and not yet judged."""
     ledger = Ledger(plan.seed)
     calm = asyncio.Event()
+    base = holdings(gateway)
     async with (
         Visitor(gateway, ledger, seconds=plan.seconds) as visitor,
         asyncio.timeout(plan.seconds),
@@ -80,9 +87,11 @@ async def storm(gateway: Served, plan: Plan, folder: Path) -> Ledger:
             for part in PARTS:
                 dice = chance(plan.seed, part)
                 killers.create_task(kill(gateway, part, ledger, dice, calm, plan.kills))
+            killers.create_task(searching(gateway, ledger, calm))
             await blow(visitor, plan, folder)
             calm.set()
         await look_back(visitor)
+    await settle(gateway, ledger, base)
     for line in complaints(gateway):
         ledger.violate("I11", "the gateway's own log", line)
     return ledger
@@ -186,17 +195,6 @@ async def serves(gateway: Served, part: str) -> bool:
             return b" 200 " in await glance(gateway)
     except (OSError, TimeoutError):
         return False
-
-
-async def glance(gateway: Served) -> bytes:
-    """The first words of a worker's answer about its health."""
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    try:
-        writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-        return await reader.read(64)
-    finally:
-        writer.transport.abort()
 
 
 def rings(path: Path) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ledger import Expected, Ledger
+from tests.faults.canary import leaked
+from tests.faults.ledger import PATIENCE_SECONDS, Expected, Ledger
 
 
 def clean(folder: Path) -> Ledger:
@@ -42,6 +43,9 @@ SPOILERS: Mapping[str, Callable[[Ledger], object]] = {
     "I5 end": lambda ledger: ledger.seen[0].end("Failed", 3),
     "I7": lambda ledger: ledger.seen[0].ends.insert(0, ("Failed", 4)),
     "I8": lambda ledger: ledger.acknowledge("run", "id2"),
+    "I9": lambda ledger: ledger.violate("I9", "descriptors", "grew"),
+    "I10": lambda ledger: leaked(ledger, "an answer", f"it is {ledger.secret}."),
+    "I12": lambda ledger: ledger.waited.extend([0.1] * 90 + [PATIENCE_SECONDS + 1] * 10),
     "I11": lambda ledger: ledger.violate("I11", "gateway", "a traceback"),
 }
 """How each invariant can be broken."""

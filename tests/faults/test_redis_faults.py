@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.faults.canary import asking
 from tests.faults.chance import chance
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.pace import hold_off, pause
@@ -210,7 +211,9 @@ async def weather(stage: Stage, ledger: Ledger, name: str, folder: Path, seconds
         victim = Expected(f"{name}-victim", (), 0, folder / "victim", killed=True)
         long_id = await visitor.submit(*long)
         victim_id = await visitor.submit(victim, "printf x >> victim; sleep 60")
+        calm = asyncio.Event()
         async with asyncio.TaskGroup() as group:
+            canary = group.create_task(asking(stage.gateway, ledger, calm))
             group.create_task(visitor.follow(long[0].name, long_id))
             group.create_task(visitor.pages(long[0].name, long_id))
             group.create_task(visitor.poll(long[0].name, long_id))
@@ -222,6 +225,8 @@ async def weather(stage: Stage, ledger: Ledger, name: str, folder: Path, seconds
                 group.create_task(visitor.carry(*order))
                 await pause(seconds / 8)
             await fault
+            calm.set()
+            await canary
         for each, answers in tuple(ledger.answers.items()):
             await visitor.poll(each, answers[0])
             if not ledger.asked[each].killed:

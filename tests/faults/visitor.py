@@ -19,6 +19,7 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
+from tests.faults.canary import leaked
 from tests.faults.ledger import FINAL, Expected, Ledger, Seen
 from tests.faults.pace import pause
 from tests.journeys.entrance import Caller, frame, shell
@@ -81,6 +82,7 @@ class Visitor:
         try:
             async with asyncio.timeout(patience):
                 reply = await self.http.request(method, url, json=body, params=query)
+                leaked(self.ledger, f"{method} {path}", reply.text)
                 envelope = reply.json()
         except (httpx.HTTPError, ValueError, TimeoutError) as error:
             self.ledger.refused(f"{method} {path}: {type(error).__name__}")
@@ -110,7 +112,9 @@ class Visitor:
     async def submit(self, expected: Expected, code: str) -> str:
         """Submits until it is answered, with one requestId; the execID."""
         self.ledger.ask(expected)
-        body = shell(code, requestId=expected.name)
+        special = {"secret.CANARY": self.ledger.secret}
+        params = {"configuration": {"special": special}}
+        body = shell(code, requestId=expected.name, params=params)
         async with asyncio.timeout(self.seconds):
             while True:
                 data = await self.ask("POST", "execute", body)
@@ -197,8 +201,9 @@ class Visitor:
                 frame(f"{exec_id}/subscribe", {"fromLine": seen.following, "format": "lines"})
             )
             while not seen.complete:
-                message = json.loads(await asyncio.wait_for(socket.recv(), 20))
-                self.take(seen, message)
+                text = str(await asyncio.wait_for(socket.recv(decode=True), 20))
+                leaked(self.ledger, f"{exec_id}/subscribe", text)
+                self.take(seen, json.loads(text))
 
     def take(self, seen: Seen, message: dict[str, Any]) -> None:
         """Enters one message of a subscription."""

@@ -1,0 +1,64 @@
+"""What must be gone when a storm is over: nothing that it took may still be held."""
+
+from __future__ import annotations
+
+import redis
+
+from gateway.places import Places
+from gateway.stores import keys
+from tests.faults.census import Census, holdings
+from tests.faults.ledger import Ledger
+from tests.faults.pace import pause
+from tests.support.served import Served
+
+__all__ = ["SLACK", "settle"]
+
+SLACK = 24
+"""Thread pools fill as they are used, and a part may just have been started anew."""
+_TRIES = 60
+_PAUSE_SECONDS = 0.5
+_TASKS = tuple(family.prefix for family in (keys.TASK, keys.NUMBERED, keys.NAME))
+
+
+async def settle(gateway: Served, ledger: Ledger, base: Census) -> None:
+    """Waits until everything is back at its base; enters what is not after half a minute."""
+    left: dict[str, object] = {}
+    for _ in range(_TRIES):
+        left = remains(gateway, base)
+        if not left:
+            return
+        await pause(_PAUSE_SECONDS)
+    for what, found in left.items():
+        ledger.violate("I9", what, f"{found}")
+
+
+def remains(gateway: Served, base: Census) -> dict[str, object]:
+    """What is still held: run directories, zombies, keys without a life, growth of processes."""
+    found = holdings(gateway)
+    left: dict[str, object] = {
+        name: f"grew from {before} to {after}"
+        for name, (before, after) in found.grown(base, SLACK).items()
+    }
+    if found.zombies:
+        left["zombies"] = found.zombies
+    if found.live:
+        left["live run directories"] = found.live
+    if half := sorted(path.name for path in (gateway.data / "spool" / "new").iterdir()):
+        left["half made run directories"] = half
+    if lifeless := _lifeless(gateway):
+        left["keys without a life"] = lifeless
+    return left
+
+
+def _lifeless(gateway: Served) -> list[str]:
+    """Keys of tasks that have ended and would stay for ever."""
+    path = str(Places.of(gateway.data).redis_socket)
+    try:
+        with redis.Redis(unix_socket_path=path, socket_timeout=5) as client:
+            return [
+                str(key, "utf-8", "replace")
+                for key in client.scan_iter(count=1000)
+                if str(key, "utf-8", "replace").startswith(_TASKS) and client.ttl(key) == -1
+            ]
+    except redis.RedisError as error:
+        return [type(error).__name__]
