@@ -70,8 +70,7 @@ class Admission:
             return False
         heads = await node.queue.heads(self._users, min(free, self._slots.per_user))
         chosen = choose(map(self._claim, heads), self._slots, len(node.roster))
-        for start in chosen:
-            await self._take(start)
+        await asyncio.gather(*map(self._take, chosen))
         return bool(chosen)
 
     def _claim(self, head: Waiting) -> Claim:
@@ -87,7 +86,7 @@ class Admission:
             return
         run = None
         if is_task_id(task_id):  # a foreign writer may have queued anything
-            run = await asyncio.to_thread(node.spool.find, task_id)
+            run = node.spool.find(task_id)  # made a moment ago: its entry is in memory
         if run is None:
             await self._miss(task_id, start.owner)
         else:

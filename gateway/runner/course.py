@@ -36,6 +36,8 @@ __all__ = ["Course"]
 _LOOK_SECONDS = 2.0
 """A quiet run is looked at this often without a ring: only so is the death of a shim noticed."""
 _TRIES = 3
+_START_SECONDS = 0.1
+"""A start that takes longer is shown as one."""
 _REST_SHARE = 4.0
 """Who says little but often is mirrored for a fifth of the time at most."""
 _RETRY_SECONDS = 1.0
@@ -72,6 +74,7 @@ class Course:
         self._flushed = 0.0
         self._rest = 0.0
         self._abandoned = False
+        self._hesitated = False
         self._unknown = False
 
     async def run(self) -> None:
@@ -87,6 +90,10 @@ class Course:
                     await self._sweeps.call("sweep", lambda: sweep_orphan(live.run))
                 case _ if self._abandoned:
                     await live.wait(_LOOK_SECONDS)
+                case RunState.STARTING if self._told is None and not self._hesitated:
+                    # Most starts are over before it could be told: one more thing to do for each.
+                    self._hesitated = True
+                    await live.wait(_START_SECONDS)
                 case _:
                     await self._tell(_STATES[state])
                     await self._progress.turn()
@@ -197,11 +204,15 @@ class Course:
         await self._advance(state, at_ms, None)
         self._told = state
 
-    async def _advance(self, state: TaskState, at_ms: int, outcome: Outcome | None) -> Task:
+    async def _advance(
+        self, state: TaskState, at_ms: int, outcome: Outcome | None, last: int | None = None
+    ) -> Task:
         """Moves the task on; one that the index does not know is put back into it."""
         node, spec = self._node, self._spec
         try:
-            task = await node.tasks.advance(spec.task_id, node.epoch, state, at_ms, outcome)
+            task = await node.tasks.advance(
+                spec.task_id, node.epoch, state, at_ms, outcome, last_line=last
+            )
         except GatewayError as error:
             if error.kind not in (Kind.NOT_FOUND, Kind.UNAVAILABLE):
                 raise
@@ -210,11 +221,15 @@ class Course:
             task = await node.tasks.restore(
                 spec,
                 node.epoch,
-                state,
+                state if last is None else TaskState.STARTING,
                 at_ms=at_ms,
                 started_ms=started.started_ms if started else 0,
-                outcome=outcome,
+                outcome=outcome if last is None else None,
             )
+            if last is not None:  # final and complete are shown together
+                task = await node.tasks.advance(
+                    spec.task_id, node.epoch, state, at_ms, outcome, last_line=last
+                )
         self._patience.reset()
         return task
 
@@ -254,17 +269,17 @@ class Course:
             await self._tell(TaskState.RUNNING)
         last = await self._mirror.finish()
         await self._progress.turn()
-        await node.tasks.complete_log(spec.task_id, node.epoch, last)
-        task = await self._advance(verdict.state, end.ended_ms, verdict.outcome)
+        task = await self._advance(verdict.state, end.ended_ms, verdict.outcome, last)
         if not task.state.final:
             # A kill was shown after the end was on record: it was promised, so it is kept.
             await self._advance(TaskState.KILLED, end.ended_ms, verdict.outcome)
-        await node.queue.release(spec.task_id, spec.owner, epoch=node.epoch)
-        await node.logs.expire(spec.task_id, node.config.retention.hot_seconds)
-        await node.spool.finish(spec.task_id)
-        if task.state.final and task.state is not TaskState.KILLED:
-            # Wished after this was final: who builds the index anew must not take it for a cause.
-            await node.spool.forgo_kill(spec.task_id)
+        await asyncio.gather(
+            node.queue.release(spec.task_id, spec.owner, epoch=node.epoch),
+            node.logs.expire(spec.task_id, node.config.retention.hot_seconds),
+        )
+        # Wished after this was final: who builds the index anew must not take it for a cause.
+        late = task.state.final and task.state is not TaskState.KILLED
+        await node.spool.finish(spec.task_id, forgo_kill=late)
 
     async def _forget(self) -> None:
         """The end of a run of which nothing is kept."""

@@ -2,7 +2,7 @@
 
 A thread cannot be stopped. One that passes its deadline is left alone and counted; when too many
 are, further calls are refused at once, so that an engine that blocks costs a bounded number of
-threads and never a slot of anybody else.
+threads and never a slot of anybody else. Threads that came back are used again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -19,6 +20,9 @@ from engines.contract import EngineError
 __all__ = ["Calls"]
 
 T = TypeVar("T")
+
+_IDLE = 4
+"""So many threads wait for the next call; more are ended."""
 
 
 class Calls:
@@ -40,6 +44,7 @@ class Calls:
         self._own = own
         self._turns = asyncio.Semaphore(width)
         self._free = most
+        self._idle: list[_Hand] = []
 
     async def call(self, what: str, function: Callable[[], T]) -> T:
         """What ``function`` returns. ``what`` is the subject of the sentence if it fails.
@@ -52,8 +57,9 @@ class Calls:
                 raise EngineError(f"{what} is blocked by earlier calls that did not end")
             call = _Call(what, function, self._own)
             self._free -= 1
-            call.done.add_done_callback(self._back)
-            threading.Thread(target=call.run, name=what, daemon=True).start()
+            hand = self._idle.pop() if self._idle else _Hand()
+            call.done.add_done_callback(lambda _: self._back(hand))
+            hand.give(call.run)
             try:
                 async with asyncio.timeout(self._seconds):
                     # Shielded: past its deadline the call goes on, and comes back through _back.
@@ -62,8 +68,29 @@ class Calls:
                 raise EngineError(f"{what} did not answer in {self._seconds:g} s") from error
             return call.result()
 
-    def _back(self, _: asyncio.Future[None]) -> None:
+    def _back(self, hand: _Hand) -> None:
         self._free += 1
+        if len(self._idle) < _IDLE:
+            self._idle.append(hand)
+        else:
+            hand.give(None)
+
+
+class _Hand:
+    """A thread that does one thing after another, until it is given nothing."""
+
+    def __init__(self) -> None:
+        self._given: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name="engine call", daemon=True).start()
+
+    def give(self, work: Callable[[], None] | None) -> None:
+        """The next thing to do; only for one who knows that it is free."""
+        self._given.put(work)
+
+    def _work(self) -> None:
+        while (work := self._given.get()) is not None:
+            work()
+            del work  # what it holds on to is not kept for as long as there is nothing to do
 
 
 class _Call(Generic[T]):

@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from engines.contract import Engine, EngineError, Launch, Limits, RunSpec, SessionEngine
+from engines.contract import (
+    Engine,
+    EngineError,
+    Launch,
+    Limits,
+    RunSpec,
+    SessionEngine,
+    SessionSpec,
+)
 from engines.launcher import Zygote
 from engines.rundir import RunDir
 from gateway.config import Results, Runner
@@ -26,6 +34,8 @@ from gateway.stores.spec import TaskSpec
 from protocol.errors import GatewayError
 
 __all__ = ["PREPARE_SECONDS", "Launcher"]
+
+_Plan = tuple[RunSpec, SessionSpec | None, Launch | None]
 
 _journal = journal(__name__)
 _WORK = "work"
@@ -80,18 +90,14 @@ class Launcher:
             raise EngineError(f"engine {spec.engine!r} is not enabled here")
         if self._sessions is not None and self._sessions.must_wait(spec.task_id):
             raise SessionBusy
-        order = await self._orders.call("placing inputs", lambda: self._order(run, spec))
+        order, plan, made = await self._plan(engine, run, spec)
         hidden = tuple(spec.secrets.values())
-        what, calls = f"engine {spec.engine!r}", self._calls[spec.engine]
-        if self._sessions is not None and isinstance(engine, SessionEngine):
-            plan = await calls.call(what, lambda: engine.session(order))
-            if plan is not None:
-                base = environment(self._settings.environment, os.environ)
-                statement = Statement(
-                    run, spec.owner, spec.engine, spec.label, order, plan, base, hidden
-                )
-                return await self._sessions.place(statement)
-        made = await calls.call(what, lambda: engine.prepare(order))
+        if self._sessions is not None and plan is not None:
+            base = environment(self._settings.environment, os.environ)
+            statement = Statement(
+                run, spec.owner, spec.engine, spec.label, order, plan, base, hidden
+            )
+            return await self._sessions.place(statement)
         launch = replace(_checked(made, spec.engine), secrets=hidden)
         try:
             return await self._zygote.launch(run, launch, self._bell, settle=settle)
@@ -99,6 +105,33 @@ class Launcher:
             # No fault of this engine, and nothing was started: it may be tried again.
             _journal.error("zygote does not answer", run=spec.task_id, error=str(error))
             return False
+
+    async def _plan(self, engine: Engine, run: RunDir, spec: TaskSpec) -> _Plan:
+        """What the run is told and what the engine makes of it: a session's part or a process.
+
+        Without inputs that have to be copied it is one visit to a thread.
+        """
+        ready: RunSpec | None = None
+        if spec.inputs:
+            ready = await self._orders.call("placing inputs", lambda: self._order(run, spec))
+
+        def plan() -> _Plan | GatewayError | OSError:
+            order = ready
+            if order is None:
+                try:
+                    order = self._order(run, spec)
+                except (GatewayError, OSError) as error:
+                    return error  # not the engine's
+            if self._sessions is not None and isinstance(engine, SessionEngine):
+                session = engine.session(order)
+                if session is not None:
+                    return order, session, None
+            return order, None, engine.prepare(order)
+
+        found = await self._calls[spec.engine].call(f"engine {spec.engine!r}", plan)
+        if isinstance(found, GatewayError | OSError):
+            raise found
+        return found
 
     def _order(self, run: RunDir, spec: TaskSpec) -> RunSpec:
         """What the engine is told, with the working directory made and filled."""

@@ -33,7 +33,7 @@ from engines.rundir import KILL, Claimed, RunDir
 from gateway.ids import is_task_id
 from gateway.stores.blocks import from_engine
 from gateway.stores.errors import TaskGone
-from gateway.stores.files import private_folder, refuse_network, replace, sync_folder, try_lock
+from gateway.stores.files import private_folder, refuse_network, replace, try_lock
 from gateway.stores.spec import TaskSpec, decode_spec, encode_spec
 from gateway.stores.tombstones import Tombstone, Tombstones
 from protocol.errors import GatewayError, Kind
@@ -201,8 +201,12 @@ class Spool:
         """
         return await self._read(lambda: self._page(run_id, cursor, max_lines, max_bytes))
 
-    async def finish(self, run_id: TaskId) -> None:
-        """Puts a finalised run away among the done ones; does nothing if it is not live."""
+    async def finish(self, run_id: TaskId, *, forgo_kill: bool = False) -> None:
+        """Puts a finalised run away among the done ones; does nothing if it is not live.
+
+        ``forgo_kill`` takes back a wish to kill that came when the run had ended. The move is not
+        made durable: a run that is found live again has its ending, and is put away again.
+        """
 
         def move() -> None:
             day = self._done / day_of(run_id)
@@ -212,15 +216,10 @@ class Spool:
                 # The day may have been removed again as empty: then once more.
                 with contextlib.suppress(FileNotFoundError):
                     live.rename(day / run_id)
-                    sync_folder(day)
-                    sync_folder(self._live)
+            if forgo_kill:
+                (day / run_id / KILL).unlink(missing_ok=True)
 
         await self._write(move)
-
-    async def forgo_kill(self, run_id: TaskId) -> None:
-        """Takes back a wish to kill that came when the run had ended and was put away."""
-        path = self._done / day_of(run_id) / _name(run_id) / KILL
-        await self._write(lambda: path.unlink(missing_ok=True))
 
     async def discard(self, spec: TaskSpec) -> None:
         """Forgets a task that was accepted on disk and then refused; its request id is free again.

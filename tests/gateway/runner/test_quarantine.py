@@ -83,6 +83,6 @@ async def test_a_wish_that_comes_too_late_is_no_fact(client: Client) -> None:
     assert run is not None
     assert run.state() is RunState.ENDED
     run.wish_kill(0)
-    await client.spool.forgo_kill(spec.task_id)
+    await client.spool.finish(spec.task_id, forgo_kill=True)
     assert not Path(run.file(KILL)).exists()
     assert isinstance(run.exit(), Exit)
