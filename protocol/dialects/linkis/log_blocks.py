@@ -2,7 +2,8 @@
 
 A million lines pass here for every reader, so a block is decoded once and split once, and only what
 states a level or is no UTF-8 is looked at line by line. Three shapes: ``shown`` for the four texts
-by level, ``line_rows`` for ``format=lines`` and ``raw``, ``block_rows`` for ``format=block``.
+by level (``passages`` where lines need not be told apart), ``line_rows`` for ``format=lines`` and
+``raw``, ``block_rows`` for ``format=block``.
 
 Of a line that was overwritten after a carriage return, as a bar that shows progress is, people are
 shown what came last. Its bytes stay what they are and are always to be had.
@@ -19,7 +20,7 @@ from protocol.dialects.linkis.fields import invalid
 from protocol.dialects.linkis.words import time_text
 from protocol.logs import Block, Level, Line, Mark, classify
 
-__all__ = ["Form", "block_rows", "by_level", "form_of", "joined", "line_rows", "shown"]
+__all__ = ["Form", "block_rows", "by_level", "form_of", "joined", "line_rows", "passages", "shown"]
 
 _CUT = " ... (this line is longer than can be shown here)"
 _GRAVE = ("ERROR ", "WARN ")
@@ -60,9 +61,8 @@ def shown(blocks: Iterable[Block], *, blanks: bool = False) -> list[str]:
     """
     texts: list[str] = []
     for block in blocks:
-        text = "" if block.part else block.data.decode("utf-8", "replace")
-        odd = _REPLACED in text or "\r" in text or any(word in text for word in _STATED)
-        if block.part or odd:
+        text = _without_levels(block)
+        if text is None:
             texts += _shown_one_by_one(block.lines(), blanks=blanks)
             continue
         lines = iter(text.split("\n"))
@@ -77,10 +77,40 @@ def shown(blocks: Iterable[Block], *, blanks: bool = False) -> list[str]:
     return texts
 
 
-def by_level(texts: Sequence[str], end: str = "") -> list[str]:
-    """The array of four: errors, warnings, the rest, and all, each ending with ``end``."""
+def passages(blocks: Iterable[Block], max_size: int) -> tuple[list[str], bool]:
+    """What ``shown`` shows, with lines of one time together in texts of about ``max_size``.
+
+    Also whether no line of them states a level.
+    """
+    texts: list[str] = []
+    plain = True
+    for block in blocks:
+        text = _without_levels(block)
+        if text is None:
+            texts += _shown_one_by_one(block.lines(), blanks=False)
+            plain = False
+            continue
+        lines = text.split("\n")
+        start = 0
+        for size, _, time_ms in block.marks:
+            head = f"{time_text(time_ms)} INFO "
+            step = max(1, max_size // (len(head) + len(text) // len(lines) + 1))
+            for first in range(start, start + size, step):
+                found = lines[first : min(first + step, start + size)]
+                kept = [line for line in found if line.strip()]
+                if kept:
+                    texts.append(head + f"\n{head}".join(kept))
+            start += size
+    return texts, plain
+
+
+def by_level(texts: Sequence[str], end: str = "", *, plain: bool = False) -> list[str]:
+    """The array of four: errors, warnings, the rest, and all, each ending with ``end``.
+
+    ``plain`` says that nothing in them is an error or a warning.
+    """
     whole = "\n".join(texts) + end if texts else ""
-    if not any(word in whole for word in _GRAVE):
+    if plain or not any(word in whole for word in _GRAVE):
         return ["", "", whole, whole]
     levels: dict[Level, list[str]] = {level: [] for level in Level}
     for text in texts:
@@ -156,6 +186,17 @@ def _join(blocks: list[Block]) -> Block:
                 marks.append(mark)
     data = b"\n".join(block.data for block in blocks)
     return replace(blocks[0], last=blocks[-1].last, data=data, marks=tuple(marks))
+
+
+def _without_levels(block: Block) -> str | None:
+    """The text of a block if it is the same for people and states no level anywhere."""
+    if block.part:
+        return None
+    text = block.data.decode("utf-8", "replace")
+    # A level comes after a time of day, and one character is found ten times as fast as a word.
+    stated = ":" in text and any(word in text for word in _STATED)
+    odd = stated or _REPLACED in text or "\r" in text
+    return None if odd else text
 
 
 def _shown_one_by_one(lines: Iterable[Line], *, blanks: bool) -> list[str]:

@@ -14,7 +14,14 @@ from typing import TypeVar
 from protocol.dialects.linkis.entrance import ending, progress_data
 from protocol.dialects.linkis.envelope import ROOT, envelope
 from protocol.dialects.linkis.log import banner, closing, gap_lines
-from protocol.dialects.linkis.log_blocks import Form, block_rows, by_level, joined, line_rows, shown
+from protocol.dialects.linkis.log_blocks import (
+    Form,
+    block_rows,
+    by_level,
+    joined,
+    line_rows,
+    passages,
+)
 from protocol.dialects.linkis.words import STATUS_WORDS
 from protocol.logs import Block, Line, LogPage
 from protocol.tasks import Task
@@ -27,6 +34,7 @@ T = TypeVar("T")
 
 # A log push says each line twice, a lines push once with some forty bytes around it.
 _LOG_BYTES = 100 * 1024
+_PASSAGE = 8 * 1024
 _LINES_BYTES = 200 * 1024
 _LINE_OVERHEAD = 48
 
@@ -65,11 +73,13 @@ class Pushes:
 
     def log(self, task: Task, page: LogPage) -> list[Message]:
         """Further lines by level; the banner comes with the first line of the log."""
-        texts = gap_lines(page.gaps, task) + shown(page.blocks)
+        texts, plain = passages(page.blocks, _PASSAGE)
+        plain = plain and not page.gaps
+        texts = gap_lines(page.gaps, task) + texts
         begins = [(block.first, max(block.part, 1)) for block in page.blocks[:1]]
         if (1, 1) in begins + [(gap.first, 1) for gap in page.gaps[:1]]:
             texts = banner(task, self._exec_id) + texts
-        return self._logs(task, texts)
+        return self._logs(task, texts, plain=plain)
 
     def end(self, task: Task) -> list[Message]:
         """The last of the log, progress 1 and the final status, in this order."""
@@ -112,9 +122,9 @@ class Pushes:
         word = STATUS_WORDS[task.state]
         return self._bare("eof", task, {"last": task.last_line, "status": word, **ending(task)})
 
-    def _logs(self, task: Task, texts: Sequence[str]) -> list[Message]:
+    def _logs(self, task: Task, texts: Sequence[str], *, plain: bool = False) -> list[Message]:
         return [
-            self._push("log", task, {"log": by_level(batch, end="\n")})
+            self._push("log", task, {"log": by_level(batch, end="\n", plain=plain)})
             for batch in _batches(texts, len, _LOG_BYTES)
         ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from protocol.errors import Kind
 from protocol.tasks import Outcome, Reason, Task, TaskState
@@ -167,7 +168,13 @@ def error_text(task: Task) -> str | None:
 def time_text(time_ms: int) -> str:
     """A moment as Linkis writes it in logs, in UTC."""
     seconds, millis = divmod(time_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{millis:03d}"
+    return f"{_second_text(seconds)}.{millis:03d}"
+
+
+@lru_cache(maxsize=64)
+def _second_text(seconds: int) -> str:
+    """A second as it stands in logs; those of one page are mostly the same."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _bad(task: Task) -> bool:

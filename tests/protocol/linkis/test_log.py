@@ -1,6 +1,7 @@
 """The log: how each client pages through it, and what a page shows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 
 from protocol.commands import LogRead, ReadLog
 from protocol.dialects.linkis.log import banner, closing
-from protocol.dialects.linkis.log_blocks import block_rows, by_level, joined, line_rows, shown
+from protocol.dialects.linkis.log_blocks import (
+    block_rows,
+    by_level,
+    joined,
+    line_rows,
+    passages,
+    shown,
+)
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Block, Cursor, Gap, LogPage, Mark, Stream
 from protocol.tasks import Outcome, Reason, TaskState
@@ -211,6 +219,19 @@ def test_pages_of_lines_join_to_the_log(texts: list[str], size: int) -> None:
             break
     assert data["eof"]
     assert seen == list(enumerate(texts, 1))
+
+
+@given(texts=st.lists(TEXTS.filter(bool), max_size=4), size=st.integers(1, 99))
+def test_passages_say_what_is_shown(texts: list[list[str]], size: int) -> None:
+    """Lines that are kept together are the same lines, by level too, however they are cut."""
+    blocks = []
+    for lines in texts:
+        whole = block(1, lines)
+        marks = (Mark(1, Stream.OUT, 7), Mark(len(lines) - 1, Stream.ERR, NOW))
+        blocks.append(replace(whole, marks=marks[: len(lines)]))
+    found, plain = passages(blocks, size)
+    assert "\n".join(found) == "\n".join(shown(blocks))
+    assert by_level(found, "\n", plain=plain) == by_level(shown(blocks), "\n")
 
 
 def test_bytes_that_are_no_text() -> None:
