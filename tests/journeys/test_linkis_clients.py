@@ -1,6 +1,11 @@
-"""The Java clients' call orders and type rules (sections 8c, 8d, 8e), as far as without results."""
+"""The Java clients' call orders and type rules (sections 8c, 8d, 8e).
+
+What a known key of a reply holds is looked at as their classes do: times and ids are whole numbers,
+``progress`` is one, a log is a list of four texts. Only the pauses between polls are shorter.
+"""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +26,14 @@ EIGHT = {
 }
 FINAL = {"Succeed", "Failed", "Cancelled", "Timeout"}
 COUNT = 120
+SECOND = [[str(n), "NULL" if n % 2 else f"row {n}"] for n in range(250)]
+TABLES = """python3 - <<'EOF'
+import narthex
+narthex.table([(n, "first") for n in range(7)], ["n", "s"])
+narthex.table([(n, None if n % 2 else "row %d" % n) for n in range(250)], ["n", "s"])
+EOF
+"""
+"""Two result sets, the second of 250 rows."""
 
 
 def body(creator: str, code: str, **labels: str) -> dict[str, Any]:
@@ -46,13 +59,13 @@ def test_the_java_sdk(served: Served, strategy: str) -> None:
         logged = http.post("user/login", json={"userName": "admin", "password": password}).json()
         assert type(logged["data"]["sessionTimeOut"]) is int
 
-    def data(path: str, **query: object) -> dict[str, Any]:
+    def data(path: str, /, **query: object) -> dict[str, Any]:
         reply = http.get(path, params={name: str(value) for name, value in query.items()})
         envelope = reply.json()
         assert (reply.status_code, envelope["status"]) == (200, 0), envelope
         return dict(envelope["data"])
 
-    code = f"for i in $(seq {COUNT}); do echo line $i; done; sleep 0.5"
+    code = f"for i in $(seq {COUNT}); do echo line $i; echo; done; sleep 0.5; {TABLES}"
     made = http.post("entrance/submit", json=body("JAVA", code)).json()["data"]
     assert (type(made["taskID"]), type(made["execID"])) == (int, str)
     shown: list[str] = []
@@ -71,9 +84,60 @@ def test_the_java_sdk(served: Served, strategy: str) -> None:
             break
     lines = [line.rpartition(" INFO ")[2] for line in shown if " INFO line " in line]
     assert lines == [f"line {number}" for number in range(1, COUNT + 1)]
-    row = data(f"jobhistory/{made['taskID']}/get")["task"]
+    row = typed(data(f"jobhistory/{made['taskID']}/get"))
     assert row["status"] == "Succeed"
-    assert type(row["createdTime"]) is int
+
+    first, second = result_sets(data, row)
+    assert pages(data, first, 100) == [[str(n), "first"] for n in range(7)]
+    assert pages(data, second, 100) == SECOND
+    whole = data("filesystem/openLog", path=row["logPath"])["log"]
+    assert [type(text) for text in whole] == [str] * 4
+    assert [line for line in whole[3].splitlines() if line] == shown
+    late = http.get(f"entrance/{made['execID']}/kill").json()
+    assert (late["status"], "already finished" in late["message"]) == (1, True)
+
+
+def typed(data: dict[str, Any]) -> dict[str, Any]:
+    """The row of a task, of which every key that the Java classes know has its type."""
+    row: dict[str, Any] = data["task"]
+    for name in ("taskID", "createdTime", "updatedTime", "costTime"):
+        assert type(row[name]) is int, name
+    assert row["costTime"] < 1 << 31
+    for name in ("execId", "strongerExecId", "status", "progress", "umUser", "executionCode"):
+        assert type(row[name]) is str, name
+    for name in ("instance", "logPath", "runType", "engineType", "requestApplicationName"):
+        assert type(row[name]) is str, name
+    assert float(row["progress"]) <= 1
+    assert row["status"] in EIGHT
+    assert type(row["errCode"]) in {int, type(None)}
+    assert type(row["errDesc"]) in {str, type(None)}
+    assert not {"source", "params"} & row.keys()
+    return row
+
+
+def result_sets(data: Callable[..., dict[str, Any]], row: dict[str, Any]) -> list[str]:
+    """The paths of a task's result sets, in their order."""
+    tree = data("filesystem/getDirFileTrees", path=row["resultLocation"])["dirFileTrees"]
+    leaves = [leaf for leaf in tree["children"] if leaf["isLeaf"]]
+    return [
+        leaf["path"]
+        for leaf in sorted(leaves, key=lambda leaf: int(leaf["name"].partition(".")[0][1:]))
+    ]
+
+
+def pages(
+    data: Callable[..., dict[str, Any]], path: str, size: int, **more: object
+) -> list[list[str | None]]:
+    """The rows of a result set, page by page until one is empty."""
+    found: list[list[str | None]] = []
+    for number in range(1, 100):
+        page = data("filesystem/openFile", path=path, page=number, pageSize=size, **more)
+        assert [type(column["dataType"]) for column in page["metadata"]] == [str, str]
+        assert (page["type"], page["totalLine"]) == ("2", len(page["fileContent"]))
+        if not page["totalLine"]:
+            return found
+        found += page["fileContent"]
+    raise AssertionError("the pages do not end")
 
 
 def test_the_java_sdk_finds_gateways(served: Served) -> None:
@@ -84,29 +148,40 @@ def test_the_java_sdk_finds_gateways(served: Served) -> None:
 
 
 def test_the_cli(served: Served) -> None:
-    """Row, status by its ``strongerExecId``, log from 0, until the end and after it (8d)."""
+    """Row, status and log until the end, then openLog without what was shown, then the rows (8d).
+
+    It skips as many lines of openLog as its cursor says, blank ones among them.
+    """
     user = User(served, "admin")
-    made = user.data(
-        "POST",
-        "entrance/submit",
-        json=body("LINKISCLI", "echo one; sleep 0.3; echo two >&2", codeType="shell", route="r"),
-    )
+
+    def data(path: str, /, **query: object) -> dict[str, Any]:
+        return user.data("GET", path, params=query)
+
+    code = f"echo one; echo; sleep 0.3; echo two >&2; echo; {TABLES}echo last"
+    labels = {"codeType": "shell", "route": "r", "executeOnce": ""}
+    made = user.data("POST", "entrance/submit", json=body("LINKISCLI", code, **labels))
     shown: list[str] = []
     cursor = 0
     while True:
-        row = user.data("GET", f"jobhistory/{made['taskID']}/get")["task"]
-        assert type(row["costTime"]) is int
+        row = typed(data(f"jobhistory/{made['taskID']}/get"))
         exec_id = row["strongerExecId"]
-        status = user.data("GET", f"entrance/{exec_id}/status")["status"]
-        query = {"fromLine": cursor} if cursor else {}
-        log = user.data("GET", f"entrance/{exec_id}/log", params=query)
+        status = data(f"entrance/{exec_id}/status")["status"]
+        if row["status"] in FINAL:
+            break
+        log = data(f"entrance/{exec_id}/log", **({"fromLine": cursor} if cursor else {}))
         shown += log["log"][3].splitlines()
         cursor = log["fromLine"]
-        if status in FINAL and not log["log"][3]:
-            break
-    assert cursor == len(shown)
-    assert [line.rpartition(" INFO ")[2] for line in shown[2:4]] == ["one", "two"]
-    assert "execute with status Succeed" in shown[-1]
+        assert type(cursor) is int
+    assert status == row["status"] == "Succeed"
+    persisted = data("filesystem/openLog", path=row["logPath"], proxyUser="admin")["log"]
+    shown += persisted[3].split("\n")[cursor:]
+    lines = [line.rpartition(" INFO ")[2] for line in shown if line.strip()]
+    assert lines[2:-1] == ["one", "two", "last"]
+    assert "execute with status Succeed" in lines[-1]
+    first, second = result_sets(data, row)
+    assert pages(data, first, 5000) == [[str(n), "first"] for n in range(7)]
+    assert pages(data, second, 5000) == SECOND
+    assert data(f"entrance/{exec_id}/status")["status"] == "Succeed"
 
 
 def test_the_cli_kills(served: Served) -> None:
@@ -124,6 +199,26 @@ def test_the_cli_kills(served: Served) -> None:
 
     wait_until_sync(cancelled, "the kill to be true")
     assert time.monotonic() - began < 5
+
+
+def test_jdbc(served: Served) -> None:
+    """It polls the row, takes the last result set, and reads pages with NULL as null (8e)."""
+    user = User(served, "admin")
+
+    def data(path: str, /, **query: object) -> dict[str, Any]:
+        return user.data("GET", path, params=query)
+
+    made = user.data("POST", "entrance/submit", json=body("JDBCDriver", TABLES, codeType="shell"))
+
+    def ended() -> bool:
+        return typed(data(f"jobhistory/{made['taskID']}/get"))["status"] in FINAL
+
+    wait_until_sync(ended, "the statement to end")
+    row = typed(data(f"jobhistory/{made['taskID']}/get"))
+    last = result_sets(data, row)[-1]
+    rows = pages(data, last, 5000, nullValue="LINKIS_NULL")
+    assert rows == [[str(n), None if n % 2 else f"row {n}"] for n in range(250)]
+    assert {"engineType:shell", "userCreator:admin-JDBCDriver"} <= set(row["labels"])
 
 
 def test_jdbc_failure(served: Served) -> None:
