@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from tests.support.waiting import wait_until_sync
 
 SLOTS = 4
 CROWD = 160
+BURST = 10_000
 FEW = 10
 
 
@@ -53,18 +55,23 @@ async def submitted(served: Served, user: User, count: int, code: str) -> list[f
 
 
 def rows(user: User, **query: object) -> list[dict[str, Any]]:
-    """The user's tasks, oldest first."""
-    found = user.data("GET", "jobhistory/list", params={"pageSize": 1000, **query})["tasks"]
+    """The user's tasks, oldest first, page by page."""
+    found: list[dict[str, Any]] = []
+    for page in range(1, 100):
+        asked = {"pageSize": 1000, "pageNow": page, **query}
+        tasks = user.data("GET", "jobhistory/list", params=asked)["tasks"]
+        found += tasks
+        if not tasks:
+            break
     return sorted(found, key=lambda row: row["taskID"])
 
 
-async def test_a_crowd_delays_nobody(narrow: Served) -> None:
-    """Ten tasks start as if the crowd before them had one share, and no cap is passed."""
-    ann, cat = User(narrow, "ann"), User(narrow, "cat")
-    await submitted(narrow, ann, CROWD - SLOTS, "sleep 0.05")
-    await submitted(narrow, cat, FEW, "sleep 0.05")
+async def crowded(gateway: Served, ann: User, cat: User, crowd: int) -> None:
+    """One submits a crowd and another a few, who start as if the crowd had one share."""
+    await submitted(gateway, ann, crowd, "sleep 0.05")
+    await submitted(gateway, cat, FEW, "sleep 0.05")
     info = ann.data("GET", "entrance/taskinfo")
-    assert info["queuedNumber"] > CROWD // 3
+    assert info["queuedNumber"] > crowd // 3
     assert info["runningNumber"] <= SLOTS == info["creatorECTypeMaxRunningJobs"]
     wait_until_sync(
         lambda: cat.data("GET", "jobhistory/listundone")["totalPage"] == 0,
@@ -72,13 +79,35 @@ async def test_a_crowd_delays_nobody(narrow: Served) -> None:
         timeout=60,
     )
     assert ann.data("GET", "entrance/taskinfo")["queuedNumber"] > 0
-    few, crowd = rows(cat), rows(ann)
+    few, many = rows(cat), rows(ann)
+    assert len(many) == crowd
     began, last = few[0]["createdTime"], max(row["engineStartTime"] for row in few)
-    between = [row for row in crowd if began <= (row["engineStartTime"] or 0) <= last]
+    between = [row for row in many if began <= (row["engineStartTime"] or 0) <= last]
     assert len(between) <= FEW + 2 * SLOTS
-    assert running_at_once([*few, *crowd]) <= SLOTS
+    assert running_at_once([*few, *many]) <= SLOTS
+
+
+async def test_a_crowd_delays_nobody(narrow: Served) -> None:
+    """Ten tasks start as if the crowd before them had one share, and no cap is passed."""
+    ann, cat = User(narrow, "ann"), User(narrow, "cat")
+    await crowded(narrow, ann, cat, CROWD - SLOTS)
     for row in rows(ann, status="Scheduled,Inited,Running"):
         ann.http.get(f"/api/rest_j/v1/entrance/{row['strongerExecId']}/kill")
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(900)
+async def test_a_burst_of_ten_thousand_delays_nobody(tmp_path: Path) -> None:
+    """The same behind ten thousand tasks, the most that a user may have waiting."""
+    settings = {
+        "NARTHEX_RUNNER_RUNNING_TOTAL": str(SLOTS),
+        "NARTHEX_RUNNER_RUNNING_PER_USER": str(SLOTS),
+        "NARTHEX_LIMITS_QUEUED_PER_USER": str(BURST),
+    }
+    with serving(tmp_path / "data", **settings) as gateway:
+        add_user(gateway, "ann")
+        add_user(gateway, "cat")
+        await crowded(gateway, User(gateway, "ann"), User(gateway, "cat"), BURST)
 
 
 def running_at_once(found: list[dict[str, Any]]) -> int:
