@@ -187,7 +187,11 @@ class Course:
             retry=self._retried,
             of=self._spec.retries,
         )
+        # Shown as starting on both sides of the pause: from there alone the other states follow.
+        await self._tell(TaskState.STARTING)
+        await self._tell(TaskState.RETRYING)
         await self._live.wait(_RETRY_SECONDS)
+        await self._tell(TaskState.STARTING)
 
     async def _refuse(self, message: str, reason: str) -> None:
         """Ends a run that was not started and cannot be."""

@@ -162,20 +162,29 @@ async def test_a_start_that_finds_no_process_is_retried_if_asked(
     calls = "clone,clone3,fork,vfork"
     trace = await asyncio.create_subprocess_exec(
         *("strace", "-qq", "-e", f"trace={calls}", "-o", "/dev/null"),
-        *("-e", f"inject={calls}:error=EAGAIN:when=1..3", "-p", str(zygote)),
+        *("-e", f"inject={calls}:error=EAGAIN:when=1..5", "-p", str(zygote)),
     )
     try:
         status = Path(f"/proc/{zygote}/status")
         await wait_until(lambda: "TracerPid:\t0" not in status.read_text(), "strace is attached")
+        # The shim that waits takes this one. After that each start fails, and so does each shim
+        # that is to wait for the next: five forks until the one that succeeds.
+        await client.ended((await client.submit("true")).task_id)
         refused = await client.ended((await client.submit("true")).task_id)
         assert refused.outcome is not None
         assert refused.outcome.reason is Reason.START_FAILED
         spec = await client.submit("echo once", retries=2)
+        await wait_until(lambda: _retrying(client, spec.task_id), "it to wait for its next try")
         assert (await client.ended(spec.task_id)).state is TaskState.SUCCEEDED
         assert [line.data for line in await client.lines(spec.task_id)] == [b"once"]
     finally:
         trace.terminate()
         await trace.wait()
+
+
+async def _retrying(client: Client, task_id: TaskId) -> bool:
+    """Whether a task is shown as one that waits for another try."""
+    return (await client.tasks.read(ById(task_id))).state is TaskState.RETRYING
 
 
 def _zygote_of(runner: Runner) -> int:
