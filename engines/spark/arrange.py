@@ -6,6 +6,7 @@ same. It must never let Spark listen to anybody but this machine unless the sett
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +15,13 @@ from typing import NamedTuple
 from engines.inside import narthex
 from engines.spark.java import Java, java_home
 
-__all__ = ["LOG", "Setup", "arrange", "setup_of"]
+__all__ = ["LOG", "SETTINGS_VARIABLE", "Setup", "arrange", "setup_of"]
 
 LOG = "spark.log"
 """The file of Spark's own log, in the folder of the driver."""
+
+SETTINGS_VARIABLE = "NARTHEX_SPARK_CONF"
+"""The variable with Spark's settings for a session on a remote server, as JSON."""
 
 _LOOPBACK = "127.0.0.1"
 _BIND = "spark.driver.bindAddress"
@@ -48,22 +52,27 @@ appender.file.strategy.max = 1
 
 
 class Setup(NamedTuple):
-    """A driver as the settings want it: ``python`` is the interpreter with pyspark."""
+    """A driver as the settings want it: ``python`` is the interpreter with pyspark.
+
+    With ``remote``, the URL of a Spark Connect server, there is no driver here and no Java.
+    """
 
     python: str
     master: str
     driver_memory: str
     conf: Mapping[str, str]
     java: Java
+    remote: str = ""
 
 
 def setup_of(settings: Mapping[str, object]) -> Setup:
     """The setup in what JSON has carried."""
-    python, master, memory, conf, java = (settings[name] for name in Setup._fields)
+    python, master, memory, conf, java, remote = (settings[name] for name in Setup._fields)
     assert isinstance(conf, Mapping)  # noqa: S101 - we wrote it
     assert isinstance(java, list | tuple)  # noqa: S101 - we wrote it
     home, trimmed = java
-    return Setup(str(python), str(master), str(memory), conf, Java(str(home), bool(trimmed)))
+    which = Java(str(home), bool(trimmed))
+    return Setup(str(python), str(master), str(memory), conf, which, str(remote))
 
 
 def arrange(setup: Setup, folder: Path, path: str = "") -> dict[str, str]:
@@ -71,6 +80,18 @@ def arrange(setup: Setup, folder: Path, path: str = "") -> dict[str, str]:
 
     ``path`` is the PYTHONPATH that it would have else.
     """
+    inside = str(Path(narthex.__file__).parent)
+    variables = {
+        "PYSPARK_DRIVER_PYTHON": setup.python,
+        "PYSPARK_PYTHON": setup.python,
+        "PYTHONPATH": os.pathsep.join(filter(None, (inside, path))),
+    }
+    if setup.remote:
+        return {
+            **variables,
+            "SPARK_REMOTE": setup.remote,
+            SETTINGS_VARIABLE: json.dumps(dict(setup.conf)),
+        }
     for name in ("conf", "local", "repl"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     own = {
@@ -84,13 +105,9 @@ def arrange(setup: Setup, folder: Path, path: str = "") -> dict[str, str]:
     (folder / "conf" / "spark-defaults.conf").write_text("".join(lines), "utf-8")
     logging = _LOGGING.format(log=folder / LOG)
     (folder / "conf" / "log4j2.properties").write_text(logging, "utf-8")
-    inside = str(Path(narthex.__file__).parent)
-    variables = {
+    variables |= {
         "JAVA_HOME": java_home(setup.java, folder),
         "NARTHEX_SPARK_LOG": str(folder / LOG),
-        "PYSPARK_DRIVER_PYTHON": setup.python,
-        "PYSPARK_PYTHON": setup.python,
-        "PYTHONPATH": os.pathsep.join(filter(None, (inside, path))),
         "SPARK_CONF_DIR": str(folder / "conf"),
         "SPARK_LOCAL_DIRS": str(folder / "local"),
     }

@@ -32,6 +32,8 @@ _MAX_NAME = 100
 _NONE = "none"
 _PREFIX = "spark."
 _OURS = ("spark.ui.", "spark.driver.bindAddress", "spark.driver.host", "spark.master")
+_REMOTES = ("spark.remote", "spark.connect.", "spark.api.mode")
+_FOR_REMOTES = ("grpc", "grpc_status", "pandas", "pyarrow")
 
 
 class SparkEngine:
@@ -39,7 +41,8 @@ class SparkEngine:
 
     Args:
         settings: ``master``, any master URL of Spark; ``driver_memory``; ``conf``, a table of
-            Spark's own settings; ``python``, the interpreter with pyspark, empty for our own.
+            Spark's own settings; ``python``, the interpreter with pyspark, empty for our own;
+            ``remote``, the URL of a Spark Connect server, in place of the first two.
 
     Raises:
         ValueError: a setting is of the wrong kind.
@@ -56,19 +59,25 @@ class SparkEngine:
         self._memory = str(given.get("driver_memory") or "1g")
         self._conf = {_word(name): _word(value) for name, value in conf.items()}
         self._python = str(given.get("python") or "")
+        self._remote = str(given.get("remote") or "")
+        if self._remote and not self._remote.startswith("sc://"):
+            raise ValueError("remote is a URL that begins with sc://")
         self._java: Java | None = None
         self._missing: str | None = None
 
     @property
     def capabilities(self) -> Capabilities:
-        """Takes ``sql``, ``scala``, and ``python`` or ``py``, which are the same."""
-        return Capabilities(frozenset(_FILES))
+        """Takes ``sql``, ``python`` or ``py``, which are the same, and ``scala`` on a driver."""
+        return Capabilities(frozenset(_FILES) - ({"scala"} if self._remote else set()))
 
     def probe(self) -> Health:
         """Available if pyspark and a Java are there; else the sentence says what to install."""
         missing = self._without()
-        if missing or self._java is None:
+        if missing:
             return Health(available=False, detail=missing)
+        if self._remote or self._java is None:
+            # What is behind the colon of a parameter may be a secret.
+            return Health(available=True, detail=self._remote.partition("/;")[0])
         return Health(available=True, detail=f"{self._master}, Java in {self._java.home}")
 
     def prepare(self, spec: RunSpec) -> Launch:
@@ -114,11 +123,11 @@ class SparkEngine:
             raise EngineError(f"the Spark engine does not take {spec.language!r}")
         if "\0" in spec.code:
             raise EngineError("code for Spark cannot hold a NUL character")
-        missing = self._without()
-        if missing or self._java is None:
+        if missing := self._without():
             raise EngineError(f"there is no Spark here: {missing}")
         conf = {**self._conf, **_asked(spec.parameters)}
-        return Setup(self._program(), self._master, self._memory, conf, self._java)
+        java = self._java or Java("", trimmed=False)
+        return Setup(self._program(), self._master, self._memory, conf, java, self._remote)
 
     def _program(self) -> str:
         wanted = self._python or sys.executable
@@ -127,14 +136,19 @@ class SparkEngine:
     def _without(self) -> str:
         """What is missing and how to get it, empty if nothing; looked for until it is there."""
         if self._missing != "":
-            self._java = find_java()
+            self._java = None if self._remote else find_java()
             self._missing = self._look()
         return self._missing
 
     def _look(self) -> str:
-        if not self._has_pyspark():
-            where = f" for {self._program()}" if self._python else ""
+        where = f" for {self._program()}" if self._python else ""
+        if not self._has(("pyspark",)):
             return f"pyspark is missing, install narthex[spark]{where}"
+        if self._remote:
+            whole = self._has(_FOR_REMOTES)
+            return (
+                "" if whole else f"what Connect needs is missing, install narthex[connect]{where}"
+            )
         if self._java is None:
             return (
                 f"Java {OLDEST} or newer is missing, install it (openjdk-17-jre-headless) "
@@ -142,10 +156,10 @@ class SparkEngine:
             )
         return ""
 
-    def _has_pyspark(self) -> bool:
+    def _has(self, modules: tuple[str, ...]) -> bool:
         if not self._python:
-            return importlib.util.find_spec("pyspark") is not None
-        code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('pyspark') is None)"
+            return all(importlib.util.find_spec(name) is not None for name in modules)
+        code = f"from importlib.util import find_spec; assert all(map(find_spec, {modules!r}))"
         try:
             done = subprocess.run(  # noqa: S603 - the interpreter is a setting
                 [self._program(), "-c", code],
@@ -169,7 +183,7 @@ def _asked(parameters: Mapping[str, object]) -> dict[str, str]:
     for name, value in parameters.items():
         if not name.startswith(_PREFIX):
             continue
-        if name.startswith(_OURS):
+        if name.startswith((*_OURS, *_REMOTES)):
             raise EngineError(f"the setting {name!r} is the gateway's")
         if not isinstance(value, str | int | float):
             raise EngineError(f"the setting {name!r} has no plain value")

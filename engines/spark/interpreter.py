@@ -29,7 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from engines.inside import narthex
+from engines.spark.arrange import SETTINGS_VARIABLE
 from engines.spark.jobs import Jobs
+from engines.spark.remote import Operations
 from engines.spark.scala import Scala
 from engines.spark.statements import split
 from engines.spark.tables import keep
@@ -40,11 +42,20 @@ _LOOK_SECONDS = 0.5
 _FAILED = 1
 _SILENT = logging.CRITICAL + 1
 """Spark repeats every error of SQL as a line of JSON for machines."""
+_SESSION_LOST = "INVALID_HANDLE.SESSION_"
+_CONVERSATIONS = (
+    f"{os.sep}py4j{os.sep}",
+    f"{os.sep}pyspark{os.sep}sql{os.sep}connect{os.sep}",
+)
 _LANGUAGES = {".sql": "sql", ".scala": "scala"}
 
 
 class Driver:
-    """A Spark session and the names that code leaves behind."""
+    """A Spark session and the names that code leaves behind.
+
+    With the variable ``SPARK_REMOTE`` the session is one of a Spark Connect server: there is no JVM
+    here and no ``sc``.
+    """
 
     def __init__(self) -> None:
         from py4j.protocol import Py4JError  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415 - as above
@@ -56,17 +67,21 @@ class Driver:
             AttributeError,  # what is left of a context that the code stopped
         )
         logging.getLogger("SQLQueryContextLogger").setLevel(_SILENT)
-        self._spark: Any = SparkSession.builder.getOrCreate()
-        self._context: Any = self._spark.sparkContext
+        remote = os.environ.get("SPARK_REMOTE", "")
+        self._spark: Any = _connected(remote) if remote else SparkSession.builder.getOrCreate()
+        self._context: Any = None if remote else self._spark.sparkContext
+        self._lost = ""
         self._scala: Scala | None = None
         self._count = 0
-        self._jobs: Jobs | None = None
+        self._jobs: Jobs | Operations | None = None
         self._owed = self._interrupted = False
         self._main = threading.main_thread().ident or 0
         # Functions of this module are sent to the workers by value.
         module = types.ModuleType("__main__")
         self._names = module.__dict__
-        self._names |= {"spark": self._spark, "sc": self._context, "show": show}
+        self._names |= {"spark": self._spark, "show": show}
+        if self._context is not None:
+            self._names["sc"] = self._context
         sys.modules["__main__"] = module
         signal.signal(signal.SIGINT, self._interrupt)
         signal.signal(signal.SIGUSR1, self._remind)
@@ -77,9 +92,7 @@ class Driver:
         self._owed = self._interrupted = False
         try:
             try:
-                with Jobs(
-                    self._context, f"narthex-{uuid.uuid4()}", self._poke, self._errors
-                ) as jobs:
+                with self._watched() as jobs:
                     self._jobs = jobs
                     ending = self._judged(language, text, jobs)
                     self._jobs = None
@@ -97,6 +110,8 @@ class Driver:
 
     def trouble(self) -> str:
         """Why nothing can run here any more; empty if all is well."""
+        if self._context is None:
+            return self._lost
         gateway = getattr(self._context, "_gateway", None)
         status = gateway.proc.poll() if gateway is not None else 0
         if status is not None:
@@ -104,7 +119,13 @@ class Driver:
         stopped = self._context._jsc is None
         return "the code stopped Spark" if stopped else ""
 
-    def _judged(self, language: str, text: str, jobs: Jobs) -> tuple[int, str]:
+    def _watched(self) -> Jobs | Operations:
+        name = f"narthex-{uuid.uuid4()}"
+        if self._context is None:
+            return Operations(self._spark, name, self._poke, self._errors)
+        return Jobs(self._context, name, self._poke, self._errors)
+
+    def _judged(self, language: str, text: str, jobs: Jobs | Operations) -> tuple[int, str]:
         try:
             if language == "sql":
                 return self._run_sql(text, jobs)
@@ -117,7 +138,7 @@ class Driver:
             sys.stderr.write(f"{error}\n")
             return _FAILED, _named(error)
 
-    def _run_sql(self, text: str, jobs: Jobs) -> tuple[int, str]:
+    def _run_sql(self, text: str, jobs: Jobs | Operations) -> tuple[int, str]:
         """Statements in order, a result set each; stops at the first that fails."""
         statements = split(text)
         jobs.expect(len(statements))
@@ -128,6 +149,7 @@ class Driver:
             except KeyboardInterrupt:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever Spark raises is the code's
+                self._note(error)
                 where = f"statement {place} of {len(statements)} (line {line})"
                 sys.stderr.write(f"{where} failed:\n{error}\n")
                 return _FAILED, f"{where}: {_named(error)}"
@@ -168,9 +190,15 @@ class Driver:
             sys.stderr.write(f"{left.code}\n")
             return _FAILED, "SystemExit"
         except BaseException as error:  # noqa: BLE001 - whatever the code raises is the code's
+            self._note(error)
             sys.stderr.write(_trace(error, name))
             return _FAILED, _named(error)
         return 0, "ended with exit code 0"
+
+    def _note(self, error: BaseException) -> None:
+        """Takes notice of an error that says that the server has ended the session."""
+        if self._context is None and _SESSION_LOST in str(error):
+            self._lost = "the Spark server has ended the session"
 
     def _check(self) -> None:
         """An interrupt that came while the JVM was talking counts now."""
@@ -187,8 +215,8 @@ class Driver:
         self._raise(frame)
 
     def _raise(self, frame: types.FrameType | None) -> None:
-        """Interrupts the code, unless it waits for the JVM."""
-        if self._owed and self._jobs is not None and not _with_jvm(frame):
+        """Interrupts the code, unless it waits for Spark."""
+        if self._owed and self._jobs is not None and not _with_spark(frame):
             self._owed = False
             raise KeyboardInterrupt
 
@@ -275,13 +303,23 @@ def _seen(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _with_jvm(frame: types.FrameType | None) -> bool:
-    """Whether a conversation with the JVM is under way, anywhere below a frame."""
+def _with_spark(frame: types.FrameType | None) -> bool:
+    """Whether a conversation with Spark is under way, anywhere below a frame."""
     while frame is not None:
-        if f"{os.sep}py4j{os.sep}" in frame.f_code.co_filename:
+        if any(part in frame.f_code.co_filename for part in _CONVERSATIONS):
             return True
         frame = frame.f_back
     return False
+
+
+def _connected(remote: str) -> Any:
+    """A session of its own on a Spark Connect server."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - only the driver has it
+
+    builder: Any = SparkSession.builder.remote(remote)
+    for name, value in json.loads(os.environ.get(SETTINGS_VARIABLE, "{}")).items():
+        builder = builder.config(name, value)
+    return builder.create()
 
 
 def _first_error(said: str) -> str:

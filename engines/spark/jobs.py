@@ -7,13 +7,11 @@ works without its web page. It must never ask over the connection of the thread 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from engines.inside.narthex import PROGRESS_VARIABLE
+from engines.inside import narthex
 from engines.spark.progress import Job, Meter
 
 __all__ = ["Jobs"]
@@ -44,14 +42,12 @@ class Jobs:
         self._group = group
         self._poke = poke
         self._errors = errors
-        self._path = os.environ.get(PROGRESS_VARIABLE, "")
         self._over = threading.Event()
         self._unwanted = False
         self._guard = threading.Lock()
         self._jobs: dict[int, Job] = {}
         self._settled: set[int] = set()
         self._meter = Meter()
-        self._told = ""
         self._thread = threading.Thread(target=self._watch, name="narthex-jobs", daemon=True)
 
     def __enter__(self) -> Jobs:  # noqa: PYI034 - nobody derives from it
@@ -123,13 +119,6 @@ class Jobs:
                 self._settled.add(number)
 
     def _tell(self) -> None:
-        line = json.dumps(self._meter.report(self._jobs))
-        if not self._path or not self._jobs or line == self._told:
-            return
-        self._told = line
-        with contextlib.suppress(OSError):
-            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(fd, line.encode() + b"\n")
-            finally:
-                os.close(fd)
+        if self._jobs:
+            report = self._meter.report(self._jobs)
+            narthex.progress(report.fraction, report.stages)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Job", "Meter"]
+__all__ = ["Job", "Meter", "Told"]
 
 _MOST_SHOWN = 200
 _ALMOST = 0.99
@@ -22,6 +22,13 @@ class Job(NamedTuple):
     succeeded: int
     failed: int
     running: int
+
+
+class Told(NamedTuple):
+    """What there is to tell, in the words of ``narthex.progress``."""
+
+    fraction: float | None
+    stages: list[dict[str, object]]
 
 
 class Meter:
@@ -43,7 +50,7 @@ class Meter:
         self._settled = frozenset(jobs)
         self._raise(self._finished / self._statements)
 
-    def report(self, jobs: Mapping[int, Job]) -> dict[str, object]:
+    def report(self, jobs: Mapping[int, Job]) -> Told:
         """The fraction, None while nobody knows, and a stage for each job, numbered from 1.
 
         Of very many jobs the newest are shown.
@@ -53,11 +60,11 @@ class Meter:
         if total and self._finished < self._statements:
             done = sum(min(job.succeeded, job.total) for job in current) / total
             self._raise((self._finished + done) / self._statements)
-        stages = [
+        stages: list[dict[str, object]] = [
             {"id": f"job-{place}", **job._asdict()}
             for place, (_, job) in enumerate(sorted(jobs.items()), 1)
         ]
-        return {"fraction": self._fraction, "stages": stages[-_MOST_SHOWN:]}
+        return Told(self._fraction, stages[-_MOST_SHOWN:])
 
     def _raise(self, fraction: float) -> None:
         """More may come until all is over, so the whole is never told here."""

@@ -2,88 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engines.contract import Engine, Limits, RunSpec
-from engines.facts import Exit, ExitKind
-from engines.launcher import Zygote
-from engines.progress import PROGRESS, ProgressReader, Report
+from engines.contract import Engine
+from engines.facts import ExitKind
+from engines.progress import Report
 from engines.results import RESULTS
-from engines.rundir import RunDir
 from engines.spark import SparkEngine
 from engines.suite import Dialogue, EngineSuite, read_lines
-from tests.engines.sessions import Seat, leave, seat_in
+from tests.engines.sessions import Seat
+from tests.engines.sparks import JOIN, SECONDS, SETTINGS, given, progress, said, sparkling, table
 from tests.support.waiting import wait_until
-
-SETTINGS = {
-    "master": "local[2]",
-    "driver_memory": "512m",
-    "conf": {
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-        "spark.sql.shuffle.partitions": "4",
-    },
-}
-SECONDS = 60.0
-JOIN = (
-    "select count(*) c, sum(a.id % 7 + b.id % 5) s from range(0, 1000000, 1, 24) a "
-    "join range(0, 1000000, 1, 24) b on a.id = b.id"
-)
 
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Seat]:
     """A session of the Spark engine for all tests, which leave it as it was."""
-
-    async def started(folder: Path) -> Seat:
-        spec = SparkEngine(SETTINGS).session(RunSpec("", "sql", "", folder, folder))
-        assert spec is not None
-        async with Zygote() as zygote:
-            return await seat_in(folder, spec, zygote)
-
-    with tempfile.TemporaryDirectory(prefix="nx", ignore_cleanup_errors=True) as name:
-        seat = asyncio.run(started(Path(name)))
+    with sparkling(SETTINGS) as seat:
         yield seat
-        asyncio.run(leave(seat))
-
-
-async def said(
-    seat: Seat, code: str, language: str = "sql", rows: int = 1000
-) -> tuple[RunDir, Exit]:
-    """A statement and how it ended."""
-    run = await given(seat, code, language, rows)
-    return run, await seat.end(run, SECONDS)
-
-
-async def given(seat: Seat, code: str, language: str, rows: int = 1000) -> RunDir:
-    """A statement that was taken."""
-    run = seat.accept(code, language=language, limits=Limits(grace_seconds=20.0))
-    return_to = Path(run.file("statement"))
-    order = json.loads(return_to.read_bytes())
-    order[0][2] |= {"NARTHEX_PROGRESS": run.file(PROGRESS), "NARTHEX_RESULT_ROWS": str(rows)}
-    return_to.write_text(json.dumps(order))
-    assert await seat.give(run) == "taken"
-    return run
-
-
-def table(run: RunDir, number: int = 0) -> tuple[list[tuple[str, str]], dict[str, object]]:
-    """Columns and ending of a result set."""
-    folder = Path(run.file(RESULTS)) / str(number)
-    about = json.loads((folder / "about").read_bytes())
-    end = json.loads((folder / "end").read_bytes())
-    return [(column["name"], column["type"]) for column in about["columns"]], end
-
-
-def progress(run: RunDir) -> Report:
-    """What a statement last told of itself."""
-    reader = ProgressReader(run.file(PROGRESS))
-    reader.look()
-    return reader.report
 
 
 async def test_show_tables(spark: Seat) -> None:

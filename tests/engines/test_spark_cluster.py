@@ -1,0 +1,164 @@
+"""Spark on real clusters: a standalone master with two workers, and a Spark Connect server.
+
+They take the same statements as a driver of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines.contract import EngineError, RunSpec
+from engines.facts import ExitKind
+from engines.spark import SparkEngine
+from engines.suite import read_lines
+from tests.engines.sessions import Seat
+from tests.engines.sparks import JOIN, SECONDS, given, progress, said, sparkling, table
+from tests.support.spark_cluster import LEAN, Cluster, cluster, connect_server
+from tests.support.waiting import wait_until
+
+CONF = {
+    "spark.driver.extraJavaOptions": LEAN,
+    "spark.executor.extraJavaOptions": LEAN,
+    "spark.executor.memory": "480m",
+    "spark.sql.shuffle.partitions": "4",
+}
+SLOW = "import time\nsc.range(24, numSlices=24).map(lambda i: time.sleep(0.25) or i).sum()"
+PLACES = """\
+import os, time
+def place(i):
+    time.sleep(0.5)
+    return os.environ["SPARK_EXECUTOR_DIRS"]
+print(len(set(sc.range(4, numSlices=4).map(place).collect())))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def possible() -> None:
+    """Nothing here can be shown without pyspark and Java."""
+    health = SparkEngine().probe()
+    if not health.available:
+        pytest.skip(health.detail)
+
+
+@pytest.fixture(scope="module")
+def park(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A master with two workers, for all tests."""
+    with cluster(tmp_path_factory.mktemp("park")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def spread(park: Cluster) -> Iterator[Seat]:
+    """A session whose driver has its executors on the workers."""
+    with sparkling({"master": park.url, "driver_memory": "512m", "conf": CONF}) as seat:
+        yield seat
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
+    """A session on a Spark Connect server."""
+    with connect_server(tmp_path_factory.mktemp("connect")) as url:
+        settings = {"remote": url, "conf": {"spark.sql.session.timeZone": "UTC"}}
+        with sparkling(settings) as seat:
+            yield seat
+
+
+async def ran(seat: Seat, code: str, language: str) -> list[str]:
+    """What a statement printed that must succeed."""
+    run, ending = await said(seat, code, language)
+    assert ending.exit_code == 0, read_lines(run)
+    return [text.decode() for _, text in read_lines(run)]
+
+
+async def test_the_same_statements_run_on_a_cluster(spread: Seat) -> None:
+    """Tables, a join that counts its tasks, and Python on both workers."""
+    run, ending = await said(spread, f"show tables; {JOIN}", "sql")
+    assert ending.exit_code == 0, read_lines(run)
+    assert table(run, 0)[0][0] == ("namespace", "string")
+    assert table(run, 1)[1]["rows"] == 1
+    stages = progress(run).stages
+    assert sum(stage.total for stage in stages) > 24
+    assert all(stage.succeeded == stage.total for stage in stages)
+    assert await ran(spread, PLACES, "python") == ["2"]
+
+
+async def test_a_job_survives_the_death_of_a_worker(spread: Seat, park: Cluster) -> None:
+    """A worker that is killed in mid-job costs time only: the sum is right, on the other one."""
+    await wait_until_two(spread)
+    run = await given(spread, SLOW, "python")
+    await wait_until(
+        lambda: any(stage.succeeded > 2 for stage in progress(run).stages), "a start", SECONDS
+    )
+    park.workers[-1].kill()
+    park.workers[-1].wait()
+    ending = await spread.end(run, SECONDS)
+    assert ending.exit_code == 0, read_lines(run)
+    assert read_lines(run)[-1] == (1, str(sum(range(24))).encode())
+    (stage,) = progress(run).stages
+    assert (stage.total, stage.succeeded) == (24, 24)
+    park.start_workers(1)
+
+
+async def wait_until_two(seat: Seat) -> None:
+    """Waits until work is spread over two workers: executors come when they are ready."""
+
+    async def spread() -> bool:
+        return await ran(seat, PLACES, "python") == ["2"]
+
+    await wait_until(spread, "executors on two workers", SECONDS)
+
+
+async def test_a_kill_in_mid_job_on_a_cluster(spread: Seat) -> None:
+    """The job is cancelled on the workers, and the session takes the next statement."""
+    await ran(spread, "kept = 7", "python")
+    code = "import time\nsc.range(8, numSlices=8).map(lambda i: time.sleep(300)).count()"
+    run = await given(spread, code, "python")
+    await wait_until(
+        lambda: any(stage.running for stage in progress(run).stages), "the job to run", SECONDS
+    )
+    assert run.wish_kill(20.0)
+    run.ring()
+    ending = await spread.end(run, SECONDS)
+    assert (ending.kind, ending.message) == (ExitKind.KILLED, "killed: the session lives on")
+    assert any(b"1 of 1 jobs were cancelled" in text for _, text in read_lines(run))
+    assert await ran(spread, "print(kept, sc.range(10, numSlices=2).sum())", "python") == ["7 45"]
+
+
+async def test_a_connect_server_takes_the_same_statements(remote: Seat) -> None:
+    """SQL and Python share a session on the server, with rows, counts and its settings."""
+    run, ending = await said(remote, f"create temporary view v as select 41 x; {JOIN}", "sql")
+    assert ending.exit_code == 0, read_lines(run)
+    assert table(run)[0] == [("c", "long"), ("s", "long")]
+    assert sum(stage.succeeded for stage in progress(run).stages) > 24
+    code = "print(spark.conf.get('spark.sql.session.timeZone'))\nspark.table('v').first().x + 1"
+    assert await ran(remote, code, "python") == ["UTC", "42"]
+    run, _ = await said(remote, "select * from range(30000)", "sql", rows=0)
+    assert (table(run)[1]["rows"], table(run)[1]["truncated"]) == (30_000, False)
+
+
+async def test_a_kill_in_mid_query_on_a_connect_server(remote: Seat) -> None:
+    """The server is told to end the operation, and the session takes the next statement."""
+    await ran(remote, "kept = 7", "python")
+    code = "select sum(a.id * b.id % 7) from range(10000000) a join range(100000) b"
+    run = await given(remote, code, "sql")
+    await wait_until(lambda: bool(progress(run).stages), "the query to run", SECONDS)
+    assert run.wish_kill(20.0)
+    run.ring()
+    ending = await remote.end(run, SECONDS)
+    assert (ending.kind, ending.message) == (ExitKind.KILLED, "killed: the session lives on")
+    assert any(b"the Spark server was told to end" in text for _, text in read_lines(run))
+    assert await ran(remote, "kept", "python") == ["7"]
+
+
+def test_a_remote_has_no_scala(tmp_path: Path) -> None:
+    """What a Connect server does not take is refused with a sentence, without asking it."""
+    engine = SparkEngine({"remote": "sc://127.0.0.1:1/;token=secret"})
+    assert "scala" not in engine.capabilities.languages
+    assert "secret" not in engine.probe().detail
+    with pytest.raises(EngineError, match="does not take 'scala'"):
+        engine.session(RunSpec("", "scala", "", tmp_path, tmp_path))
+    with pytest.raises(ValueError, match="sc://"):
+        SparkEngine({"remote": "http://x"})
