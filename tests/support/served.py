@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,12 +70,14 @@ def command(*words: str, data: Path) -> str:
 
 
 @contextlib.contextmanager
-def serving(data: Path, *options: str, **environment: str) -> Iterator[Served]:
+def serving(
+    data: Path, *options: str, program: Sequence[str] = NARTHEX, **environment: str
+) -> Iterator[Served]:
     """Starts a gateway on a free port over a data folder and ends it with SIGTERM."""
     log = data.with_suffix(".log")
     with log.open("a") as errors:
         process = subprocess.Popen(
-            [*NARTHEX, "serve", "--data-dir", str(data), "--port", "0", *options],
+            [*program, "serve", "--data-dir", str(data), "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
