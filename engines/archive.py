@@ -67,8 +67,10 @@ class Archive:
         self._frames = known
         self._held: tuple[Frame, bytes] | None = None
 
-    def read(self, offset: int) -> tuple[list[Record], int]:
-        """The records from ``offset`` on that are in its frame, and the offset behind them.
+    def read(self, offset: int, max_bytes: int) -> tuple[list[Record], int]:
+        """The whole records from ``offset`` on that are in its frame, and the offset behind them.
+
+        About ``max_bytes``, or one record if that is longer.
 
         Raises:
             Damaged: the frame is not what was written.
@@ -76,8 +78,11 @@ class Archive:
         found = self._find(offset)
         if found is None or not found.offset <= offset < found.offset + found.size:
             return [], offset
-        records, taken = parse_records(self._data(found), offset - found.offset)
-        return records, found.offset + taken
+        data, start = self._data(found), offset - found.offset
+        records, taken = parse_records(data[start : start + max_bytes])
+        if not records:
+            records, taken = parse_records(data[start:])
+        return records, offset + taken
 
     def verify(self) -> int:
         """Reads every frame; how many bytes of records there are. Raises Damaged."""

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from engines.records import ERR, GAP, HEADER_SIZE, OUT, Gap, Record, decode_gap
 
-__all__ = ["MAX_PART", "START", "Block", "Mark", "OpenLine", "Point", "Splitter"]
+__all__ = ["MAX_PART", "START", "Block", "Mark", "OpenLine", "Point", "Splitter", "line_start"]
 
 MAX_PART = 1 << 16
 MAX_WAITING = 1 << 20
@@ -28,6 +28,7 @@ _BLOCK_BYTES = 1 << 16
 _SLICE = 1 << 13
 _POINT_LINES = 256
 _POINT_BYTES = 1 << 15
+_NEAR_BYTES = 256
 _STREAMS = (OUT, ERR)
 
 
@@ -99,6 +100,25 @@ class _Waiting(NamedTuple):
     time_ms: int
     data: bytes
     place: _Place
+
+
+def line_start(data: bytes, skip: int, start: int = 0) -> int:
+    """Where a line begins that has ``skip`` others between ``start`` and itself.
+
+    Found by halving: no line becomes an object, and most of the data is only counted.
+    """
+    low, high = start, len(data)
+    while skip and high - low > _NEAR_BYTES:
+        middle = (low + high) // 2
+        ends = data.count(b"\n", low, middle)
+        if ends >= skip:
+            high = middle
+        else:
+            skip -= ends
+            low = middle
+    for _ in range(skip):
+        low = data.index(b"\n", low) + 1
+    return low
 
 
 class Splitter:

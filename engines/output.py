@@ -88,7 +88,7 @@ class Output:
             elif hole is not None and offset < hole.end:
                 return Chunk([], hole.end, jumped=True, gap=hole.gap)
             if self._archive is not None:
-                return Chunk(*self._archive.read(offset))
+                return Chunk(*self._archive.read(offset, room))
             records, end = read_records(self._fd, offset, room)
             # What was noted by now may have been taken out while it was read.
             if self._known_hole() == hole:

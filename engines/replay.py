@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from engines.archive import Damaged
-from engines.lines import Block, Mark, Splitter
+from engines.lines import Block, Mark, Splitter, line_start
 from engines.output import Output
 from engines.rundir import RunDir
 
@@ -209,7 +209,9 @@ def _divide(
 
 def _slice(block: Block, first: int, last: int) -> Block:
     """The lines from ``first`` to ``last`` of a block of whole lines, both in it."""
-    texts = block.data.split(b"\n")[first - block.first : last - block.first + 1]
+    data = block.data
+    begin = line_start(data, first - block.first)
+    end = len(data) if last == block.last else line_start(data, last - first + 1, begin) - 1
     marks = []
     start = block.first
     for mark in block.marks:
@@ -217,4 +219,4 @@ def _slice(block: Block, first: int, last: int) -> Block:
         if size > 0:
             marks.append(Mark(size, mark.stream, mark.time_ms))
         start += mark.size
-    return Block(first, last, b"\n".join(texts), tuple(marks))
+    return Block(first, last, data[begin:end], tuple(marks))

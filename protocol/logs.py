@@ -64,6 +64,9 @@ class Cursor(NamedTuple):
     part: int = 0
 
 
+_NEAR_BYTES = 256
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line, or one part of a long one.
@@ -137,7 +140,11 @@ class Block:
         """The lines from ``first`` to ``last`` of this block, both included and both in it."""
         if self.part or (first <= self.first and last >= self.last):
             return self
-        lines = self.data.split(b"\n")[first - self.first : last - self.first + 1]
+        begin = _line_start(self.data, first - self.first)
+        end = len(self.data)
+        if last < self.last:
+            end = _line_start(self.data, last - first + 1, begin) - 1
+        data = self.data[begin:end]
         marks: list[Mark] = []
         start = self.first
         for mark in self.marks:
@@ -146,7 +153,7 @@ class Block:
             if size > 0:
                 marks.append(mark._replace(size=size))
             start = end + 1
-        return Block(first, last, b"\n".join(lines), tuple(marks))
+        return Block(first, last, data, tuple(marks))
 
 
 class Gap(NamedTuple):
@@ -177,6 +184,25 @@ class LogPage:
         """All lines of the page, in order."""
         for block in self.blocks:
             yield from block.lines()
+
+
+def _line_start(data: bytes, skip: int, start: int = 0) -> int:
+    """Where a line begins that has ``skip`` others between ``start`` and itself.
+
+    Found by halving: no line becomes an object, and most of the data is only counted.
+    """
+    low, high = start, len(data)
+    while skip and high - low > _NEAR_BYTES:
+        middle = (low + high) // 2
+        ends = data.count(b"\n", low, middle)
+        if ends >= skip:
+            high = middle
+        else:
+            skip -= ends
+            low = middle
+    for _ in range(skip):
+        low = data.index(b"\n", low) + 1
+    return low
 
 
 _LEVELS = re.compile(
