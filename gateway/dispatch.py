@@ -252,7 +252,7 @@ class Dispatch:
         ended: list[Task | GatewayError] = []
         for ref in command.tasks:
             try:
-                ended.append(await self._kill(caller, commands.Kill(ref)))
+                ended.append(await self._kill(caller, commands.Kill(ref, command.grace_seconds)))
             except GatewayError as error:
                 ended.append(error)
         return tuple(ended)

@@ -255,9 +255,13 @@ class SearchTasks(Command[TaskPage]):
 
 @dataclass(frozen=True, slots=True)
 class KillEach(Command[tuple[Task | GatewayError, ...]]):
-    """Asks for several tasks to end; each is answered by itself, in the order asked."""
+    """Asks for several tasks to end; each is answered by itself, in the order asked.
+
+    ``grace_seconds`` is as in Kill.
+    """
 
     tasks: tuple[TaskRef, ...]
+    grace_seconds: float = -1.0
 
 
 @dataclass(frozen=True, slots=True)

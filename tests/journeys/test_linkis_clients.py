@@ -184,10 +184,15 @@ def test_the_cli(served: Served) -> None:
     assert data(f"entrance/{exec_id}/status")["status"] == "Succeed"
 
 
-def test_the_cli_kills(served: Served) -> None:
-    """Kill asks for the row first, then kills with GET, then polls the row (8d)."""
+@pytest.mark.parametrize("code", ["sleep 1000", "trap '' TERM; sleep 1000; sleep 1000"])
+def test_the_cli_kills(served: Served, code: str) -> None:
+    """It asks for the row, kills with GET, polls the row; the end is seen within 5 s (8d, 3.7)."""
     user = User(served, "admin")
-    made = user.data("POST", "entrance/submit", json=body("LINKISCLI", "sleep 1000"))
+    made = user.data("POST", "entrance/submit", json=body("LINKISCLI", code))
+    wait_until_sync(
+        lambda: user.data("GET", f"entrance/{made['execID']}/status")["status"] == "Running",
+        "the script to run",
+    )
     row = user.data("GET", f"jobhistory/{made['taskID']}/get")["task"]
     killed = user.data("GET", f"entrance/{row['strongerExecId']}/kill")
     assert killed["execID"] == made["execID"]

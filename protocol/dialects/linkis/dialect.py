@@ -21,8 +21,11 @@ from protocol.routing import Router
 
 __all__ = ["LinkisDialect"]
 
-_SETTINGS = frozenset({"instance", "mount", "refused"})
+_SETTINGS = frozenset({"instance", "kill_grace_seconds", "mount", "refused"})
 _DEFAULT_INSTANCE = "127.0.0.1:9001"
+# Sooner than the five seconds after which the old Scriptis takes a kill for failed (section 3.7).
+_KILL_GRACE = 3.0
+_LONGEST_GRACE = 3600.0
 
 
 class LinkisDialect:
@@ -30,9 +33,9 @@ class LinkisDialect:
 
     Args:
         settings: the dialect's table of the configuration. ``instance`` is the ``host:port`` that
-            becomes part of execIDs, ``refused`` the words for which code is refused; ``mount`` is
-            nothing to it. GatewayError of kind INVALID for a setting that it has not, or that
-            cannot be.
+            becomes part of execIDs, ``refused`` the words for which code is refused,
+            ``kill_grace_seconds`` the grace of a kill that names none; ``mount`` is nothing to it.
+            GatewayError of kind INVALID for a setting that it has not, or that cannot be.
     """
 
     name = "linkis"
@@ -46,7 +49,8 @@ class LinkisDialect:
                 Kind.INVALID, "instance must be host:port of 1 to 99 characters", field="instance"
             )
         self._ids = ExecIds(instance)
-        self._routes = routes(self._ids, CodeChecks.of(settings.get("refused", {})))
+        checks = CodeChecks.of(settings.get("refused", {}))
+        self._routes = routes(self._ids, checks, _grace(settings.get("kill_grace_seconds")))
         self._router = Router(self._routes)
         self._socket_router = Router((*self._routes, *socket_routes(self._ids)))
 
@@ -83,6 +87,19 @@ class LinkisDialect:
         if refused.allowed:
             headers["Allow"] = ", ".join(refused.allowed)
         return Reply(refused.code, encode_json(refused.body), headers=headers)
+
+
+def _grace(setting: object) -> float:
+    if setting is None:
+        return _KILL_GRACE
+    known = isinstance(setting, int | float) and not isinstance(setting, bool)
+    if not known or not 0 <= float(str(setting)) <= _LONGEST_GRACE:
+        raise GatewayError(
+            Kind.INVALID,
+            f"kill_grace_seconds must be from 0 to {_LONGEST_GRACE:g}",
+            field="kill_grace_seconds",
+        )
+    return float(str(setting))
 
 
 def _verb(request: Request) -> str:

@@ -1,9 +1,10 @@
 """The call that ends a task, and the account of what came of it.
 
 Follows the contract, section 3.7. An extension of ours: ``grace`` (seconds between the polite
-signal and the certain one, 0 for none), ``report=true`` for the account in the reply, ``wait`` for
-how long to wait for the end before replying, and ``killreport``, which only reads. With a report
-a kill that came too late is no refusal: the report says how the task ended.
+signal and the certain one, 0 for none; without it the dialect's own, for the old Scriptis takes a
+kill for failed after five seconds), ``report=true`` for the account in the reply, ``wait`` for how
+long to wait for the end before replying, and ``killreport``, which only reads. With a report a kill
+that came too late is no refusal: the report says how the task ended.
 """
 
 from __future__ import annotations
@@ -34,15 +35,17 @@ class Killing:
 
     Args:
         ids: names and finds tasks.
+        grace: seconds for who says nothing, negative for what the gateway gives.
     """
 
-    def __init__(self, ids: ExecIds) -> None:
+    def __init__(self, ids: ExecIds, grace: float = -1.0) -> None:
         self._ids = ids
+        self._grace = grace
 
     def parse_kill(self, request: Request) -> Kill | KillAndReport:
         """The task that the path names, to be ended."""
         query, ref = request.query, self._ref(request)
-        grace = _grace(query)
+        grace = _grace(query, self._grace)
         match query.get("report", "false"):
             case "true":
                 return KillAndReport(ref, grace, _wait(query))
@@ -84,8 +87,8 @@ class Killing:
         return {"execID": self._ids.of(task), "taskID": task.number}
 
 
-def _grace(query: Mapping[str, str]) -> float:
-    grace = number(query, "grace", -1.0)
+def _grace(query: Mapping[str, str], default: float) -> float:
+    grace = number(query, "grace", default)
     if grace > _LONGEST_GRACE:
         raise invalid("grace", f"must be at most {_LONGEST_GRACE:g} seconds")
     return grace

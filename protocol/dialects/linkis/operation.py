@@ -42,14 +42,16 @@ class Operation:
 
     Args:
         ids: names and finds tasks.
+        grace: seconds between the polite and the certain end of what is killed.
     """
 
-    def __init__(self, ids: ExecIds) -> None:
+    def __init__(self, ids: ExecIds, grace: float = -1.0) -> None:
         self._ids = ids
+        self._grace = grace
 
     def parse_kill_jobs(self, request: Request) -> KillEach:
         """Tasks by two lists of equal length; the id in the path means nothing."""
-        return KillEach(tuple(self._ref(*pair) for pair in _pairs(request)))
+        return KillEach(tuple(self._ref(*pair) for pair in _pairs(request)), self._grace)
 
     def render_kill_jobs(self, ended: tuple[Task | GatewayError, ...], request: Request) -> Reply:
         """For each task the reply that its own kill would have had."""

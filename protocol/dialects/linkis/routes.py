@@ -41,10 +41,10 @@ SOCKETS = (
 )
 
 
-def routes(ids: ExecIds, checks: CodeChecks) -> tuple[Route[Any], ...]:
-    """The rows that HTTP and websocket share."""
+def routes(ids: ExecIds, checks: CodeChecks, grace: float) -> tuple[Route[Any], ...]:
+    """The rows that HTTP and websocket share; ``grace`` is that of a kill that names none."""
     return _everywhere(
-        *_entrance_rows(ids, checks),
+        *_entrance_rows(ids, checks, grace),
         *_history_rows(ids),
         *filesystem_rows(ids),
         *_account_rows(),
@@ -64,8 +64,8 @@ def socket_routes(ids: ExecIds) -> tuple[Route[Any], ...]:
     )
 
 
-def _entrance_rows(ids: ExecIds, checks: CodeChecks) -> tuple[Route[Any], ...]:
-    calls, log, kills = Entrance(ids, checks), Log(ids), Killing(ids)
+def _entrance_rows(ids: ExecIds, checks: CodeChecks, grace: float) -> tuple[Route[Any], ...]:
+    calls, log, kills = Entrance(ids, checks), Log(ids), Killing(ids, grace)
     return (
         Route("POST", "/entrance/execute", calls.parse_execute, calls.render_execute),
         Route("POST", "/entrance/submit", calls.parse_execute, calls.render_execute),
@@ -82,13 +82,13 @@ def _entrance_rows(ids: ExecIds, checks: CodeChecks) -> tuple[Route[Any], ...]:
         Route("GET", "/entrance/{id}/kill", kills.parse_kill, kills.render_kill),
         Route("POST", "/entrance/{id}/kill", kills.parse_kill, kills.render_kill),
         Route("GET", "/entrance/{id}/killreport", kills.parse_report, kills.render_report),
-        *_operation_rows(ids),
+        *_operation_rows(ids, grace),
         *session_rows(),
     )
 
 
-def _operation_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
-    calls = Operation(ids)
+def _operation_rows(ids: ExecIds, grace: float) -> tuple[Route[Any], ...]:
+    calls = Operation(ids, grace)
     info, load = "/entrance/taskinfo", calls.parse_load
     return (
         Route("POST", "/entrance/{id}/killJobs", calls.parse_kill_jobs, calls.render_kill_jobs),

@@ -379,7 +379,7 @@ def test_a_task_number_beside_an_id_that_is_none(verb: str) -> None:
     """With an execID of another layout, ``taskID`` in the query says which task is meant (3.1)."""
     path = f"{ROOT}/entrance/exec_id018017linkis/{verb}"
     found, asked = request("GET", path, {"taskID": "21"})
-    assert found.route.parse(asked) in {ReadTask(ByNumber(21)), Kill(ByNumber(21))}
+    assert found.route.parse(asked) in {ReadTask(ByNumber(21)), Kill(ByNumber(21), 3.0)}
     assert said(found.route.render(task(TaskState.KILLED), asked))["data"]["execID"] == SEED_ID
     found, asked = request("GET", path, {"taskID": "none"})
     with pytest.raises(GatewayError, match="unknown execID"):

@@ -2,10 +2,13 @@
 
 import pytest
 
-from protocol.commands import Kill
+from protocol.commands import Kill, KillEach
+from protocol.dialects.linkis import LinkisDialect
 from protocol.dialects.linkis.words import STATUS_WORDS
 from protocol.errors import GatewayError, Kind
+from protocol.http import Request
 from protocol.kills import Death, KillAndReport, KillReport, KillState, ReadKill, Signalled
+from protocol.routing import Found, Router
 from protocol.tasks import ByNumber, Outcome, Reason, TaskState
 from tests.protocol.linkis.scenes import NOW, ROOT, SEED_ID, data_of, request, task
 
@@ -17,12 +20,12 @@ REPORT = f"{ROOT}/entrance/{SEED_ID}/killreport"
 @pytest.mark.parametrize(
     ("query", "grace", "report", "wait"),
     [
-        ({}, -1.0, False, 0.0),
+        ({}, 3.0, False, 0.0),
         ({"grace": "0"}, 0.0, False, 0.0),
         ({"grace": "2.5", "report": "false"}, 2.5, False, 0.0),
-        ({"report": "true"}, -1.0, True, 0.0),
+        ({"report": "true"}, 3.0, True, 0.0),
         ({"report": "true", "grace": "3600", "wait": "5"}, 3600.0, True, 5.0),
-        ({"report": "true", "wait": "1000"}, -1.0, True, 60.0),
+        ({"report": "true", "wait": "1000"}, 3.0, True, 60.0),
     ],
 )
 def test_what_is_asked(
@@ -133,3 +136,22 @@ def test_a_report_is_never_refused(state: TaskState) -> None:
     assert data["status"] == STATUS_WORDS[state]
     assert data["report"]["left"] == [4]
     assert not data["report"]["verified"]
+
+
+def test_section_3_7_the_grace_is_a_setting() -> None:
+    """Kills that name no grace have that of the settings, below the five seconds of old clients."""
+    table = Router(LinkisDialect({"kill_grace_seconds": 0.5}).routes)
+    found = table.match("POST", KILL)
+    assert isinstance(found, Found)
+    command = found.route.parse(Request("POST", KILL, found.params))
+    assert isinstance(command, Kill)
+    assert command.grace_seconds == 0.5
+    jobs = table.match("POST", f"{ROOT}/entrance/x/killJobs")
+    assert isinstance(jobs, Found)
+    body = b'{"idList": [""], "taskIDList": [21]}'
+    each = jobs.route.parse(Request("POST", "", body=body))
+    assert isinstance(each, KillEach)
+    assert (each.tasks, each.grace_seconds) == ((ByNumber(21),), 0.5)
+    for unfit in (-1, 3601, "3", True, float("nan")):
+        with pytest.raises(GatewayError, match="kill_grace_seconds"):
+            LinkisDialect({"kill_grace_seconds": unfit})
