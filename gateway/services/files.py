@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 _PIECE = 256 * 1024
 _MAX_FILES = 100
+_LONGEST_SHOWN = 200
 
 
 class FileService:
@@ -138,7 +139,7 @@ class FileService:
         path = _own(principal, command.path)
         entry = await self._do(self._folders.look, path)
         if entry is None or entry.folder:
-            raise GatewayError(Kind.NOT_FOUND, "there is no such file")
+            raise _absent(path)
         return OpenedFile(entry, self._chunks(path, entry.size))
 
     async def _keep(self, incoming: Incoming, path: FilePath) -> FileEntry:
@@ -173,6 +174,11 @@ class FileService:
     async def _do(self, work: Callable[..., T], *arguments: object) -> T:
         try:
             return await asyncio.to_thread(work, *arguments)
+        except GatewayError as error:
+            place = next((one for one in arguments if isinstance(one, FilePath)), None)
+            if error.kind is not Kind.NOT_FOUND or place is None:
+                raise
+            raise _absent(place) from error
         except OSError as error:
             raise GatewayError(
                 Kind.UNAVAILABLE, "the files cannot be reached at the moment", retry_after=5.0
@@ -182,5 +188,11 @@ class FileService:
 def _own(principal: Principal, path: FilePath) -> FilePath:
     """The path in the principal's own root; anybody else's root is not there."""
     if path.owner not in {"", principal.name}:
-        raise GatewayError(Kind.NOT_FOUND, "there is no such file or folder")
+        raise _absent(path)
     return FilePath(principal.name, path.parts)
+
+
+def _absent(path: FilePath) -> GatewayError:
+    """The error for what is not there, by the path as it was asked for."""
+    name = "/".join(("file://", path.owner, *path.parts))[:_LONGEST_SHOWN]
+    return GatewayError(Kind.NOT_FOUND, f"there is no such file or folder: {name!r}", field="path")

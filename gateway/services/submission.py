@@ -92,12 +92,15 @@ def _check_engine(command: Execute, engines: Mapping[str, Capabilities]) -> None
     found = engines.get(command.engine)
     if found is None:
         raise GatewayError(
-            Kind.INVALID, f"there is no engine {_quoted(command.engine)}", field="engine"
+            Kind.INVALID,
+            f"there is no engine {_quoted(command.engine)}: there are {', '.join(sorted(engines))}",
+            field="engine",
         )
     if command.language not in found.languages:
         raise GatewayError(
             Kind.INVALID,
-            f"engine {command.engine} does not run {_quoted(command.language)}",
+            f"engine {command.engine} does not run {_quoted(command.language)}:"
+            f" it runs {', '.join(sorted(found.languages))}",
             field="language",
         )
 

@@ -33,6 +33,7 @@ ROOT = "/api/rest_j/v1"
 PREFIXES = (ROOT, "/api/rest_j", "/api/rest_s/v1", "/api/rest_s")
 
 _PREFIX = re.compile(r"/api/rest_[js](?:/v1)?(?=/)(?!/v[0-9]+/)")
+_STRANGER = "You are not logged in, please login first"
 _INTERNAL = "something went wrong inside the gateway"
 
 
@@ -79,7 +80,9 @@ def failure(
     code = numbered(desc) or ERROR_CODES[error.kind]
     message = desc if literal or numbered(desc) else f"error code({code}): {desc}"
     if number == STATUSES[Kind.UNAUTHENTICATED]:
-        message = desc = f"You are not logged in, please login first ({desc})"
+        # Clients compare the beginning; the sentence of who sent nothing at all is that already.
+        known = desc.lower().startswith(_STRANGER.lower())
+        message = desc = _STRANGER if known else f"{_STRANGER} ({desc})"
     data: dict[str, object] = {"errorMsg": {"errCode": code, "desc": desc, "level": 2}}
     if error.field:
         data["field"] = error.field

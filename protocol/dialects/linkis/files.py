@@ -43,6 +43,7 @@ from protocol.media import as_object, decode_json
 from protocol.results import ListResults, ResultList, ResultPage
 
 _HDFS = re.compile(r"hdfs:/*", re.ASCII)
+_LONGEST_SHOWN = 200
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=?-]{1,70}")
 
 
@@ -135,7 +136,10 @@ def render_exists(found: FileEntry | None, request: Request) -> Reply:
 def render_info(found: FileEntry | None, request: Request) -> Reply:
     """What is known of it."""
     if found is None:
-        raise GatewayError(Kind.NOT_FOUND, "there is no such file or folder", field="path")
+        path = request.query.get("path", "")[:_LONGEST_SHOWN]
+        raise GatewayError(
+            Kind.NOT_FOUND, f"there is no such file or folder: {path!r}", field="path"
+        )
     data: dict[str, object] = {
         "path": _text(found.path),
         "name": found.name,
