@@ -26,19 +26,22 @@ _OOM_SCORE = b"500"
 
 
 def become(
-    order: Order, group: str, umask: int, parent: int, pipes: tuple[int, int, int]
+    order: Order, group: str, umask: int, parent: int, pipes: tuple[int, int, int, int]
 ) -> NoReturn:
-    """Turns this forked process into the task; never returns.
+    """Turns this forked process into the task when it is let go; never returns.
 
-    ``pipes`` are the ends for stdout, for stderr and for the report of a failure.
+    ``pipes`` are the ends for stdout, for stderr, for the report of a failure, and the one through
+    which a byte lets it go: without one nothing is executed.
     """
-    out, err, report = pipes
+    out, err, report, gate = pipes
     try:
         _prepare(order, group, umask, parent)
         os.dup2(out, 1)
         os.dup2(err, 2)
         report = _open_progress(order, report)
         os.chdir(order.directory)
+        if not os.read(gate, 1):
+            os._exit(_NOT_STARTED)
         os.execvpe(order.argv[0], order.argv, order.environment)  # noqa: S606 - our very purpose
     except OSError as error:
         os.write(report, _FAILURE.pack(error.errno or 0) + str(error).encode(errors="replace"))

@@ -347,7 +347,11 @@ class RunDir:
             _unlink(temporary)
             raise
         if durable:
-            sync_directory(self.path)
+            self.sync()
+
+    def sync(self) -> None:
+        """Makes it durable which facts are stated."""
+        sync_directory(self.path)
 
     def _has(self, name: str) -> bool:
         return os.path.lexists(self.file(name))

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import time
 import traceback
 from typing import NoReturn
@@ -19,15 +20,17 @@ from typing import NoReturn
 from engines import cgroups, processes
 from engines.bell import Bell
 from engines.facts import Exit, ExitKind, ShimFact, encode
-from engines.order import Order, decode_order
+from engines.order import decode_order
 from engines.recorder import Recorder
 from engines.rundir import CONTROL, FAULT, OUTPUT, SHIM, RunDir, killed_before_start
 from engines.watch import Watch
 
-__all__ = ["main"]
+__all__ = ["ORDER", "main", "wait"]
 
-_LOCK = 3
-_MESSAGE = 4
+ORDER = b"o"
+"""What comes with the descriptors of a run."""
+
+_FIRST = 3
 _HIGH = 64
 _EXIT_PAUSE_SECONDS = 1.0
 _EXIT_TRIES = 3600
@@ -46,45 +49,63 @@ def main(lock: int, message: int, group: str, boot: str) -> NoReturn:
     """
     status = 1
     try:
-        _detach(lock, message)
-        order = decode_order(os.pread(_MESSAGE, os.fstat(_MESSAGE).st_size, 0))
-        os.close(_MESSAGE)
-        _supervise(order, group, boot)
+        _, message = _detach(lock, message)
+        _supervise(message, group, boot)
         status = 0
     finally:
         os._exit(status)
 
 
-def _detach(lock: int, message: int) -> None:
-    """Leaves the zygote's session, signals and descriptors; lock and message become 3 and 4."""
+def wait(orders: int, group: str, boot: str) -> NoReturn:
+    """The same for the run whose lock and order come through a socket; ends if none comes."""
+    status = 1
+    try:
+        (orders,) = _detach(orders)
+        with socket.socket(fileno=orders) as waiting:
+            given = socket.recv_fds(waiting, len(ORDER), 2)[1]
+        if given:
+            lock, message = given
+            os.set_inheritable(lock, False)  # noqa: FBT003 - the library's signature
+            _supervise(message, group, boot)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _detach(*fds: int) -> list[int]:
+    """Leaves the zygote's session, signals and descriptors; the given ones become 3 and so on."""
     os.setsid()
     for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(name, signal.SIG_IGN)
     # Ignored would be lost in a task that is not yet itself when it is killed; held back is not.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     # Out of the way first, for either may have the other's number.
-    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in (lock, message)]
+    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in fds]
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    for fd, number in zip(kept, (_LOCK, _MESSAGE), strict=True):
+    last = _FIRST + len(fds) - 1
+    for number, fd in enumerate(kept, _FIRST):
         os.dup2(fd, number, inheritable=False)
     for fd in map(int, os.listdir("/proc/self/fd")):
-        if fd > _MESSAGE:
+        if fd > last:
             with contextlib.suppress(OSError):
                 os.close(fd)
+    processes.become_subreaper()
+    return list(range(_FIRST, last + 1))
 
 
-def _supervise(order: Order, group: str, boot: str) -> None:
+def _supervise(message: int, group: str, boot: str) -> None:
+    order = decode_order(os.pread(message, os.fstat(message).st_size, 0))
+    os.close(message)
     run = RunDir(order.run)
     os.chdir(order.run)
     umask = os.umask(0o077)
     recorder = Recorder(run.file(OUTPUT), order.bounds.output_bytes)
-    processes.become_subreaper()
     own = cgroups.make(group, run.run_id)
     pid = os.getpid()
     fact = ShimFact(pid, processes.start_time(pid), boot, own)
-    run.write(SHIM, encode(fact), durable=True)
+    run.write(SHIM, encode(fact), durable=False)  # made durable before the task is let go
     bell = Bell(order.bell, run.run_id)
     if run.kill_wish() is not None:
         ending = killed_before_start()

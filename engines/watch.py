@@ -27,7 +27,10 @@ from engines.rundir import CONTROL, KILLED, STARTED, RunDir
 
 __all__ = ["Watch"]
 
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 1.0
+"""A wish is told by a knock: this is for one that was lost."""
+_DEAF_SECONDS = 0.2
+_REPORT_SECONDS = 0.2
 _STATE_SECONDS = 1.0
 _READ_BYTES = 1 << 16
 _REPORT_BYTES = 1 << 12
@@ -78,6 +81,7 @@ class Watch:
         self._begun = time.monotonic()
         self._ended = self._begun
         self._control = _control_socket()
+        self._pause = _LOOK_SECONDS if self._control.getsockname() else _DEAF_SECONDS
         self._wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _do_nothing)
@@ -85,9 +89,12 @@ class Watch:
         self._poll.register(self._control.fileno(), select.POLLIN)
 
     def start(self, umask: int) -> None:
-        """Forks the task; whether it could be executed comes through a pipe later."""
+        """Forks the task, and lets it go once it is durable that it may have run.
+
+        Whether it could be executed comes through a pipe later.
+        """
         try:
-            self._fork(umask)
+            self._release(self._fork(umask))
         except OSError as error:
             self._failure = (error.errno or 0, str(error))
             self._status = 0
@@ -168,19 +175,34 @@ class Watch:
             refused_line=self.recorder.refused_line,
         )
 
-    def _fork(self, umask: int) -> None:
+    def _fork(self, umask: int) -> int:
+        """Forks the process that waits to become the task; what lets it go."""
         out, out_end = os.pipe2(os.O_CLOEXEC)
         err, err_end = os.pipe2(os.O_CLOEXEC)
         self._report, report_end = os.pipe2(os.O_CLOEXEC)
+        gate_end, gate = os.pipe2(os.O_CLOEXEC)
         self._pipes = {out: OUT, err: ERR}
-        ends = (out_end, err_end, report_end)
+        ends = (out_end, err_end, report_end, gate_end)
         parent = os.getpid()
         self._pid, inside = cgroups.fork_into(self._group)
         if not self._pid:
+            os.close(gate)  # or its end would never be seen
             child.become(self._order, "" if inside else self._group, umask, parent, ends)
         for fd in ends:
             os.close(fd)
-        for fd in (out, err, self._report):
+        return gate
+
+    def _release(self, gate: int) -> None:
+        """Lets the task go. While it gets ready, the disk does what it has to before."""
+        try:
+            self.run.sync()
+            os.write(gate, b"g")
+        except OSError:
+            os.close(gate)
+            os.waitpid(self._pid, 0)
+            raise
+        os.close(gate)
+        for fd in (*self._pipes, self._report):
             os.set_blocking(fd, False)
             self._poll.register(fd, select.POLLIN)
 
@@ -271,15 +293,16 @@ class Watch:
 
     def _look(self, now: float) -> None:
         """Looks whether somebody wishes the run gone."""
-        self._look_at = now + _LOOK_SECONDS
+        self._look_at = now + (self._pause if self._chronicle is None else _REPORT_SECONDS)
         if self._chronicle is not None and self._chronicle.stale:
             self._state_kill("")
         if self._wished:
             return
         wish = self.run.kill_wish(self._order.bounds.grace_seconds)
-        if wish is not None:
+        # A run whose directory was removed belongs to nobody any more.
+        if wish is not None or not os.stat(".").st_nlink:
             self._wished = True
-            self._begin_kill(ExitKind.KILLED, wish.grace_seconds, now)
+            self._begin_kill(ExitKind.KILLED, wish.grace_seconds if wish else 0.0, now)
 
     def _begin_kill(self, why: ExitKind, grace_seconds: float, now: float) -> None:
         """Asks everything to end, and sets the time when it is made to.

@@ -2,7 +2,8 @@
 
 It holds no run's lock, takes no notice of how shims end, and goes when its socket closes; shims
 live on. A request is eight bytes and two descriptors (the run's lock, the order); the answer is the
-eight bytes, the errno (0 for success) and the pid. Standard library only; single-threaded.
+eight bytes, the errno (0 for success) and the pid. One shim is always forked ahead of its run, so
+that a start need not wait for a fork. Standard library only; single-threaded.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ __all__ = ["ANSWER", "REQUEST", "serve"]
 REQUEST = Struct("<Q")
 ANSWER = Struct("<QiI")
 
+_Spare = tuple[int, socket.socket]
+
 
 def serve(fd: int, *, groups: bool = True) -> None:
     """Forks a shim for each request on a socket, until the other end closes it."""
@@ -33,34 +36,62 @@ def serve(fd: int, *, groups: bool = True) -> None:
     gc.disable()
     gc.freeze()
     with socket.socket(fileno=fd) as requests:
+        spare = _ahead(group, boot)
         while True:
             try:
-                message, fds, _, _ = socket.recv_fds(
-                    requests, REQUEST.size, 2, socket.MSG_CMSG_CLOEXEC
-                )
+                message, fds, _, _ = socket.recv_fds(requests, REQUEST.size, 2)
             except ConnectionResetError:
                 return  # the runner was killed before it took its last answer
             if not message:
                 return
+            (number,) = REQUEST.unpack(message)
+            failure, pid = _hand_over(spare, fds) or _fork(fds, group, boot)
+            for given in fds:
+                os.close(given)
             try:
-                requests.send(_fork(message, fds, group, boot))
+                requests.send(ANSWER.pack(number, failure, pid))
             except OSError:
                 return  # the runner is gone: the shim that was made for it goes on by itself
+            spare = _ahead(group, boot)
 
 
-def _fork(message: bytes, fds: list[int], group: str, boot: str) -> bytes:
-    (number,) = REQUEST.unpack(message)
-    failure = pid = 0
+def _ahead(group: str, boot: str) -> _Spare | None:
+    """A shim that waits for its run, and goes if the zygote goes before; None if there is none."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            return None
+        if not pid:
+            ours.close()
+            shim.wait(theirs.fileno(), group, boot)
+    return pid, ours
+
+
+def _hand_over(spare: _Spare | None, fds: list[int]) -> tuple[int, int] | None:
+    """Gives a run to the shim that waits; no errno and its pid, None if it does not wait."""
+    if spare is None:
+        return None
+    pid, orders = spare
+    with orders:
+        try:
+            socket.send_fds(orders, [shim.ORDER], fds)
+        except OSError:
+            return None
+    return 0, pid
+
+
+def _fork(fds: list[int], group: str, boot: str) -> tuple[int, int]:
+    """Forks a shim for a run now; the errno, 0 for none, and its pid."""
     try:
         pid = os.fork()
     except OSError as error:
-        failure = error.errno or -1
-    else:
-        if not pid:
-            shim.main(fds[0], fds[1], group, boot)
-    for fd in fds:
-        os.close(fd)
-    return ANSWER.pack(number, failure, pid)
+        return error.errno or -1, 0
+    if not pid:
+        shim.main(fds[0], fds[1], group, boot)
+    return 0, pid
 
 
 def _usable_group() -> str:

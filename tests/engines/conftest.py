@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import uuid
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import cgroups
+from engines import cgroups, processes
 from engines.contract import Launch, Limits
 from engines.launcher import Zygote
 from engines.processes import with_cookie
@@ -91,7 +92,9 @@ class Judge:
         self._group = group
         self._zygote = zygote
         if group:
-            Path(group, "cgroup.procs").write_text(f"{zygote.pid}\n")
+            # With the shim that already waits for a run: it was born before the group.
+            for pid in (zygote.pid, *waiting(zygote)):
+                Path(group, "cgroup.procs").write_text(f"{pid}\n")
 
     def left(self, run: RunDir) -> set[int]:
         """The processes of the run that still are, shim included."""
@@ -99,7 +102,18 @@ class Judge:
         pids = set(with_cookie(cookie))
         if self._group:
             pids |= set(map(int, Path(self._group, "cgroup.procs").read_text().split()))
-        return pids - {self._zygote.pid}
+        return pids - {self._zygote.pid} - waiting(self._zygote)
+
+
+def waiting(zygote: Zygote) -> set[int]:
+    """The shims that wait for a run: those that have not yet gone into its directory."""
+    return {pid for pid in processes.children(zygote.pid) if _place(pid) == "/"}
+
+
+def _place(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return str(Path(f"/proc/{pid}/cwd").readlink())
+    return ""
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from engines import processes
 from engines.contract import EngineError
 from engines.launcher import Zygote
 from engines.rundir import ExitKind, RunState
-from tests.engines.conftest import Runs
+from tests.engines.conftest import Runs, waiting
 from tests.support.waiting import wait_until
 
 
@@ -79,7 +80,7 @@ async def test_a_dead_zygote_is_replaced(runs: Runs) -> None:
 
 async def test_a_zygote_that_does_not_answer_is_replaced(runs: Runs) -> None:
     """A frozen one counts as dead after the deadline, and the run is started once."""
-    async with Zygote(answer_seconds=0.3) as zygote:
+    async with Zygote(answer_seconds=1.0) as zygote:
         runs.zygote = zygote
         os.kill(zygote.pid, signal.SIGSTOP)
         effect = runs.directory / "effect"
@@ -121,8 +122,11 @@ async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
     ended = [await runs.start("true") for _ in range(30)]
     for run in ended:
         await runs.end(run)
-    task = Path(f"/proc/{runs.zygote.pid}/task/{runs.zygote.pid}/children")
-    await wait_until(lambda: task.read_text() == "", "no child of the zygote is left")
+    pid = runs.zygote.pid
+    await wait_until(
+        lambda: set(processes.children(pid)) == waiting(runs.zygote), "no shim is left that had one"
+    )
+    await wait_until(lambda: len(waiting(runs.zygote)) == 1, "one to wait for the next")
     assert counts() == before
 
 
@@ -163,6 +167,7 @@ async def test_no_room_for_a_process_is_an_ending(runs: Runs) -> None:
     try:
         status = Path(f"/proc/{runs.zygote.pid}/status")
         await wait_until(lambda: "TracerPid:\t0" not in status.read_text(), "strace is attached")
+        await runs.run("true")  # by the shim that was forked ahead
         run = await runs.start("true")
         ending = await runs.end(run)
         assert (ending.kind, ending.reason) == (ExitKind.START_FAILED, "EAGAIN")
