@@ -37,6 +37,7 @@ SCENARIOS = (
     "queue",
     "crowd",
     "python",
+    "spark",
     "recovery",
 )
 _TENTH = 0.1
