@@ -5,6 +5,8 @@ Contract, section 8b: login, submit, wait, rows with types, failure, kill.
 
 import pytest
 
+from gateway.stores.embedded import EmbeddedRedis
+from tests.journeys.linkis_people import PASSWORD, add_user
 from tests.support.linkis_sdk import Sdk, fetched
 from tests.support.served import Served
 
@@ -64,6 +66,27 @@ def test_rows_with_types(served: Served, new: Sdk, face: str) -> None:
     assert rows[0] == {"n": 1, "x": 0.5, "ok": True, "day": "2024-02-29", "s": "one"}
     assert (rows[1]["n"], rows[1]["x"], rows[1]["ok"]) == (None, None, False)
     assert (rows[2]["n"], rows[2]["s"]) == (2, "two")
+
+
+def test_what_is_remembered_of_a_run(served: Served, new: Sdk, redis_server: EmbeddedRedis) -> None:
+    """Paths that the SDK keeps are read from a new session, by their owner and nobody else."""
+    add_user(served, "cache-eve")
+    first, again, strange = new.run(
+        served,
+        f"{SYNC}{ROWS % ''}"
+        "from redis import ConnectionPool\n"
+        f"pool = ConnectionPool.from_url({redis_server.url!r})\n"
+        "def cached(user, password):\n"
+        "    conf = LinkisConfig(f'{URL}/api/rest_j/v1', user, password)\n"
+        "    client = LinkisClient(conf, r_pool=pool)\n"
+        "    found = client.execute_code_with_cache(CODE, QUERY, 'shell', 'shell')\n"
+        "    return json.loads(json.dumps(found, default=str))\n"
+        "answers = [cached('admin', PASSWORD), cached('admin', PASSWORD)]\n"
+        f"print(json.dumps([*answers, cached('cache-eve', {PASSWORD!r})]))",
+    )
+    assert (first[1], first[2]) == (2, "")
+    assert again == first
+    assert (strange[0], strange[1], "no such task" in strange[2]) == ([], 0, True)
 
 
 @FACES
