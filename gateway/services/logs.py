@@ -66,9 +66,10 @@ class Logs:
         if page is None:
             page = LogPage((), cursor, 0, 0, eof=False)
         ended = task.state.final and task.log_complete
-        last = max(page.last, task.last_line)
+        # Of an empty page the spool knows only where it was asked for.
+        last = max(page.last if page.blocks else 0, task.last_line)
         eof = ended and page.next.line > last and not page.next.part
-        return LogRead(replace(page, last=last, eof=eof), task)
+        return LogRead(replace(page, first=min(last, 1), last=last, eof=eof), task)
 
     async def watched_page(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int

@@ -79,6 +79,19 @@ def test_a_page_of_one_line_in_the_middle(restarted: tuple[Served, str]) -> None
             assert page["eof"] is (number == COUNT)
 
 
+def test_a_page_behind_the_end(restarted: tuple[Served, str]) -> None:
+    """Who asks for lines that are not there is told the number of the last one that is."""
+    gateway, exec_id = restarted
+    with Caller(gateway) as caller:
+        query = {"format": "lines", "fromLine": 2 * COUNT}
+        page = caller.call("GET", f"{exec_id}/log", params=query)
+        assert (page["lines"], page["first"], page["last"], page["eof"]) == ([], 1, COUNT, True)
+        quiet = caller.execute("exec sleep 60")
+        page = caller.call("GET", f"{quiet}/log", params=query)
+        assert (page["lines"], page["first"], page["last"], page["eof"]) == ([], 0, 0, False)
+        caller.call("GET", f"{quiet}/kill")
+
+
 async def test_subscribe(restarted: tuple[Served, str]) -> None:
     """A subscription tells every line once and then exactly one end."""
     gateway, exec_id = restarted
