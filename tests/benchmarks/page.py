@@ -12,6 +12,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable
+from typing import Any
 
 from engines.archive import ARCHIVE
 from engines.rundir import OUTPUT
@@ -87,12 +88,15 @@ def measure(gateway: Served, share: float) -> list[Figure]:
     with Caller(gateway) as caller:
         exec_id = caller.execute(f"seq {count}; exec sleep 3600")
 
-        def read(first: int) -> list[int]:
+        def asked(first: int) -> dict[str, Any]:
             query = {"format": "lines", "fromLine": first, "size": PAGE}
-            page = caller.call("GET", f"{exec_id}/log", params=query)
-            return [row["n"] for row in page["lines"]]
+            return caller.call("GET", f"{exec_id}/log", params=query)
 
-        wait_until_sync(lambda: bool(read(count)), "all lines", timeout=600)
+        def read(first: int) -> list[int]:
+            return [row["n"] for row in asked(first)["lines"]]
+
+        # Behind the end the hot window answers, so this is the last line that is hot.
+        wait_until_sync(lambda: asked(count + 1)["last"] == count, "all lines", timeout=600)
         found["hot"] = timed(read, count - 10_000, count, rng)
         for name, span in spans(count).items():
             found[f"disk, {name}"] = timed(read, *span, rng)
