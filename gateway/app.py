@@ -188,7 +188,7 @@ def _assembled(
 
 
 class _Readiness:
-    """Whether tasks can be accepted: the store takes a write and a runner vouches for the index."""
+    """Whether tasks can be accepted: store and disk take them, a runner vouches for the index."""
 
     def __init__(self, stores: _Stores) -> None:
         self._stores = stores
@@ -197,6 +197,7 @@ class _Readiness:
     async def __call__(self) -> None:
         await self._stores.link.check(self._process)
         await self._stores.tasks.vouched()
+        await self._stores.spool.check()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -129,12 +129,14 @@ class Places:
         return self.runtime / "sessions"
 
     def prepare(self) -> None:
-        """Makes the folders, mode 0700; refuses any that belongs to somebody else."""
+        """Makes the folders, mode 0700; refuses any that belongs to somebody else.
+
+        Not the spool: one that was there and is gone must not be made anew in silence.
+        """
         for folder in (
             self.data,
             self.secret,
             self.redis,
-            self.spool,
             self.objects,
             self.files,
             self.runtime,

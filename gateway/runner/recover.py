@@ -92,8 +92,12 @@ class Recovery:
         self._known.clear()
         live = await self._node.spool.live_ids()
         await self._raise_number(live)
-        async for found in self._live(live):
-            await self._restore(found)
+        for look in _steps(live, _LOOK):
+            lacking = frozenset(await self._node.revival.absent(look, ended=False))
+            async for found in self._live(look):
+                # What is looked after is told by who does that, unless the index lost it.
+                if found.spec.task_id in lacking or found.spec.task_id not in self._node.roster:
+                    await self._restore(found)
 
     async def rebuild_rest(self) -> AsyncIterator[None]:
         """Makes it agree on what has ended and on what is gone, a bounded step for each item."""

@@ -81,6 +81,9 @@ class Supervisor:
 
     async def _is_lost(self, live: Live, error: Exception) -> bool:
         """Whether a fault means that the run is gone for good, and that this is on record."""
+        if isinstance(error, FileNotFoundError) and not Path(live.run.path).parent.is_dir():
+            _journal.warning("all run directories are gone", run=live.run_id)
+            return False
         if not isinstance(error, FileNotFoundError) or not _vanished(live.run):
             _journal.error("run in trouble", run=live.run_id, exc_info=error)
             return False

@@ -107,17 +107,30 @@ class Spool:
     def prepare(self) -> None:
         """Makes the folders. Called once at start, before anything else; may block.
 
-        Raises FORBIDDEN or UNSUPPORTED with one clear sentence if the place will not do.
+        Raises FORBIDDEN or UNSUPPORTED with one clear sentence if the place will not do, and
+        UNAVAILABLE if the run directories were here and are gone, by a lost mount for example.
         """
+        made = self._root.with_name(f"{self._root.name}.made")
+        if made.exists() and not self._live.is_dir():
+            raise GatewayError(
+                Kind.UNAVAILABLE,
+                f"the run directories in {self._root} are gone; bring them back, or remove {made} "
+                "to begin without them",
+            )
         for folder in (self._root, self._new, self._live, self._done, self._requests):
             private_folder(folder)
         self.tombstones.prepare()
         refuse_network(self._root)
+        made.touch(mode=0o600)
 
     def close(self) -> None:
         """Ends the threads when they are done."""
         self._readers.shutdown(wait=False)
         self._writers.shutdown(wait=False)
+
+    async def check(self) -> None:
+        """Raises UNAVAILABLE while no task can be accepted: it is gone or nearly full."""
+        await self._read(self._refuse_near_full)
 
     def lock(self) -> NodeLock:
         """The right to act for this node. CONFLICT if another process has it."""

@@ -6,16 +6,20 @@ calls after a marker are points: what the interpreter does before that is not ou
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-__all__ = ["MARKER", "Point", "crash", "points", "strace"]
+from tests.support.waiting import wait_until_sync
+
+__all__ = ["MARKER", "Point", "crash", "failing", "points", "strace"]
 
 MARKER = "/narthex-marks-the-beginning"
 """A path that the recorded program asks for just before the part that is to be crashed."""
@@ -64,6 +68,35 @@ def points(command: Sequence[str], record: Path) -> list[Point]:
         begun = begun or MARKER in line
     assert found, "the marker was not found in the record"
     return found
+
+
+@contextlib.contextmanager
+def failing(pid: int, calls: str, error: str) -> Iterator[None]:
+    """Has the system calls of a living process fail for the length of the block.
+
+    ``calls`` are names with commas; all threads are meant, its children are not.
+    """
+    command = [strace(), "-qq", "-f", "-o", "/dev/null", "-e", f"trace={calls}"]
+    threads = [f"--attach={entry.name}" for entry in Path(f"/proc/{pid}/task").iterdir()]
+    tracer = subprocess.Popen(
+        [*command, "-e", f"inject={calls}:error={error}", *threads],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until_sync(lambda: traced(pid) or tracer.poll() is not None, "strace to attach")
+        if tracer.poll() is not None:
+            pytest.skip(f"strace cannot attach here: {tracer.stderr and tracer.stderr.read()}")
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.communicate(timeout=_SECONDS)
+
+
+def traced(pid: int) -> bool:
+    """Whether all threads of a process are traced."""
+    found = [entry.read_text() for entry in Path(f"/proc/{pid}/task").glob("*/status")]
+    return bool(found) and not any("TracerPid:\t0\n" in text for text in found)
 
 
 def crash(command: Sequence[str], point: Point) -> bool:

@@ -13,7 +13,7 @@ def test_folders_are_private(tmp_path: Path) -> None:
     """Whatever is made is for its owner's eyes only."""
     places = Places.of(tmp_path / "deep" / "data", {"XDG_RUNTIME_DIR": str(tmp_path)})
     places.prepare()
-    for folder in (places.data, places.secret, places.spool, places.redis, places.runtime):
+    for folder in (places.data, places.secret, places.redis, places.runtime):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
