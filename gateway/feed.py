@@ -90,13 +90,12 @@ class Feed:
         pause = shortest
         while True:
             try:
-                async with self._link.bells() as bells:
+                async with self._link.bells(self._ring) as bells:
                     pause = shortest
                     self._connected.set()
                     # What rang while nobody listened is not known: everybody looks again.
                     self._ring_all()
-                    while True:
-                        self._ring(await bells.next())
+                    await bells.broken()
             except GatewayError:
                 self._connected.clear()
             await asyncio.sleep(pause)

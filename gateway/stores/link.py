@@ -7,23 +7,18 @@ decides. A server that hangs is asked by one call at a time until it answers aga
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from importlib import resources
+from typing import NoReturn
 
 import hiredis
-from redis import asyncio as aioredis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from gateway.stores import keys
-from gateway.stores.pipe import Pipe, Value
+from gateway.stores.pipe import Channel, Pipe, Value
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["Bells", "Link", "Value", "script_text", "unavailable"]
@@ -76,33 +71,16 @@ def _digest(name: str) -> str:
 class Bells:
     """An open subscription to the doorbells."""
 
-    def __init__(self, pubsub: aioredis.client.PubSub) -> None:
-        self._pubsub = pubsub
-        self._asked = False
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
 
-    async def next(self) -> str:
-        """The id of the next task that rang; waits for ever, but notices a dead connection.
+    async def broken(self) -> NoReturn:
+        """Waits for as long as rings come through, and notices a dead connection.
 
         Raises GatewayError(UNAVAILABLE) when the subscription is broken: rings may be lost.
         """
-        while True:
-            try:
-                message = await self._pubsub.get_message(timeout=_PING_SECONDS)
-                if message is None:
-                    await self._ask()
-                    continue
-            except (RedisError, OSError, TimeoutError) as error:
-                raise unavailable(error) from error
-            self._asked = False
-            if message["type"] == "message":
-                return bytes(message["data"]).decode("utf-8", "replace")
-
-    async def _ask(self) -> None:
-        if self._asked:
-            raise RedisConnectionError("no answer")
-        self._asked = True
-        async with asyncio.timeout(_PING_SECONDS):
-            await self._pubsub.ping()
+        await self._channel.broken(_PING_SECONDS)
+        raise unavailable()
 
 
 class Link:
@@ -115,17 +93,9 @@ class Link:
     """
 
     def __init__(self, url: str, *, timeout: float = 1.0, calls: int = 1024) -> None:
-        self._timeout = timeout
         self._slow = 0
         self._probing = False
         self._pipe = Pipe(url, timeout=timeout, calls=calls)
-        self._listener = aioredis.Redis.from_url(
-            url,
-            socket_timeout=None,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
 
     async def run(self, name: str, names: Sequence[str], *arguments: Value) -> object:
         """Runs the script ``name`` with these keys and arguments; its reply as it came."""
@@ -153,24 +123,25 @@ class Link:
         await self.call("SET", keys.PROBE.key(process), "1", "PX", 10_000)
 
     @asynccontextmanager
-    async def bells(self) -> AsyncIterator[Bells]:
-        """A subscription to the doorbells for the length of the block."""
-        pubsub = self._listener.pubsub()
-        try:
+    async def bells(self, rung: Callable[[str], None]) -> AsyncIterator[Bells]:
+        """A subscription to the doorbells for the length of the block.
+
+        ``rung`` is called with the id of each task that rings; it must neither wait nor raise.
+        """
+
+        def heard(data: bytes) -> None:
+            rung(data.decode("utf-8", "replace"))
+
+        async with AsyncExitStack() as stack:
             try:
-                async with asyncio.timeout(self._timeout):
-                    with _cancellable():
-                        await pubsub.subscribe(keys.BELL)
-            except (RedisError, OSError, TimeoutError) as error:
+                channel = await stack.enter_async_context(self._pipe.listening(keys.BELL, heard))
+            except (hiredis.HiredisError, OSError, TimeoutError) as error:
                 raise unavailable(error) from error
-            yield Bells(pubsub)
-        finally:
-            await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            yield Bells(channel)
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes the connection of the calls; subscriptions end with their blocks."""
         await self._pipe.close()
-        await self._listener.aclose()
 
     async def _ask(self, *words: Value) -> object:
         probing = self._slow >= _PATIENCE
@@ -196,17 +167,3 @@ class Link:
 
 def _unknown_script(error: BaseException | None) -> bool:
     return isinstance(error, hiredis.ReplyError) and str(error).startswith("NOSCRIPT")
-
-
-@contextmanager
-def _cancellable() -> Iterator[None]:
-    """Ends with CancelledError if a cancellation came during the block and did not come out of it.
-
-    The client loses one that arrives while it opens a connection: whoever cancelled would wait for
-    ever for what never ends.
-    """
-    task = asyncio.current_task()
-    before = task.cancelling() if task else 0
-    yield
-    if task and task.cancelling() > before:
-        raise asyncio.CancelledError

@@ -3,7 +3,8 @@
 Calls that are made in the same turn of the loop leave in one write, and answers are given out in
 the order of the questions. So a call costs neither a connection of its own nor a wait for one. A
 caller that is cancelled costs nothing either: its answer is thrown away when it comes. Nothing is
-ever asked twice here, and nobody waits longer than the deadline.
+ever asked twice here, and nobody waits longer than the deadline. Whoever listens to a channel does
+it over a connection of its own.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import hiredis
 from redis.asyncio.connection import parse_url
 
-__all__ = ["Pipe", "Value"]
+__all__ = ["Channel", "Pipe", "Value"]
 
 Value = str | bytes | int | float
 _NEVER = ssl.CERT_NONE
@@ -67,6 +69,20 @@ class Pipe:
         async with asyncio.timeout(self._timeout), self._turns:
             return await (await self._opened()).ask(words)
 
+    @asynccontextmanager
+    async def listening(self, name: str, heard: Callable[[bytes], None]) -> AsyncIterator[Channel]:
+        """Tells what is published in a channel, message by message, for the length of the block.
+
+        ``heard`` runs on the event loop and must neither wait nor raise. Raises as ``ask`` does.
+        """
+        async with asyncio.timeout(self._timeout):
+            line = await _opened(self._address, self._timeout, heard)
+        try:
+            await line.ask(("SUBSCRIBE", name))
+            yield Channel(line)
+        finally:
+            line.end()
+
     async def close(self) -> None:
         """Ends the connection; calls that are under way fail."""
         self._closed = True
@@ -83,10 +99,33 @@ class Pipe:
             return self._line
 
 
-async def _opened(address: _Address, timeout: float) -> _Line:  # noqa: ASYNC109 - of its calls
+class Channel:
+    """An open subscription."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+
+    async def broken(self, ping_seconds: float) -> None:
+        """Waits until nothing can be heard any more; asks the server from time to time."""
+        while self._line.open:
+            try:
+                async with asyncio.timeout(ping_seconds):
+                    await self._line.lost.wait()
+            except TimeoutError:
+                try:
+                    await self._line.ask(("PING",))
+                except (OSError, TimeoutError, hiredis.HiredisError):
+                    return
+
+
+async def _opened(
+    address: _Address,
+    timeout: float,  # noqa: ASYNC109 - of its calls
+    heard: Callable[[bytes], None] | None = None,
+) -> _Line:
     loop = asyncio.get_running_loop()
     # A cancellation must not leave a connection behind that nobody knows of.
-    line = _Line(timeout)
+    line = _Line(timeout, heard)
     try:
         if address.path:
             await loop.create_unix_connection(lambda: line, address.path)
@@ -103,11 +142,16 @@ async def _opened(address: _Address, timeout: float) -> _Line:  # noqa: ASYNC109
 
 
 class _Line(asyncio.Protocol):
-    """An open connection: what was asked and has no answer yet, in order."""
+    """An open connection: what was asked and has no answer yet, in order.
 
-    def __init__(self, timeout: float) -> None:
+    What is published goes to ``heard``, for a connection that subscribes.
+    """
+
+    def __init__(self, timeout: float, heard: Callable[[bytes], None] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._timeout = timeout
+        self._tell = heard
+        self.lost = asyncio.Event()
         self._reader = hiredis.Reader()
         self._asked: deque[tuple[asyncio.Future[object], float]] = deque()
         self._out: list[bytes] = []
@@ -152,6 +196,9 @@ class _Line(asyncio.Protocol):
         try:
             self._reader.feed(data)
             while (found := self._reader.gets()) is not False:
+                if self._tell is not None and isinstance(found, list) and found[0] == b"message":
+                    self._tell(found[2])
+                    continue
                 answer, _ = self._asked.popleft()
                 if not answer.done():
                     answer.set_result(found)
@@ -161,6 +208,7 @@ class _Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody will get an answer any more."""
         self.open = False
+        self.lost.set()
         self._out.clear()
         if self._clock is not None:
             self._clock.cancel()

@@ -92,17 +92,18 @@ async def test_a_silent_server_ends_the_subscription(
     server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
     await server.start()
     link = Link(server.url)
-    async with link.bells() as bells:
+    rung: asyncio.Queue[str] = asyncio.Queue()
+    async with link.bells(rung.put_nowait) as bells:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await bells.next()
+                await bells.broken()
         await link.call("PUBLISH", keys.BELL, "x")
-        assert await bells.next() == "x"
+        assert await rung.get() == "x"
         os.kill(server.pid, signal.SIGSTOP)
         try:
             async with asyncio.timeout(5):
                 with pytest.raises(GatewayError) as caught:
-                    await bells.next()
+                    await bells.broken()
         finally:
             os.kill(server.pid, signal.SIGCONT)
     assert caught.value.kind is Kind.UNAVAILABLE

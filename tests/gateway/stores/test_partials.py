@@ -32,10 +32,11 @@ async def test_the_last_text_counts(link: Link) -> None:
 
 async def test_it_rings_and_ends_by_itself(link: Link) -> None:
     """Who waits for the task is woken; what does not change is gone after its life."""
-    async with link.bells() as bells:
+    rung: asyncio.Queue[str] = asyncio.Queue()
+    async with link.bells(rung.put_nowait):
         await PartialStore(link, life_seconds=60).show(TASK, 1, LINE)
         async with asyncio.timeout(5):
-            assert await bells.next() == TASK
+            assert await rung.get() == TASK
     assert 0 < int(str(await link.call("PTTL", PARTIAL.key(TASK)))) <= 60_000
 
 
