@@ -19,6 +19,7 @@ _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 _ANY = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - names of addresses, nothing is bound
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?", re.ASCII)
 _JSON = re.compile(r"application/(?:[a-z0-9.+-]*\+)?json", re.ASCII)
+_ALLOWED_HEADERS = "authorization, Content-Type, Token-Code, Token-User, webLogin"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -57,6 +58,21 @@ class Origins:
             raise GatewayError(
                 Kind.FORBIDDEN, "this web origin may not use the gateway", field="Origin"
             )
+
+    def opened(self, values: Sequence[str]) -> dict[str, str]:
+        """The headers that let a page of another origin read a reply; none unless it is allowed.
+
+        The origin is named: browsers take no ``*`` together with credentials.
+        """
+        if len(values) != 1 or values[0] not in self._origins:
+            return {}
+        return {
+            "Access-Control-Allow-Origin": values[0],
+            "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+            "Access-Control-Allow-Methods": "POST, GET, OPTIONS, PUT, HEAD, DELETE",
+            "Vary": "Origin",
+        }
 
     def check_cookie(self, method: str, headers: Mapping[str, str], credential: Credential) -> None:
         """Refuses what another site could make a browser send by itself.

@@ -33,6 +33,7 @@ from protocol.routing import clean_path
 __all__ = ["HttpHandler"]
 
 _OF_HTTP = {Kind.INVALID: 400, Kind.TOO_LARGE: 431}
+_PREFLIGHT = "access-control-request-method"
 _log = journal("gateway.http")
 
 
@@ -87,13 +88,22 @@ class HttpHandler:
 
     async def _reply(self, exchange: Exchange, labels: list[str]) -> Reply:
         path = "/"
-        dialect: Dialect | None = None
         try:
             head = exchange.head()
             host = self._origins.check_host(head.hosts)
             path = clean_path(head.raw_path)
         except GatewayError as error:
             return self.refuse(path, error)
+        opened = self._origins.opened(head.origins)
+        if opened and head.method == "OPTIONS" and _PREFLIGHT in head.headers:
+            return Reply(204, b"", "", opened)
+        reply = await self._answered(exchange, head, host, path, labels)
+        return replace(reply, headers={**reply.headers, **opened}) if opened else reply
+
+    async def _answered(
+        self, exchange: Exchange, head: Head, host: str, path: str, labels: list[str]
+    ) -> Reply:
+        dialect: Dialect | None = None
         try:
             if self._health.knows(path):
                 labels[:] = ["", path]

@@ -20,6 +20,7 @@ from tests.support.waiting import wait_until_sync
 
 COOKIE = "linkis_user_session_ticket_id_v1"
 SECONDS = 6
+PAGE = "http://ide.example:8088"
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A gateway whose tickets live shortly and whose login page encrypts."""
     data = tmp_path_factory.mktemp("brief") / "data"
     settings = {
+        "NARTHEX_SERVER_ALLOWED_ORIGINS": PAGE,
         "NARTHEX_AUTH_TOKEN_SECONDS": str(SECONDS),
         "NARTHEX_AUTH_ENCRYPT_LOGINS": "true",
     }
@@ -189,3 +191,20 @@ def test_an_administrator_acts_for_others(brief: Served) -> None:
     assert said(http.get("user/proxy", params={"proxyUser": "ann"}))["status"] == 0
     assert said(http.get("user/userInfo"))["data"]["userName"] == "ann"
     assert said(http.get("user/proxy", params={"proxyUser": "bob"}))["status"] == 3
+
+
+def test_a_page_of_another_origin(brief: Served) -> None:
+    """A front end that is served elsewhere may ask and read, if its origin is allowed (1.3)."""
+    http = client(brief, Origin=PAGE)
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "weblogin"}
+    before = http.options("user/login", headers=asked)
+    assert (before.status_code, before.content) == (204, b"")
+    assert "webLogin" in before.headers["access-control-allow-headers"]
+    reply = http.post("user/login", json={"userName": "ann", "password": PASSWORD})
+    for one in (before, reply, http.get("user/userInfo"), http.get("user/nothing")):
+        assert one.headers["access-control-allow-origin"] == PAGE
+        assert one.headers["access-control-allow-credentials"] == "true"
+    foreign = client(brief, Origin="http://evil.example")
+    for one in (foreign.options("user/login", headers=asked), foreign.get("user/publicKey")):
+        assert one.status_code in {403, 405}
+        assert "access-control-allow-origin" not in one.headers

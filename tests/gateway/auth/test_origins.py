@@ -126,3 +126,13 @@ def test_the_cookie_is_only_for_our_own_pages(
 def test_a_token_is_nobodys_cookie(origins: Origins) -> None:
     """A credential that somebody had to put there is not subject to the cookie's rules."""
     origins.check_cookie("POST", {"content-type": "text/plain"}, Credential("t"))
+
+
+def test_an_allowed_page_may_read_replies(origins: Origins) -> None:
+    """It is named in the headers; our own page needs none, and any other gets none (CORS)."""
+    headers = origins.opened(("https://good.example",))
+    assert headers["Access-Control-Allow-Origin"] == "https://good.example"
+    assert headers["Access-Control-Allow-Credentials"] == "true"
+    other = ((), ("http://127.0.0.1",), ("https://evil.example",), ("https://good.example",) * 2)
+    for values in other:
+        assert origins.opened(values) == {}
