@@ -7,6 +7,7 @@ the same.
 
 from __future__ import annotations
 
+import codecs
 import contextvars
 import logging
 import re
@@ -31,6 +32,8 @@ _SECRET = re.compile(
 )
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _BOUND: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("bound", default={})  # noqa: B039 - never changed in place
+_ESCAPE = codecs.getencoder("unicode_escape")
+"""Found once: looking for it later takes a file, and there may be no descriptor for one."""
 _BEARER = re.compile(r"eyJ[\w-]{5,}\.[\w-]*\.?[\w-]*")
 
 
@@ -143,7 +146,7 @@ def line_safe(text: str, limit: int = _MAX_CHARACTERS) -> str:
     escaped = "".join(
         character
         if unicodedata.category(character) not in _UNSAFE_CATEGORIES
-        else character.encode("unicode_escape").decode("ascii")
+        else _ESCAPE(character)[0].decode("ascii")
         for character in cut
     )
     return _BEARER.sub("***", escaped)

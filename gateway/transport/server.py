@@ -32,6 +32,7 @@ from gateway.journal import journal
 from gateway.metrics import Metrics
 from gateway.transport.exchange import Exchange, Head, bearer, cookie
 from gateway.transport.http import HttpHandler
+from gateway.transport.scarcity import speak_once
 from gateway.transport.switchboard import Switchboard
 from gateway.transport.tails import Sources
 from gateway.transport.websocket import Conversation
@@ -108,6 +109,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def serving(self, listener: socket.socket) -> AsyncIterator[None]:
         """Serves on a listening socket for the length of the block, then stops gently."""
+        speak_once(asyncio.get_running_loop())
         app = _App(self, _sanic_config(self._config))
         app.add_route(_unrouted, "/")
         # Told that only HTTP/1.1 is spoken, Sanic leaves an empty Alt-Svc header out.

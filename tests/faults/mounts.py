@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["SmallDisk", "small_disk"]
+__all__ = ["SmallDisk", "fill", "small_disk"]
 
 
 class SmallDisk:
@@ -45,3 +45,12 @@ def small_disk(path: Path, size: str) -> Iterator[SmallDisk]:
     finally:
         # Lazily: a process of the run that is ending may still have its directory there.
         subprocess.run(["umount", "-l", str(path)], check=True, timeout=10)
+
+
+def fill(disk: SmallDisk) -> Path:
+    """Leaves no room at all on a disk; the file that does so."""
+    ballast = disk.path / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            os.write(file.fileno(), bytes(4096))
+    return ballast

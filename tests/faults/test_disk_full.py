@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engines.rundir import RunDir
-from tests.faults.mounts import SmallDisk, small_disk
+from tests.faults.mounts import SmallDisk, fill, small_disk
 from tests.faults.storm import complaints
 from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller, shell
@@ -45,15 +43,6 @@ def directories(gateway: Served) -> set[str]:
     """The run directories there are, those half made included."""
     spool = gateway.data / "spool"
     return {path.name for part in ("new", "live") for path in (spool / part).iterdir()}
-
-
-def fill(disk: SmallDisk) -> Path:
-    """Leaves no room at all on a disk; the file that does so."""
-    ballast = disk.path / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            os.write(file.fileno(), bytes(4096))
-    return ballast
 
 
 def test_nothing_is_half_accepted(cramped: Cramped) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import redis
 from tests.faults.canary import asking
 from tests.faults.chance import chance
 from tests.faults.ledger import Expected, Ledger
+from tests.faults.mounts import fill, small_disk
 from tests.faults.pace import hold_off, pause
 from tests.faults.proxy import PASS, Proxy, Rule, proxied
 from tests.faults.redis_server import OwnRedis, own_redis
@@ -202,7 +203,14 @@ def steady(name: str, folder: Path, nap: float) -> tuple[Expected, str]:
     return Expected(name, lines, 0, effect), script
 
 
-async def weather(stage: Stage, ledger: Ledger, name: str, folder: Path, seconds: float) -> None:
+async def weather(
+    stage: Stage,
+    ledger: Ledger,
+    name: str,
+    folder: Path,
+    seconds: float,
+    happens: Callable[[Stage, float], None] | None = None,
+) -> None:
     """Submits, reads and kills while a fault comes and goes; then reads everything again."""
     dice = chance(name)
     forgetful = name == "thinned"
@@ -217,7 +225,7 @@ async def weather(stage: Stage, ledger: Ledger, name: str, folder: Path, seconds
             group.create_task(visitor.follow(long[0].name, long_id))
             group.create_task(visitor.pages(long[0].name, long_id))
             group.create_task(visitor.poll(long[0].name, long_id))
-            fault = group.create_task(asyncio.to_thread(BY_NAME[name], stage, seconds))
+            fault = group.create_task(asyncio.to_thread(happens or BY_NAME[name], stage, seconds))
             await pause(seconds / 4)
             group.create_task(visitor.kill(victim.name, victim_id))
             for turn in range(6):
@@ -242,6 +250,41 @@ async def test_the_ledger_holds(name: str, stage: Stage, tmp_path: Path) -> None
     for line in complaints(stage.gateway):
         ledger.violate("I11", "the gateway's own log", line)
     ledger.check()
+
+
+async def test_its_disk_is_full(tmp_path: Path) -> None:
+    """Redis cannot write its file (MISCONF): as with every other fault, and all comes right."""
+    folder = tmp_path / "r"
+    with (
+        small_disk(folder / "data", "24m") as disk,
+        own_redis(folder) as server,
+        proxied(server.socket, str(server.short / "proxy.sock")) as proxy,
+        serving(tmp_path / "data", NARTHEX_REDIS_URL=f"unix://{proxy.address}") as gateway,
+    ):
+        crammed = Stage(gateway, server, proxy)
+
+        def cram(_: Stage, seconds: float) -> None:
+            ballast = fill(disk)
+            with contextlib.suppress(redis.RedisError):
+                server.client.set("foreign", bytes(1 << 16), ex=60)
+            wait_until_sync(lambda: misconfigured(server), "Redis to refuse writes")
+            hold_off(seconds)
+            ballast.unlink()
+
+        ledger = Ledger(0)
+        await weather(crammed, ledger, "crammed", tmp_path, 2.0, cram)
+        for line in complaints(gateway):
+            ledger.violate("I11", "the gateway's own log", line)
+        ledger.check()
+
+
+def misconfigured(server: OwnRedis) -> bool:
+    """Whether it refuses to write because it cannot keep what is written."""
+    try:
+        server.client.set("foreign", b"", ex=60)
+    except redis.ResponseError as error:
+        return "MISCONF" in str(error)
+    return False
 
 
 @pytest.mark.storm
