@@ -32,7 +32,7 @@ _CODE = """
 import sys
 sys.path.append(sys.argv[1])
 from engines.zygote import serve
-serve(int(sys.argv[2]), groups=bool(sys.argv[3]))
+serve(int(sys.argv[2]), groups=bool(sys.argv[3]), nice=int(sys.argv[4]))
 """
 _ROOT = str(Path(__file__).resolve().parent.parent)
 _KEPT = ("LD_LIBRARY_PATH",)
@@ -47,11 +47,13 @@ class Zygote:
     Args:
         answer_seconds: after this time without an answer the zygote counts as dead.
         groups: whether runs get control groups of their own where that is possible.
+        nice: how far runs stand back when processors are short, 0 to 19.
     """
 
-    def __init__(self, answer_seconds: float = 10.0, *, groups: bool = True) -> None:
+    def __init__(self, answer_seconds: float = 10.0, *, groups: bool = True, nice: int = 0) -> None:
         self._answer_seconds = answer_seconds
         self._groups = groups
+        self._nice = nice
         self._turn = asyncio.Lock()
         self._process: Process | None = None
         self._socket: socket.socket | None = None
@@ -174,7 +176,7 @@ class Zygote:
         with theirs:
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *_command(theirs.fileno(), groups=self._groups),
+                    *_command(theirs.fileno(), groups=self._groups, nice=self._nice),
                     stdin=DEVNULL,
                     stdout=DEVNULL,
                     env={name: os.environ[name] for name in _KEPT if name in os.environ},
@@ -222,8 +224,8 @@ async def _take(run: RunDir) -> int | None:
     return None
 
 
-def _command(fd: int, *, groups: bool) -> tuple[str, ...]:
-    arguments = (_ROOT, str(fd), "1" if groups else "")
+def _command(fd: int, *, groups: bool, nice: int) -> tuple[str, ...]:
+    arguments = (_ROOT, str(fd), "1" if groups else "", str(nice))
     return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _CODE, *arguments)
 
 

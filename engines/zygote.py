@@ -8,6 +8,7 @@ that a start need not wait for a fork. Standard library only; single-threaded.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -25,9 +26,14 @@ ANSWER = Struct("<QiI")
 _Spare = tuple[int, socket.socket]
 
 
-def serve(fd: int, *, groups: bool = True) -> None:
-    """Forks a shim for each request on a socket, until the other end closes it."""
+def serve(fd: int, *, groups: bool = True, nice: int = 0) -> None:
+    """Forks a shim for each request on a socket, until the other end closes it.
+
+    ``nice`` is how far it and all that comes from it stand back when processors are short.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.nice(nice)
     boot = processes.boot_id()
     group = _usable_group() if groups else ""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # from here on the kernel reaps the shims

@@ -152,6 +152,7 @@ class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     open_files: SizeOrNone
     file_bytes: SizeOrNone
     environment: tuple[str, ...]
+    nice: Annotated[int, msgspec.Meta(ge=0, le=19)]
     mirror_seconds: Seconds
     mirror_bytes: Size
 

@@ -153,7 +153,7 @@ async def composed(
             objects=Objects(places.objects),
             roster=Roster(),
         )
-        zygote = Zygote()
+        zygote = Zygote(nice=config.runner.nice)
         await zygote.start()
         stack.push_async_callback(zygote.close)
         sessions = Sessions(

@@ -14,6 +14,7 @@ from engines import processes
 from engines.contract import EngineError
 from engines.launcher import Zygote
 from engines.rundir import ExitKind, RunState
+from engines.suite import read_lines
 from tests.engines.conftest import Runs, waiting
 from tests.support.waiting import wait_until
 
@@ -175,3 +176,11 @@ async def test_no_room_for_a_process_is_an_ending(runs: Runs) -> None:
     finally:
         trace.terminate()
         await trace.wait()
+
+
+async def test_runs_stand_back_as_far_as_they_are_told(runs: Runs) -> None:
+    """A task has the niceness that its zygote was given."""
+    async with Zygote(nice=3) as zygote:
+        runs.zygote = zygote
+        _, run = await runs.run("nice")
+        assert int(read_lines(run)[0][1]) - os.nice(0) == 3
