@@ -22,7 +22,7 @@ from protocol.tasks import TaskId
 __all__ = ["SharedPages"]
 
 _KEPT = 32
-"""So many pages at most, of some 128 KiB each."""
+"""So many pages at most, of some 256 KiB each and as much again in what was made of them."""
 _SECONDS = 0.05
 
 _Place: TypeAlias = tuple[TaskId, Cursor, int, int]
@@ -66,6 +66,14 @@ class SharedPages:
                 return found
         return await self._read_for_all(place)
 
+    def _tidy(self) -> None:
+        """Lets go of old pages: of what is given to nobody any more, and of all beyond a number."""
+        while self._pages:
+            (task_id, *_), oldest = next(iter(self._pages.items()))
+            if len(self._pages) <= _KEPT and self._is_good(oldest, task_id):
+                return
+            self._pages.popitem(last=False)
+
     def _is_good(self, known: _Shared, task_id: TaskId) -> bool:
         fresh = not known.done.done() or clock.monotonic() < known.until
         return fresh and known.rings == self._rings(task_id)
@@ -75,8 +83,7 @@ class SharedPages:
         shared = _Shared(self._rings(place[0]), clock.monotonic() + _SECONDS, done)
         self._pages[place] = shared
         self._pages.move_to_end(place)
-        while len(self._pages) > _KEPT:
-            self._pages.popitem(last=False)
+        self._tidy()
         try:
             found = await self._read(*place)
         except BaseException as error:
