@@ -48,6 +48,7 @@ class Watched:
     code: str
     engine: str
     language: str
+    session: str = ""
 
 
 def watch(reach: Reach, watched: Watched, screen: Screen, printer: LinePrinter) -> int:
@@ -94,6 +95,7 @@ class _Watch:
             watched.code,
             engine=watched.engine,
             language=watched.language,
+            session=watched.session,
             push=self._screen.live or self._printer.as_json,
         )
         with contextlib.closing(news):

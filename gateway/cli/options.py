@@ -73,7 +73,13 @@ def reaching(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def engine(function: Function) -> Function:
-    """``--engine`` and ``--lang``."""
+    """``--engine``, ``--lang`` and ``--session``."""
+    function = click.option(
+        "--session",
+        default="",
+        metavar="NAME",
+        help="The warm session to run in; none for a process of its own. Default: the unnamed one.",
+    )(function)
     function = click.option(
         "--lang", default="", help="The language of the code. Default: the engine's own."
     )(function)

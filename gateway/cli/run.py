@@ -27,6 +27,7 @@ def run(
     *,
     engine: str,
     lang: str,
+    session: str,
     raw: bool,
     as_json: bool,
     reach: Reach,
@@ -46,6 +47,6 @@ def run(
         with live.make_screen() as screen:
             if gateway:
                 reach = Reach(None, None, gateway.wait())
-            watched = live.Watched(text, engine, lang)
+            watched = live.Watched(text, engine, lang, session)
             end = live.watch(reach, watched, screen, live.LinePrinter(as_json=as_json, raw=raw))
     sys.exit(end)

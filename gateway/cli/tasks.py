@@ -36,6 +36,7 @@ def submit(
     *,
     engine: str,
     lang: str,
+    session: str,
     request_id: str,
     as_json: bool,
     reach: Reach,
@@ -43,7 +44,9 @@ def submit(
     """Submit CODE and print the task's number and execID."""
     text = options.given_code(code, file)
     with calling(reach) as client:
-        accepted = client.execute(text, engine=engine, language=lang, request_id=request_id)
+        accepted = client.execute(
+            text, engine=engine, language=lang, request_id=request_id, session=session
+        )
     if as_json:
         print_record({"taskID": accepted.task_id, "execID": accepted.exec_id})
     else:

@@ -99,10 +99,22 @@ class AsyncClient:
         return ticket
 
     async def execute(
-        self, code: str, *, engine: str = "shell", language: str = "", request_id: str = ""
+        self,
+        code: str,
+        *,
+        engine: str = "shell",
+        language: str = "",
+        request_id: str = "",
+        session: str = "",
     ) -> Submitted:
-        """Submits code and answers when the task is durable; a broken attempt is repeated."""
-        return await self._ask(calls.execute(_submission(code, engine, language, request_id)))
+        """Submits code and answers when the task is durable; a broken attempt is repeated.
+
+        ``session`` names one of the user's warm sessions of the engine; ``none`` is for a process
+        of its own.
+        """
+        return await self._ask(
+            calls.execute(_submission(code, engine, language, request_id, session))
+        )
 
     async def status(self, task: str) -> Status:
         """How far a task is; ``task`` is here and below an execID or a task number."""
@@ -184,13 +196,15 @@ class AsyncClient:
         engine: str = "shell",
         language: str = "",
         request_id: str = "",
+        session: str = "",
         push: bool = True,
     ) -> AsyncGenerator[tuple[News, ...]]:
         """Submits code and follows it, by one websocket if one can be had.
 
         ``push`` asks for changes of state and progress as well.
         """
-        submission = replace(_submission(code, engine, language, request_id), push=push)
+        made = _submission(code, engine, language, request_id, session)
+        submission = replace(made, push=push)
         return self._steps(Follower(submission, Place(), self._pacing).plan())
 
     async def _ask(self, call: Call[T]) -> T:
@@ -318,5 +332,5 @@ def _kept(plan: Plan[T], results: list[T]) -> Plan[None]:
     results.append((yield from plan))
 
 
-def _submission(code: str, engine: str, language: str, request_id: str) -> Submission:
-    return Submission(engine, language, code, request_id or uuid.uuid4().hex)
+def _submission(code: str, engine: str, language: str, request_id: str, session: str) -> Submission:
+    return Submission(engine, language, code, request_id or uuid.uuid4().hex, session=session)

@@ -132,6 +132,7 @@ class Submission:
     """Code that is to be run; the same request id again gives the same task: a retry is safe.
 
     ``push`` asks a websocket for the task's changes of state and progress besides its lines.
+    ``session`` names a warm session, ``none`` a process of its own; empty is the engine's default.
     """
 
     engine: str
@@ -139,6 +140,7 @@ class Submission:
     code: str
     request_id: str
     push: bool = True
+    session: str = ""
 
 
 def execute(submission: Submission) -> Call[Submitted]:
@@ -357,12 +359,13 @@ def _path(task: str, verb: str) -> str:
 
 
 def _execution(submission: Submission) -> dict[str, object]:
+    special = {"session": submission.session} if submission.session else {}
     body: dict[str, object] = {
         "executeApplicationName": submission.engine,
         "runType": submission.language or submission.engine,
         "executionCode": submission.code,
         "requestId": submission.request_id,
-        "params": {},
+        "params": {"configuration": {"special": special}} if special else {},
         # What a person typed is run to the letter.
         "variables": False,
     }

@@ -124,6 +124,28 @@ def test_a_session_outlives_gateway_and_runner(own: Served) -> None:
         wait_until_sync(lambda: later.sessions() == [], "the session to be gone")
 
 
+def test_the_command_line_chooses_the_session(served: Served) -> None:
+    """Named sessions keep apart what they hold, and with none there is nothing to find."""
+
+    def say(code: str, *more: str) -> str:
+        return command("run", "--engine", "python", *more, code, data=served.data)
+
+    say("x = 41", "--session", "cli")
+    assert say("print(x + 1)", "--session", "cli") == "42"
+    assert say("print('x' in globals())", "--session", "other") == "False"
+    assert say("print('x' in globals(), __name__)", "--session", "none") == "False __main__"
+    with Python(served) as caller:
+
+        def named() -> list[str]:
+            """The sessions made here: the rest of a key is the engine's own."""
+            found = caller.sessions()
+            return [one["id"] for one in found if json.loads(one["key"])[0] in {"cli", "other"}]
+
+        for session in named():
+            command("sessions", "--end", session, data=served.data)
+        wait_until_sync(lambda: not named(), "the sessions to be gone")
+
+
 def test_secrets_are_seen_by_the_task_alone(served: Served) -> None:
     """A secret is a variable of the task; neither its log nor the history shows it."""
     code = "import os, sys; sys.stdout.write(os.environ['KEY']); print()"
