@@ -148,7 +148,9 @@ class Course:
                 return
             await self._refuse(f"the run cannot be started: {error.strerror}", "")
             return
-        if not launched and run.state() is RunState.ACCEPTED:
+        if launched:
+            self._mirror.fresh()
+        elif run.state() is RunState.ACCEPTED:
             self._tries += 1
             if self._tries >= _TRIES:
                 await self._refuse("the run cannot be started: nothing took it up", "")

@@ -68,6 +68,11 @@ class Mirror:
         stream = Stream.ERR if found.stream == ERR else Stream.OUT
         return Line(found.line, found.time_ms, stream, found.data, found.part)
 
+    def fresh(self) -> None:
+        """Takes it as known that nothing was recorded so far: the run is being started now."""
+        if self._splitter is None:
+            self._splitter = Splitter()
+
     async def turn(self) -> int:
         """Mirrors the next piece; returns how many bytes were read, 0 at the end of what there is.
 
