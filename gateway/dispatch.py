@@ -159,13 +159,13 @@ class Dispatch:
         except TaskGone as gone:
             if sees(principal, gone.owner):
                 raise
-            raise _unknown() from gone
+            raise _unknown(ref) from gone
         except GatewayError as error:
             if error.kind is Kind.NOT_FOUND:
-                raise _unknown() from error
+                raise _unknown(ref) from error
             raise
         if not sees(principal, task.owner):
-            raise _unknown()
+            raise _unknown(ref)
         return task
 
     async def _hello(self, _caller: Caller, _command: commands.Hello) -> None:
@@ -324,5 +324,6 @@ def _principal(caller: Caller) -> Principal:
     return caller.principal
 
 
-def _unknown() -> GatewayError:
-    return GatewayError(Kind.NOT_FOUND, "there is no such task")
+def _unknown(ref: TaskRef) -> GatewayError:
+    name = f"task {ref.number}" if isinstance(ref, ByNumber) and ref.number else "such task"
+    return GatewayError(Kind.NOT_FOUND, f"there is no {name}")

@@ -86,7 +86,7 @@ def test_what_is_remembered_of_a_run(served: Served, new: Sdk, redis_server: Emb
     )
     assert (first[1], first[2]) == (2, "")
     assert again == first
-    assert (strange[0], strange[1], "no such task" in strange[2]) == ([], 0, True)
+    assert (strange[0], strange[1], "there is no task" in strange[2]) == ([], 0, True)
 
 
 @FACES
