@@ -42,7 +42,6 @@ _LOOK_SECONDS = 0.5
 _FAILED = 1
 _SILENT = logging.CRITICAL + 1
 """Spark repeats every error of SQL as a line of JSON for machines."""
-_SESSION_LOST = "INVALID_HANDLE.SESSION_"
 _CONVERSATIONS = (
     f"{os.sep}py4j{os.sep}",
     f"{os.sep}pyspark{os.sep}sql{os.sep}connect{os.sep}",
@@ -70,7 +69,6 @@ class Driver:
         remote = os.environ.get("SPARK_REMOTE", "")
         self._spark: Any = _connected(remote) if remote else SparkSession.builder.getOrCreate()
         self._context: Any = None if remote else self._spark.sparkContext
-        self._lost = ""
         self._scala: Scala | None = None
         self._count = 0
         self._jobs: Jobs | Operations | None = None
@@ -111,7 +109,7 @@ class Driver:
     def trouble(self) -> str:
         """Why nothing can run here any more; empty if all is well."""
         if self._context is None:
-            return self._lost
+            return "its session on the Spark server has ended" if self._spark.is_stopped else ""
         gateway = getattr(self._context, "_gateway", None)
         status = gateway.proc.poll() if gateway is not None else 0
         if status is not None:
@@ -149,7 +147,6 @@ class Driver:
             except KeyboardInterrupt:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever Spark raises is the code's
-                self._note(error)
                 where = f"statement {place} of {len(statements)} (line {line})"
                 sys.stderr.write(f"{where} failed:\n{error}\n")
                 return _FAILED, f"{where}: {_named(error)}"
@@ -190,15 +187,9 @@ class Driver:
             sys.stderr.write(f"{left.code}\n")
             return _FAILED, "SystemExit"
         except BaseException as error:  # noqa: BLE001 - whatever the code raises is the code's
-            self._note(error)
             sys.stderr.write(_trace(error, name))
             return _FAILED, _named(error)
         return 0, "ended with exit code 0"
-
-    def _note(self, error: BaseException) -> None:
-        """Takes notice of an error that says that the server has ended the session."""
-        if self._context is None and _SESSION_LOST in str(error):
-            self._lost = "the Spark server has ended the session"
 
     def _check(self) -> None:
         """An interrupt that came while the JVM was talking counts now."""

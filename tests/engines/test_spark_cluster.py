@@ -12,6 +12,7 @@ import pytest
 
 from engines.contract import EngineError, RunSpec
 from engines.facts import ExitKind
+from engines.sessions import status
 from engines.spark import SparkEngine
 from engines.suite import read_lines
 from tests.engines.sessions import Seat
@@ -58,12 +59,24 @@ def spread(park: Cluster) -> Iterator[Seat]:
 
 
 @pytest.fixture(scope="module")
-def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seat]:
-    """A session on a Spark Connect server."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Spark Connect server."""
     with connect_server(tmp_path_factory.mktemp("connect")) as url:
-        settings = {"remote": url, "conf": {"spark.sql.session.timeZone": "UTC"}}
-        with sparkling(settings) as seat:
-            yield seat
+        yield url
+
+
+@pytest.fixture(scope="module")
+def remote(server: str) -> Iterator[Seat]:
+    """A session on the server, for all tests that leave it as it was."""
+    with sparkling({"remote": server, "conf": {"spark.sql.session.timeZone": "UTC"}}) as seat:
+        yield seat
+
+
+@pytest.fixture
+def doomed(server: str) -> Iterator[Seat]:
+    """A session on the server for one test alone."""
+    with sparkling({"remote": server}) as seat:
+        yield seat
 
 
 async def ran(seat: Seat, code: str, language: str) -> list[str]:
@@ -151,6 +164,16 @@ async def test_a_kill_in_mid_query_on_a_connect_server(remote: Seat) -> None:
     assert (ending.kind, ending.message) == (ExitKind.KILLED, "killed: the session lives on")
     assert any(b"the Spark server was told to end" in text for _, text in read_lines(run))
     assert await ran(remote, "kept", "python") == ["7"]
+
+
+async def test_a_session_that_has_ended_on_the_server_is_over(doomed: Seat) -> None:
+    """The statement that finds it out fails with that reason, and no other is taken."""
+    await ran(doomed, "spark.client.release_session()", "python")
+    _, ending = await said(doomed, "select 1", "sql")
+    assert ending.message == "the session died: its session on the Spark server has ended"
+    run = doomed.accept("select 1", language="sql")
+    await wait_until(lambda: status(doomed.session).state == "over", "the session to be over")
+    assert run.shim() is None
 
 
 def test_a_remote_has_no_scala(tmp_path: Path) -> None:
