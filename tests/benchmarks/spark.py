@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection
 
-from engines.contract import Limits, RunSpec
+from engines.contract import RunSpec
 from engines.spark import SparkEngine
 from tests.benchmarks.figures import Figure, less, median
 from tests.journeys.entrance import frame, opened
@@ -31,13 +33,10 @@ _BARE = """\
 import json, sys, time
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
-for text, rounds in json.loads(sys.argv[1]):
-    found = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        spark.sql(text).collect()
-        found.append((time.perf_counter() - start) * 1000)
-    print(json.dumps(found), flush=True)
+for line in sys.stdin:
+    start = time.perf_counter()
+    spark.sql(json.loads(line)).collect()
+    print((time.perf_counter() - start) * 1000, flush=True)
 """
 
 
@@ -57,35 +56,49 @@ async def statement(socket: ClientConnection, text: str) -> float:
             return (time.perf_counter() - start) * 1000
 
 
-async def ours(gateway: Served, rounds: int) -> list[float]:
-    """The medians of all statements."""
-    found = []
-    async with asyncio.timeout(600), opened(gateway) as socket:
-        for text in _STATEMENTS.values():
-            took = [await statement(socket, text) for _ in range(_WARM + rounds)]
-            found.append(median(took[_WARM:]))
-    return found
-
-
-def bare(rounds: int) -> list[float]:
-    """The same in a driver that has nothing of ours around it but the same settings of Spark."""
+@contextmanager
+def bare_driver() -> Iterator[Callable[[str], float]]:
+    """Milliseconds of a statement in a driver with nothing of ours around it but its settings."""
     with tempfile.TemporaryDirectory(prefix="nx-") as name:
         folder = Path(name)
         (folder / "work").mkdir()
-        spec = RunSpec("bare", "python", _BARE, folder, folder / "work", {}, {}, Limits())
-        launch = SparkEngine().prepare(spec)
-        words = [[text, _WARM + rounds] for text in _STATEMENTS.values()]
-        done = subprocess.run(
-            [*launch.argv, json.dumps(words)],
-            env={**launch.environment, "PATH": "/usr/local/bin:/usr/bin:/bin"},
-            cwd=launch.directory,
-            stdout=subprocess.PIPE,
-            stderr=sys.stderr,
-            text=True,
-            timeout=600,
-            check=True,
+        launch = SparkEngine().prepare(
+            RunSpec("bare", "python", _BARE, folder, folder / "work", {"PATH": os.environ["PATH"]})
         )
-    return [median(json.loads(line)[_WARM:]) for line in done.stdout.splitlines()]
+        with subprocess.Popen(
+            launch.argv,
+            env=launch.environment,
+            cwd=launch.directory,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as driver:
+            assert driver.stdin is not None
+            assert driver.stdout is not None
+            asks, answers = driver.stdin, driver.stdout
+
+            def ask(text: str) -> float:
+                asks.write(f"{json.dumps(text)}\n")
+                asks.flush()
+                return float(answers.readline())
+
+            yield ask
+            asks.close()
+
+
+async def turns(gateway: Served, bare: Callable[[str], float]) -> list[tuple[float, float]]:
+    """The medians of ours and of the bare driver, for each statement, asked in turns."""
+    found = []
+    async with asyncio.timeout(900), opened(gateway) as socket:
+        for text in _STATEMENTS.values():
+            took = [
+                (await statement(socket, text), await asyncio.to_thread(bare, text))
+                for _ in range(_WARM + ROUNDS)
+            ]
+            mine, theirs = zip(*took[_WARM:], strict=True)
+            found.append((median(mine), median(theirs)))
+    return found
 
 
 def measure(gateway: Served, share: float) -> list[Figure]:
@@ -95,8 +108,9 @@ def measure(gateway: Served, share: float) -> list[Figure]:
         warnings.warn(f"spark skipped: {health.detail}", stacklevel=1)
         return []
     del share  # twenty are few enough
-    mine, theirs = asyncio.run(ours(gateway, ROUNDS)), bare(ROUNDS)
+    with bare_driver() as bare:
+        found = asyncio.run(turns(gateway, bare))
     return [
-        less(f"spark: {name}, p50", own, "ms", ("a bare warm driver", other))
-        for name, own, other in zip(_STATEMENTS, mine, theirs, strict=True)
+        less(f"spark: {name}, p50", mine, "ms", ("a bare warm driver", theirs))
+        for name, (mine, theirs) in zip(_STATEMENTS, found, strict=True)
     ]
