@@ -10,14 +10,11 @@ its sockets are files in a private folder. Needs pyzmq and jupyter_client here, 
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import json
 import os
 import re
 import secrets
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -29,13 +26,13 @@ from jupyter_client.connect import write_connection_file
 from jupyter_client.session import DELIM, Session
 
 from engines.adapter import Code, Ending, SessionOver, Sink
+from engines.driven import Driven
 from engines.inside import narthex
 
 __all__ = ["KernelAdapter"]
 
 _INSIDE = Path(narthex.__file__).parent
 _BOOT = Path(__file__).with_name("kernel_boot.py")
-_READ_BYTES = 1 << 16
 _LOOK_MS = 200
 _REPLY_SECONDS = 1.0
 _UNSAID_SECONDS = 0.5
@@ -43,26 +40,10 @@ _START_SECONDS = 60.0
 _ASK_SECONDS = 0.3
 _ASK_MS = 10
 _MESSAGES = 64
-_TAIL_BYTES = 4096
 _SHOWN = 65_536
 _INTERRUPTED = "KeyboardInterrupt"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _COLUMNS = (("media", "string"), ("encoding", "string"), ("content", "string"))
-
-
-class _Nowhere:
-    """A sink for what a kernel says while nobody asked it anything: the host's own output."""
-
-    interrupted = 0
-    tail = b""
-
-    def out(self, data: bytes) -> None:
-        self.err(data)
-
-    def err(self, data: bytes) -> None:
-        self.tail = (self.tail + data)[-_TAIL_BYTES:]
-        with contextlib.suppress(OSError):
-            os.write(2, data)
 
 
 class _Message(NamedTuple):
@@ -107,11 +88,7 @@ class KernelAdapter:
         self._interpreter = str(settings.get("interpreter") or sys.executable)
         self._sockets = sockets
         self._context = zmq.Context()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pipes: dict[int, int] = {}
-        self._nowhere = _Nowhere()
-        self._waking, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._stopped = False
+        self._kernel = Driven("kernel")
 
     def start(self) -> None:
         """Starts the kernel and waits until it answers on both channels."""
@@ -126,11 +103,11 @@ class KernelAdapter:
         self._iopub.setsockopt(zmq.SUBSCRIBE, b"")
         self._await_answer()
         boot = self._execute(_BOOT.read_text("utf-8"), {}, silent=True)
-        self._follow(_Pending(boot, self._nowhere, ""))
+        self._follow(_Pending(boot, self._kernel.nowhere, ""))
 
     def run(self, code: Code, sink: Sink) -> Ending:
         """Runs one statement; ends when kernel and pipes have said all."""
-        self._read_pipes(self._nowhere)
+        self._kernel.read(self._kernel.nowhere)
         request = self._execute(code.text, code.environment, silent=False)
         pending = _Pending(request, sink, code.environment.get(narthex.FOLDER_VARIABLE, ""))
         self._follow(pending)
@@ -140,21 +117,17 @@ class KernelAdapter:
 
     def idle(self) -> bool:
         """Takes what the kernel or a thread of it says by itself; False if it has died."""
-        self._read_pipes(self._nowhere)
-        self._hear(_Pending("", self._nowhere, ""))
-        return self._alive()
+        self._kernel.read(self._kernel.nowhere)
+        self._hear(_Pending("", self._kernel.nowhere, ""))
+        return self._kernel.alive
 
     def interrupt(self) -> None:
         """KeyboardInterrupt in the kernel, as soon as it is at the code."""
-        self._wake()
+        self._kernel.wake()
 
     def stop(self) -> None:
         """Kills the kernel and what it started in its process group."""
-        self._stopped = True
-        if self._process is not None and self._process.poll() is None:
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._wake()
+        self._kernel.stop()
 
     def _launch(self, file: str) -> None:
         words = (
@@ -170,23 +143,7 @@ class KernelAdapter:
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             "JPY_PARENT_PID": str(os.getpid()),
         }
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - the interpreter is a setting
-                [self._interpreter, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise SessionOver(
-                f"the interpreter {self._interpreter!r} cannot be started: {error.strerror}"
-            ) from error
-        for stream, kind in ((self._process.stdout, 1), (self._process.stderr, 2)):
-            if stream is not None:
-                os.set_blocking(stream.fileno(), False)
-                self._pipes[stream.fileno()] = kind
+        self._kernel.launch([self._interpreter, *words], environment)
 
     def _connect(self, kind: int, port: int) -> zmq.Socket[bytes]:
         channel: zmq.Socket[bytes] = self._context.socket(kind)
@@ -202,10 +159,10 @@ class KernelAdapter:
             self._session.send(self._shell, "kernel_info_request", {})
             until = time.monotonic() + _ASK_SECONDS
             while time.monotonic() < until and not (answered and heard):
-                self._read_pipes(self._nowhere)
-                if not self._alive():
-                    self._read_pipes(self._nowhere)
-                    raise self._over(_last_line(self._nowhere.tail))
+                self._kernel.read(self._kernel.nowhere)
+                if not self._kernel.alive:
+                    self._kernel.read(self._kernel.nowhere)
+                    raise self._kernel.over(self._kernel.nowhere.last_line)
                 self._shell.poll(_ASK_MS)
                 answered = answered or self._receive(self._shell) is not None
                 heard = heard or self._receive(self._iopub) is not None
@@ -233,28 +190,28 @@ class KernelAdapter:
         poller = self._poller()
         while pending.reply is None or not pending.idle:
             ready = dict(poller.poll(_LOOK_MS))
-            if self._waking in ready:
-                _empty(self._waking)
-            if not self._read_pipes(pending.sink, rounds=1):
+            if self._kernel.waking in ready:
+                self._kernel.rest()
+            if not self._kernel.read_some(pending.sink):
                 poller = self._poller()
             self._hear(pending)
             if pending.signalled < pending.sink.interrupted and pending.reached():
                 pending.signalled = pending.sink.interrupted
-                self._signal()
-            if not self._alive():
-                self._read_pipes(pending.sink)
-                raise self._over("")
+                self._kernel.signal(group=True)
+            if not self._kernel.alive:
+                self._kernel.read(pending.sink)
+                raise self._kernel.over()
             # An interrupt outside of the code itself leaves a request without a reply.
             if pending.idle:
                 until = min(until, time.monotonic() + _REPLY_SECONDS)
             if time.monotonic() > until:
                 pending.reply = {"status": "error", "ename": _INTERRUPTED, "evalue": ""}
-        self._read_pipes(pending.sink)
+        self._kernel.read(pending.sink)
 
     def _poller(self) -> zmq.Poller:
         """Waits for anything that the kernel may say."""
         poller = zmq.Poller()
-        for source in (self._shell, self._iopub, self._waking, *self._pipes):
+        for source in (self._shell, self._iopub, *self._kernel.sources):
             poller.register(source, zmq.POLLIN)
         return poller
 
@@ -279,13 +236,13 @@ class KernelAdapter:
             case "status":
                 pending.idle = content.get("execution_state") == "idle"
             case "error":
-                self._read_pipes(pending.sink)
+                self._kernel.read(pending.sink)
                 trace = content["traceback"]
                 pending.sink.err(_plain("\n".join(trace if isinstance(trace, list) else ())))
             case "stream":
                 pending.sink.out(str(content["text"]).encode("utf-8", "replace"))
             case "display_data" | "execute_result" | "update_display_data":
-                self._read_pipes(pending.sink)
+                self._kernel.read(pending.sink)
                 self._show(pending, content)
 
     def _show(self, pending: _Pending, content: Mapping[str, object]) -> None:
@@ -323,44 +280,6 @@ class KernelAdapter:
             except (ValueError, TypeError):
                 continue
 
-    def _read_pipes(self, sink: Sink, rounds: int = 1 << 16) -> bool:
-        """Takes what is in the pipes; False if one of them has ended."""
-        before = len(self._pipes)
-        for fd, kind in tuple(self._pipes.items()):
-            for _ in range(rounds):
-                try:
-                    data = os.read(fd, _READ_BYTES)
-                except BlockingIOError:
-                    break
-                if not data:
-                    del self._pipes[fd]
-                    break
-                (sink.out if kind == 1 else sink.err)(data)
-        return len(self._pipes) == before
-
-    def _signal(self) -> None:
-        if self._process is not None:
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGINT)
-
-    def _alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def _over(self, detail: str) -> SessionOver:
-        status = self._process.returncode if self._process is not None else 0
-        if self._stopped:
-            return SessionOver("the session was ended", signal=signal.SIGKILL)
-        if status < 0:
-            return SessionOver(f"the session died: the kernel got signal {-status}", None, -status)
-        why = f": {detail}" if detail else ""
-        return SessionOver(
-            f"the session ended: the kernel left with exit code {status}{why}", status
-        )
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):
-            os.write(self._waker, b"w")
-
 
 def _ending(reply: Mapping[str, object] | None) -> Ending:
     if reply is None or reply.get("status") == "ok":
@@ -384,14 +303,3 @@ def _forms(bundle: Mapping[str, object]) -> list[tuple[str, str, str]]:
 
 def _plain(text: str) -> bytes:
     return _COLOUR.sub("", text).encode("utf-8", "replace").rstrip(b"\n") + b"\n"
-
-
-def _last_line(data: bytes) -> str:
-    lines = data.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else ""
-
-
-def _empty(fd: int) -> None:
-    with contextlib.suppress(BlockingIOError):
-        while os.read(fd, _READ_BYTES):
-            continue
