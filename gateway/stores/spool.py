@@ -52,6 +52,7 @@ _WRITERS = 4
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SPARE_SHARE = 0.05
 _SPARE_BYTES = 256 << 20
+_SPARE_FILES = 2000
 
 
 def day_of(run_id: str) -> str:
@@ -350,7 +351,8 @@ class Spool:
         """Leaves the last of the disk to what was accepted: its endings must be recorded."""
         disk = os.statvfs(self._live)
         free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-        if free < min(size * _SPARE_SHARE, _SPARE_BYTES):
+        scarce = disk.f_files > 0 and disk.f_favail < min(disk.f_files * _SPARE_SHARE, _SPARE_FILES)
+        if scarce or free < min(size * _SPARE_SHARE, _SPARE_BYTES):
             raise OSError(errno.ENOSPC, "nearly full")
 
     def _repeated(self, spec: TaskSpec, earlier: TaskSpec) -> TaskSpec:

@@ -24,6 +24,16 @@ class SmallDisk:
         command = ["mount", "-o", f"remount,size={size}", str(self.path)]
         subprocess.run(command, check=True, capture_output=True, timeout=10)
 
+    def allow(self, files: int) -> None:
+        """Lets it have so many files and folders."""
+        command = ["mount", "-o", f"remount,nr_inodes={files}", str(self.path)]
+        subprocess.run(command, check=True, capture_output=True, timeout=10)
+
+    def files(self) -> int:
+        """How many files and folders it has."""
+        facts = os.statvfs(self.path)
+        return facts.f_files - facts.f_ffree
+
     def free(self) -> int:
         """The bytes that can still be written."""
         facts = os.statvfs(self.path)

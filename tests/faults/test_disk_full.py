@@ -71,6 +71,24 @@ def test_nothing_is_half_accepted(cramped: Cramped) -> None:
     assert not complaints(gateway)
 
 
+def test_no_room_for_files_is_a_full_disk(cramped: Cramped) -> None:
+    """Without inodes submits are refused and leave nothing; with some the same one is taken."""
+    gateway, disk, caller = cramped
+    assert caller.finished(caller.execute("echo before")) == "Succeed"
+    wait_until_sync(lambda: not directories(gateway), "the run to be put away")
+    disk.allow(disk.files() + 1)
+    for _ in range(3):
+        code, envelope = execute(caller, "echo after", "cramped")
+        assert code == 503, envelope
+    assert directories(gateway) == set()
+    disk.allow(100_000)
+    code, envelope = execute(caller, "echo after", "cramped")
+    data = envelope["data"]
+    assert isinstance(data, dict)
+    assert caller.finished(data["execID"]) == "Succeed"
+    assert not complaints(gateway)
+
+
 def test_a_running_run_survives_it(cramped: Cramped, tmp_path: Path) -> None:
     """A run that prints into a full disk goes on, ends with its own code and says what is lost."""
     gateway, disk, caller = cramped

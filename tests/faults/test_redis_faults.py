@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import shlex
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.faults.pace import hold_off, pause
 from tests.faults.proxy import PASS, Proxy, Rule, proxied
 from tests.faults.redis_server import OwnRedis, own_redis
 from tests.faults.storm import complaints, made
-from tests.faults.visitor import Visitor
+from tests.faults.visitor import Visitor, calling
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -250,6 +251,25 @@ async def test_the_ledger_holds(name: str, stage: Stage, tmp_path: Path) -> None
     for line in complaints(stage.gateway):
         ledger.violate("I11", "the gateway's own log", line)
     ledger.check()
+
+
+def test_it_is_down_at_the_start(tmp_path: Path) -> None:
+    """A gateway whose Redis comes later is ready later, and has not complained or given up."""
+    with own_redis(tmp_path / "r") as server:
+        server.kill()
+        late = threading.Timer(3.0, server.start)
+        late.start()
+        try:
+            begun = time.monotonic()
+            with (
+                serving(tmp_path / "data", NARTHEX_REDIS_URL=server.url) as gateway,
+                calling(gateway) as caller,
+            ):
+                assert time.monotonic() - begun > 2.5
+                assert caller.finished(caller.execute("echo late")) == "Succeed"
+                assert not complaints(gateway)
+        finally:
+            late.join()
 
 
 async def test_its_disk_is_full(tmp_path: Path) -> None:
