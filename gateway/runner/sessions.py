@@ -143,8 +143,8 @@ class Sessions:
         if self._first(tag) != statement.run.run_id:
             raise SessionBusy
         for _ in range(_TRIES):
-            seat = await self._seat(statement)
-            answer = await self._offer(seat, statement.run)
+            seat, notice = await self._seat(statement)
+            answer = await self._offer(seat, statement, notice)
             match answer:
                 case "taken":
                     seat.handed = statement.run.run_id
@@ -159,8 +159,8 @@ class Sessions:
                     await self._drop(tag, seat)
         raise EngineError("the session ends again and again")
 
-    async def _seat(self, statement: Statement) -> _Seat:
-        """The session of a statement, made if there is none; the statement is told what to know."""
+    async def _seat(self, statement: Statement) -> tuple[_Seat, str]:
+        """The session of a statement, made if there is none, and what the statement is to say."""
         tag = statement.tag
         async with self._making:
             seat = self._seats.get(tag)
@@ -171,16 +171,7 @@ class Sessions:
                 seat = _Seat(await self._make(statement))
                 self._seats[tag] = seat
                 self._gone.pop(tag, None)
-        await asyncio.to_thread(
-            instruct,
-            statement.run,
-            statement.order,
-            statement.base,
-            statement.hidden,
-            self._bell,
-            notice,
-        )
-        return seat
+        return seat, notice
 
     def _check_room(self, tag: SessionTag) -> None:
         settings = self._settings
@@ -220,12 +211,18 @@ class Sessions:
         _journal.info("session made", session=stored.id, engine=statement.engine)
         return stored
 
-    async def _offer(self, seat: _Seat, run: RunDir) -> str:
+    async def _offer(self, seat: _Seat, statement: Statement, notice: str) -> str:
         """What the session answers; ``over`` if it has ended or does not answer."""
+
+        def give() -> str:
+            order, base, hidden = statement.order, statement.base, statement.hidden
+            instruct(statement.run, order, base, hidden, self._bell, notice)
+            return hand_over(seat.stored.run, statement.run)
+
         deadline = monotonic() + _ANSWER_SECONDS
         while monotonic() < deadline:
             try:
-                return await asyncio.to_thread(hand_over, seat.stored.run, run)
+                return await asyncio.to_thread(give)
             except EngineError:
                 if not await asyncio.to_thread(_lives, seat.stored.run):
                     return "over"
