@@ -41,6 +41,8 @@ __all__ = ["Sources", "Tail"]
 
 _PAGE_LINES = 4_000
 _PAGE_BYTES = 256 * 1024
+_FULL_LINES = _PAGE_LINES // 4
+_FULL_BYTES = _PAGE_BYTES // 4
 _LOOK_SECONDS = 2.0
 _LEASE_LOOK_SECONDS = 1.0
 _RENEW_SECONDS = 3.0
@@ -167,7 +169,7 @@ class Tail:
                     with suppress(GatewayError):
                         await self._sources.delivery.finish(task.id, self._holder)
                 return True
-            if not read.page.blocks:
+            if not read.page.blocks or (self._allowance is None and _ends(read.page)):
                 await self._tell_partial(read.task)
                 return False
 
@@ -273,3 +275,14 @@ class Tail:
             await self._sources.delivery.leave(task.id, self._holder)
         except GatewayError:
             return  # the lease ends by itself
+
+
+def _ends(page: LogPage) -> bool:
+    """Whether a page ends with the last line there was: what comes after it rings.
+
+    A page that is full may end anywhere: a spool that was read in part knows of no later line.
+    """
+    lines = page.blocks[-1].last - page.blocks[0].first + 1
+    size = sum(len(block.data) for block in page.blocks)
+    full = lines >= _FULL_LINES or size >= _FULL_BYTES
+    return not full and not page.next.part and page.next.line > page.last
