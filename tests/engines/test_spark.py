@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.contract import Engine
+from engines.contract import Engine, RunSpec
 from engines.facts import ExitKind
 from engines.progress import Report
 from engines.results import RESULTS
 from engines.spark import SparkEngine
 from engines.suite import Dialogue, EngineSuite, read_lines
+from tests.engines.conftest import ENVIRONMENT, Runs
 from tests.engines.sessions import Seat
 from tests.engines.sparks import JOIN, SECONDS, SETTINGS, given, progress, said, sparkling, table
 from tests.support.waiting import wait_until
@@ -128,6 +129,36 @@ async def test_scala_shares_the_session(spark: Seat) -> None:
     run, ending = await said(spark, "nope + 1", "scala")
     assert ending.exit_code == 1
     assert "not found: value nope" in ending.message
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "line"),
+    [
+        ("sql", "select 41 as x;\nselect x from nowhere;\nselect 3", "statement 2 of 3 (line 2)"),
+        ("scala", "println(sc.range(0, 42).count())", "42"),
+    ],
+)
+async def test_a_body_on_a_driver_of_its_own(
+    runs: Runs, language: str, code: str, line: str
+) -> None:
+    """Without a session SQL and Scala run as in one, and the driver ends with them."""
+    run = runs.new()
+    environment = {**ENVIRONMENT, "NARTHEX_RESULTS": run.file(RESULTS)}
+    order = RunSpec(
+        *(run.run_id, language, code, Path(run.path), runs.directory / "work", environment),
+        parameters={"session": "none"},
+    )
+    engine = SparkEngine(SETTINGS)
+    assert engine.session(order) is None
+    assert await runs.zygote.launch(run, engine.prepare(order), "")
+    await wait_until(lambda: run.exit() is not None, "the driver to end", SECONDS)
+    lines = [text.decode() for _, text in read_lines(run)]
+    assert any(text.startswith(line) for text in lines), lines
+    ending = run.exit()
+    assert ending is not None
+    assert ending.exit_code == (1 if language == "sql" else 0)
+    if language == "sql":
+        assert table(run)[0] == [("x", "int")]
 
 
 class TestScript(EngineSuite):
