@@ -53,7 +53,7 @@ def measure(name: str, share: float) -> list[Figure]:
     scenario = importlib.import_module(f"tests.benchmarks.{name}")
     more = {**_ROOMY, **getattr(scenario, "ENVIRONMENT", {})}
     with (
-        tempfile.TemporaryDirectory(prefix="nx-") as folder,
+        tempfile.TemporaryDirectory(prefix="nx-", ignore_cleanup_errors=True) as folder,
         serving(Path(folder) / "data", **more) as gateway,
     ):
         found = scenario.measure(gateway, share)
