@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-from engines.records import Record, parse_records
+from engines.records import HEADER_SIZE, MAX_RECORD, Record, parse_records
 
 __all__ = ["ARCHIVE", "MAGIC", "Archive", "Damaged", "Frame", "closing"]
 
@@ -81,7 +81,9 @@ class Archive:
         data, start = self._data(found), offset - found.offset
         records, taken = parse_records(data[start : start + max_bytes])
         if not records:
-            records, taken = parse_records(data[start:])
+            size = HEADER_SIZE + MAX_RECORD
+            records = parse_records(data[start : start + size])[0][:1]
+            taken = sum(HEADER_SIZE + len(record.data) for record in records)
         return records, offset + taken
 
     def verify(self) -> int:

@@ -61,6 +61,20 @@ def log(run: RunDir) -> tuple[list[Block], tuple[tuple[int, int], ...]]:
         return page.blocks, page.gaps
 
 
+def test_any_room_reads_the_same_records(run: RunDir) -> None:
+    """However little is read at once, it is whole records, and at least one."""
+    seal(run)
+    found = []
+    for room in (1, 5_000, 1 << 20):
+        with Output(run) as output:
+            chunk = output.read(0, room)
+            found.append(len(chunk.records))
+            end = chunk.end
+            assert output.read(end, room).records[0].time_ms == chunk.records[-1].time_ms + 100
+    assert found[0] == 1
+    assert found[0] < found[1] < found[2]
+
+
 def test_a_sealed_log_is_the_same(run: RunDir) -> None:
     """Every line comes back, the output is gone, and the archive is small and read-only."""
     before = log(run)

@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.lines import line_start
 from engines.records import ERR, OUT, header
 from engines.replay import Replay
 from engines.rundir import EXIT, OUTPUT, SPEC, RunDir
@@ -56,6 +57,20 @@ def test_a_slice_is_a_slice_of_the_list(
         assert list(part.lines()) == log[first - 1 : last]
         assert sum(mark.size for mark in part.marks) == last - first + 1
         assert all(mark.size > 0 for mark in part.marks)
+
+
+@given(st.lists(st.integers(0, 30), min_size=60, max_size=150), st.data())
+def test_where_lines_begin_in_a_long_block(sizes: list[int], data: st.DataObject) -> None:
+    """Lines are found in the middle of many, by both who cut blocks."""
+    lines = [b"x" * size for size in sizes]
+    whole = b"\n".join(lines)
+    first = data.draw(st.integers(1, len(lines)))
+    last = data.draw(st.integers(first, len(lines)))
+    block = Block(1, len(lines), whole, (Mark(len(lines), Stream.OUT, 0),))
+    assert block.slice(first, last).data == b"\n".join(lines[first - 1 : last])
+    before = b"".join(line + b"\n" for line in lines[: first - 1])
+    assert line_start(whole, first - 1) == len(before)
+    assert line_start(whole, 0, len(before)) == len(before)
 
 
 Heard = list[tuple[int, bytes]]
