@@ -56,6 +56,7 @@ def test_nothing_is_half_accepted(cramped: Cramped) -> None:
         assert code == 503, envelope
         assert "execID" not in envelope["data"]  # type: ignore[operator]  # an object, always
     assert directories(gateway) == set()
+    assert caller.http.get(f"{gateway.url}/readyz").status_code == 503
     assert [line["text"] for line in caller.lines(first)] == ["before"]
     ballast.unlink()
 

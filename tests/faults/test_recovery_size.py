@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
+import redis
+
+from gateway.places import Places
+from gateway.stores import keys
+from tests.benchmarks.recovery import multiply
 from tests.faults.storm import complaints
 from tests.faults.visitor import calling
+from tests.journeys.entrance import Caller
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
 LIVE = 12
 FINISHED = 10
+MANY = 1_000
+PROMISED_SECONDS = 10
 ROOMY = {"NARTHEX_RUNNER_RUNNING_TOTAL": "1000", "NARTHEX_RUNNER_RUNNING_PER_USER": "1000"}
 
 
@@ -55,3 +64,44 @@ def test_all_live_runs_are_adopted(tmp_path: Path) -> None:
             assert caller.status(exec_id) == "Succeed"
             assert [line["text"] for line in caller.lines(exec_id)] == [f"done {i}"]
         assert not complaints(gateway)
+
+
+def test_live_runs_come_before_what_has_ended(tmp_path: Path) -> None:
+    """After the loss of everything in Redis live runs are whole in time; then all others are."""
+    data, go = tmp_path / "data", tmp_path / "go"
+    with serving(data, **ROOMY) as gateway, calling(gateway) as caller:
+        assert caller.finished(caller.execute("echo done")) == "Succeed"
+        done = data / "spool" / "done"
+        wait_until_sync(lambda: list(done.glob("*/*")), "the run to be put away")
+        multiply(data, MANY)
+        code = f"seq 3000; until [ -e {go} ]; do sleep 0.1; done; echo after"
+        live = [caller.execute(code) for _ in range(LIVE)]
+        for one in live:
+            wait_until_sync(lambda one=one: caller.status(one) == "Running", "a run")  # type: ignore[misc]
+        with redis.Redis(unix_socket_path=str(Places.of(data).redis_socket)) as client:
+            client.flushall()
+            begun = time.monotonic()
+            for one in live:
+                wait_until_sync(lambda one=one: told(caller, one) == "Running", "a run to be known")  # type: ignore[misc]
+                assert len(page(caller, one)) == 3000
+            assert time.monotonic() - begun < PROMISED_SECONDS
+            wait_until_sync(lambda: int(client.zcard(keys.TASKS.key())) > MANY, "all the rest", 60)
+        go.touch()
+        for one in live:
+            assert caller.finished(one) == "Succeed"
+        assert not complaints(gateway)
+
+
+def told(caller: Caller, exec_id: str) -> str:
+    """The status word of a run, nothing while it cannot be told; unknown it is never."""
+    reply = caller.http.get(f"{caller.gateway.api}/{exec_id}/status")
+    assert reply.status_code in {200, 503}, reply.text
+    return str(reply.json()["data"].get("status", ""))
+
+
+def page(caller: Caller, exec_id: str) -> list[dict[str, object]]:
+    """The lines there are by now."""
+    query = {"format": "lines", "fromLine": 1, "size": 5000}
+    found = caller.call("GET", f"{exec_id}/log", params=query)["lines"]
+    assert isinstance(found, list)
+    return found
