@@ -86,7 +86,7 @@ def measure(gateway: Served, share: float) -> list[Figure]:
     count, rng = int(LINES * share), random.Random(1)  # noqa: S311 - the same places each time
     found: dict[str, list[float]] = {}
     with Caller(gateway) as caller:
-        exec_id = caller.execute(f"seq {count}; exec sleep 3600")
+        exec_id = caller.execute(f"seq {count}; exec sleep 900")
 
         def asked(first: int) -> dict[str, Any]:
             query = {"format": "lines", "fromLine": first, "size": PAGE}
