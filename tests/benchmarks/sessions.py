@@ -7,6 +7,8 @@ import importlib.util
 import json
 import time
 import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection
 
@@ -34,29 +36,31 @@ async def statement(socket: ClientConnection) -> float:
             return (time.perf_counter() - start) * 1000
 
 
-async def bare(count: int) -> list[float]:
+@asynccontextmanager
+async def bare_kernel() -> AsyncIterator[Callable[[], Awaitable[float]]]:
     """Milliseconds of the same through jupyter_client alone."""
     from jupyter_client.manager import start_new_async_kernel  # noqa: PLC0415 - may be absent
 
     manager, client = await start_new_async_kernel(kernel_name="python3")
-    found = []
+
+    async def ask() -> float:
+        start = time.perf_counter()
+        await client.execute_interactive("1+1", output_hook=lambda _: None, timeout=30)
+        return (time.perf_counter() - start) * 1000
+
     try:
-        for _ in range(count + _WARM):
-            start = time.perf_counter()
-            await client.execute_interactive("1+1", output_hook=lambda _: None, timeout=30)
-            found.append((time.perf_counter() - start) * 1000)
+        yield ask
     finally:
         client.stop_channels()
         await manager.shutdown_kernel(now=True)
-    return found[_WARM:]
 
 
 async def compare(gateway: Served, count: int) -> tuple[float, float]:
-    """Ours, then the kernel alone."""
-    async with asyncio.timeout(120), opened(gateway) as socket:
-        mine = [await statement(socket) for _ in range(count + _WARM)][_WARM:]
-    async with asyncio.timeout(120):
-        return median(mine), median(await bare(count))
+    """The medians of ours and of the kernel alone, in turns: a busy machine is so for both."""
+    async with asyncio.timeout(240), opened(gateway) as socket, bare_kernel() as bare:
+        took = [(await statement(socket), await bare()) for _ in range(count + _WARM)]
+    mine, theirs = zip(*took[_WARM:], strict=True)
+    return median(mine), median(theirs)
 
 
 def measure(gateway: Served, share: float) -> list[Figure]:

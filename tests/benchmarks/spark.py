@@ -59,7 +59,7 @@ async def statement(socket: ClientConnection, text: str) -> float:
 @contextmanager
 def bare_driver() -> Iterator[Callable[[str], float]]:
     """Milliseconds of a statement in a driver with nothing of ours around it but its settings."""
-    with tempfile.TemporaryDirectory(prefix="nx-") as name:
+    with tempfile.TemporaryDirectory(prefix="nx-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "work").mkdir()
         launch = SparkEngine().prepare(
