@@ -32,7 +32,7 @@ VICTIMS = {
     "daemon": child("fleeing"),
     "daemon beside": child("fleeing", "stay"),
     "nohup": (*SH, "nohup sleep 60 & nohup setsid sleep 60 & echo ready; wait"),
-    "stopped": child("self_stopped"),
+    "stopped": child("stopped"),
     "fork storm": child("forks"),
     "pid hopper": child("pid_hopper"),
     "pid hopper beside": child("pid_hopper", "stay"),
