@@ -10,7 +10,7 @@ SECONDS = 60
 MONOTONIC = 1
 
 
-def end_in_time():
+def end_in_time() -> None:
     """Has the kernel send SIGKILL, which alone reaches a process that is stopped."""
     libc = ctypes.CDLL(None)
     event = ctypes.create_string_buffer(struct.pack("@qii", 0, signal.SIGKILL, 0), 64)
