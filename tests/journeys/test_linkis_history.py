@@ -82,6 +82,7 @@ def test_filters_and_pages(served: Served) -> None:
     assert numbers(hal, startDate=rows[1]["createdTime"])[-1] == ids[1]
     assert numbers(hal, endDate=rows[0]["createdTime"])[0] == ids[0]
     assert numbers(hal, instance="elsewhere:1") == []
+    assert numbers(hal, engineInstance="elsewhere:2") == []
     filtered = hal.data("GET", "jobhistory/list", params={"runType": "shell", "pageSize": 1})
     assert (len(filtered["tasks"]), filtered["totalPage"]) == (1, 4)
 

@@ -80,7 +80,13 @@ class History:
             raise invalid("pageSize", f"must be between 1 and {_LARGEST_PAGE}")
         number = whole(query, "taskID", 0)
         application = query.get("executeApplicationName", "") or query.get("engineType", "")
-        words = ((CREATOR, "creator"), ("runType", "runType"), (INSTANCE, "instance"))
+        words = (
+            (CREATOR, "creator"),
+            ("runType", "runType"),
+            (INSTANCE, "instance"),
+            # No task has one: who asks for some engine's tasks is shown none.
+            ("engineInstance", "engineInstance"),
+        )
         return SearchTasks(
             owner=query.get("proxyUser", ""),
             everybody=query.get("isAdminView", "").lower() == "true",
