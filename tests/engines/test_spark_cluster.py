@@ -16,7 +16,7 @@ from engines.sessions import status
 from engines.spark import SparkEngine
 from engines.suite import read_lines
 from tests.engines.sessions import Seat
-from tests.engines.sparks import JOIN, SECONDS, given, progress, said, sparkling, table
+from tests.engines.sparks import SECONDS, given, progress, said, sparkling, table
 from tests.support.spark_cluster import LEAN, Cluster, cluster, connect_server
 from tests.support.waiting import wait_until
 
@@ -26,6 +26,10 @@ CONF = {
     "spark.executor.memory": "480m",
     "spark.sql.shuffle.partitions": "4",
 }
+JOIN = (
+    "select count(*) c, sum(a.id % 7 + b.id % 5) s from range(0, 1000000, 1, 6) a "
+    "join range(0, 1000000, 1, 6) b on a.id = b.id"
+)
 SLOW = "import time\nsc.range(24, numSlices=24).map(lambda i: time.sleep(0.25) or i).sum()"
 PLACES = """\
 import os, time
@@ -93,7 +97,7 @@ async def test_the_same_statements_run_on_a_cluster(spread: Seat) -> None:
     assert table(run, 0)[0][0] == ("namespace", "string")
     assert table(run, 1)[1]["rows"] == 1
     stages = progress(run).stages
-    assert sum(stage.total for stage in stages) > 24
+    assert sum(stage.total for stage in stages) > 12
     assert all(stage.succeeded == stage.total for stage in stages)
     assert await ran(spread, PLACES, "python") == ["2"]
 
@@ -145,7 +149,7 @@ async def test_a_connect_server_takes_the_same_statements(remote: Seat) -> None:
     run, ending = await said(remote, f"create temporary view v as select 41 x; {JOIN}", "sql")
     assert ending.exit_code == 0, read_lines(run)
     assert table(run)[0] == [("c", "long"), ("s", "long")]
-    assert sum(stage.succeeded for stage in progress(run).stages) > 24
+    assert sum(stage.succeeded for stage in progress(run).stages) > 12
     code = "print(spark.conf.get('spark.sql.session.timeZone'))\nspark.table('v').first().x + 1"
     assert await ran(remote, code, "python") == ["UTC", "42"]
     run, _ = await said(remote, "select * from range(30000)", "sql", rows=0)
