@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import redis
 
 from gateway.places import Places
@@ -17,6 +20,8 @@ SLACK = 24
 """Thread pools fill as they are used, and a part may just have been started anew."""
 _TRIES = 60
 _PAUSE_SECONDS = 0.5
+_TIDY_SECONDS = 75.0
+"""The runner leaves alone for a minute what somebody may still be making."""
 _TASKS = tuple(family.prefix for family in (keys.TASK, keys.NUMBERED, keys.NAME))
 
 
@@ -43,11 +48,21 @@ def remains(gateway: Served, base: Census) -> dict[str, object]:
         left["zombies"] = found.zombies
     if found.live:
         left["live run directories"] = found.live
-    if half := sorted(path.name for path in (gateway.data / "spool" / "new").iterdir()):
+    if half := _half_made(gateway):
         left["half made run directories"] = half
     if lifeless := _lifeless(gateway):
         left["keys without a life"] = lifeless
     return left
+
+
+def _half_made(gateway: Served) -> list[str]:
+    """What a gateway that died in a submit left behind, once it is old enough to be tidied."""
+    found = []
+    for path in (gateway.data / "spool" / "new").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _TIDY_SECONDS:
+                found.append(path.name)
+    return sorted(found)
 
 
 def _lifeless(gateway: Served) -> list[str]:
