@@ -11,7 +11,7 @@ from engines.contract import EngineError, RunSpec
 from engines.spark import SparkEngine
 from engines.spark.arrange import arrange, setup_of
 from engines.spark.java import Java, find_java, java_home
-from engines.spark.progress import Job, Meter
+from engines.spark.progress import Job, Meter, Told
 from engines.spark.statements import Statement, split
 
 
@@ -39,22 +39,22 @@ def test_a_text_is_split(text: str, found: list[tuple[str, int]]) -> None:
 def test_a_fraction_never_goes_back() -> None:
     """Jobs that Spark plans later lower no fraction, and the whole is not told before the end."""
     meter = Meter(2)
-    assert meter.report({}) == {"fraction": None, "stages": []}
+    assert meter.report({}) == Told(None, [])
     jobs = {4: Job(10, 5, 0, 2)}
-    assert meter.report(jobs)["fraction"] == 0.25
+    assert meter.report(jobs).fraction == 0.25
     jobs[5] = Job(90, 0, 1, 0)
-    assert meter.report(jobs) == {
-        "fraction": 0.25,
-        "stages": [
+    assert meter.report(jobs) == Told(
+        0.25,
+        [
             {"id": "job-1", "total": 10, "succeeded": 5, "failed": 0, "running": 2},
             {"id": "job-2", "total": 90, "succeeded": 0, "failed": 1, "running": 0},
         ],
-    }
+    )
     meter.step(jobs)
     jobs[6] = Job(4, 2, 0, 1)
-    assert meter.report(jobs)["fraction"] == 0.75
+    assert meter.report(jobs).fraction == 0.75
     meter.step(jobs)
-    assert meter.report(jobs)["fraction"] == 0.99
+    assert meter.report(jobs).fraction == 0.99
 
 
 def asked(folder: Path, **parameters: object) -> RunSpec:
