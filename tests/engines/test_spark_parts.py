@@ -97,7 +97,7 @@ def test_an_old_java_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def test_a_driver_listens_to_this_machine_only(tmp_path: Path) -> None:
     """Its addresses are loopback and its web page is off, unless the settings say otherwise."""
-    given = {"python": "python3", "master": "local[2]", "driver_memory": "1g"}
+    given = {"python": "python3", "master": "local[2]", "driver_memory": "1g", "remote": ""}
     java = Java("/java", trimmed=False)
     seen = arrange(setup_of({**given, "conf": {}, "java": list(java)}), tmp_path, "/mine")
     text = (tmp_path / "conf" / "spark-defaults.conf").read_text()
