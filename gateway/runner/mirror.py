@@ -78,8 +78,11 @@ class Mirror:
 
         Raises GatewayError; the next turn then goes on with the same piece.
         """
+        size = self._run.output_size()
+        if self._splitter is None and not size:
+            return 0  # a silent run is not worth a question: many are found at a start
         splitter = await self._ready()
-        waiting = self._run.output_size() - splitter.offset
+        waiting = size - splitter.offset
         if waiting <= 0:
             return 0
         before = splitter.offset
@@ -141,11 +144,13 @@ class Mirror:
         """A splitter at the line where the log goes on, or a little before it."""
         place = await self._logs.last(self._task_id)
         line = place.line
-        if place == Cursor(1):
+        if place == Cursor(1) and self._run.output_size() > self._hot_bytes:
             line = await asyncio.to_thread(self._hot_line)
             if line > 1:
                 await self._logs.begin(self._task_id, self._epoch, line - 1)
         self._following = line
+        if self._run.output_size() <= _INLINE_BYTES:
+            return self._splitter_at(line)
         return await asyncio.to_thread(self._splitter_at, line)
 
     def _hot_line(self) -> int:
