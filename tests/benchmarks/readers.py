@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,10 +16,9 @@ from tests.faults.visitor import BROKEN, Visitor, calling
 from tests.journeys.entrance import frame, opened
 from tests.support.served import Served
 
-COUNT = 300_000
+COUNT = 3_000_000
 PAIRS = 5
 QUICK, SLOW, STOPPED = 40, 50, 10
-PROGRAM = f"yes {'x' * 99} | head -n {COUNT}"
 
 
 def memory(gateway: Served) -> int:
@@ -29,12 +28,24 @@ def memory(gateway: Served) -> int:
     return pages * 4096
 
 
-async def alone(gateway: Served) -> float:
-    """How long the run takes by its own record, with nobody reading."""
+def program(gate: Path) -> str:
+    """A script that says nothing before somebody opens the gate, and then all it has at once."""
+    return f"cat {gate}; yes {'x' * 99} | head -n {COUNT}"
+
+
+async def through(gateway: Served, exec_id: str, gate: Path) -> float:
+    """Opens the gate; how long the run took by its own record."""
+    await asyncio.to_thread(gate.write_text, "")
     with calling(gateway) as caller:
-        exec_id = await asyncio.to_thread(caller.execute, PROGRAM)
         await asyncio.to_thread(caller.finished, exec_id, 120)
     return await seconds(gateway, exec_id)
+
+
+async def alone(gateway: Served, gate: Path) -> float:
+    """How long the run takes with nobody reading."""
+    with calling(gateway) as caller:
+        exec_id = await asyncio.to_thread(caller.execute, program(gate))
+    return await through(gateway, exec_id, gate)
 
 
 async def seconds(gateway: Served, exec_id: str) -> float:
@@ -50,7 +61,7 @@ async def seconds(gateway: Served, exec_id: str) -> float:
     return await asyncio.to_thread(times)
 
 
-async def crowded(gateway: Served) -> tuple[float, int]:
+async def crowded(gateway: Served, gate: Path) -> tuple[float, int]:
     """The same with all readers, and by how many bytes the gateway grew meanwhile."""
     host, _, port = gateway.url.removeprefix("http://").partition(":")
     before = memory(gateway)
@@ -62,19 +73,20 @@ async def crowded(gateway: Served) -> tuple[float, int]:
             AsyncExitStack() as stopped,
         ):
             with calling(gateway) as caller:
-                exec_id = await asyncio.to_thread(caller.execute, PROGRAM)
+                exec_id = await asyncio.to_thread(caller.execute, program(gate))
             for _ in range(STOPPED):
                 socket: ClientConnection = await stopped.enter_async_context(opened(gateway))
                 await socket.send(frame(f"{exec_id}/subscribe", {"fromLine": 1}))
+            there = asyncio.Barrier(QUICK + 1)
             readers = [asyncio.create_task(read(slow, exec_id)) for _ in range(SLOW)]
-            async with asyncio.TaskGroup() as group:
-                for _ in range(QUICK):
-                    group.create_task(count(quick, exec_id))
+            readers += [asyncio.create_task(take(quick, exec_id, there)) for _ in range(QUICK)]
+            await there.wait()
+            took = await through(gateway, exec_id, gate)
             grown = memory(gateway) - before
             for reader in readers:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
-    return await seconds(gateway, exec_id), grown
+    return took, grown
 
 
 async def read(visitor: Visitor, exec_id: str) -> None:
@@ -85,25 +97,24 @@ async def read(visitor: Visitor, exec_id: str) -> None:
         return
 
 
-async def count(visitor: Visitor, exec_id: str) -> None:
-    """Subscribes and counts the lines to the end."""
+async def take(visitor: Visitor, exec_id: str, there: asyncio.Barrier) -> None:
+    """Subscribes and takes what comes, as quickly as one can who does not look at it."""
     async with opened(visitor.gateway) as socket:
         await socket.send(frame(f"{exec_id}/subscribe", {"fromLine": 1}))
-        lines = 0
-        while True:
-            message = json.loads(await socket.recv())
-            lines += len(message["data"].get("lines", ()))
-            if message["method"].endswith("/eof"):
-                assert lines == COUNT
-                return
+        await socket.recv()
+        await there.wait()
+        async for _ in socket:
+            pass
 
 
 def measure(gateway: Served, share: float) -> list[Figure]:
     """The time of the run in pairs, and the growth of the gateway."""
     without, beside, grown = [], [], []
-    for _ in range(max(1, int(PAIRS * share))):
-        without.append(asyncio.run(alone(gateway)))
-        took, growth = asyncio.run(crowded(gateway))
+    for turn in range(max(1, int(PAIRS * share))):
+        gate = gateway.data.parent / f"gate-{turn}"
+        os.mkfifo(gate)
+        without.append(asyncio.run(alone(gateway, gate)))
+        took, growth = asyncio.run(crowded(gateway, gate))
         beside.append(took)
         grown.append(growth / (1 << 20))
     readers = f"{QUICK + SLOW + STOPPED} readers"
