@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.served import NARTHEX, Served, command
+from tests.support.served import NARTHEX, Served, token_for
 
 __all__ = ["PASSWORD", "User", "add_user", "admin_password", "client"]
 
@@ -19,7 +19,7 @@ class User:
 
     def __init__(self, served: Served, name: str) -> None:
         self.name = name
-        self.token = command("token", "--user", name, data=served.data)
+        self.token = token_for(name, served.data)
         self.headers = {"Authorization": f"Bearer {self.token}"}
         self.http = httpx.Client(
             base_url=served.url, headers=self.headers, timeout=40, limits=_NOTHING_KEPT

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from tests.support.served import NARTHEX, Served, command
+from tests.support.served import NARTHEX, Served, token_for
 
 __all__ = ["stranger_token"]
 
@@ -20,4 +20,4 @@ def stranger_token(gateway: Served) -> str:
             timeout=30,
             check=True,
         )
-    return command("token", "--user", _NAME, data=gateway.data)
+    return token_for(_NAME, gateway.data)

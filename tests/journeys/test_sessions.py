@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from tests.journeys.entrance import Caller, frame, opened, told
-from tests.support.served import NARTHEX, Served, command
+from tests.support.served import NARTHEX, Served, command, token_for
 from tests.support.waiting import wait_until_sync
 
 
@@ -57,7 +57,7 @@ def another(gateway: Served, name: str) -> Served:
         timeout=30,
         check=True,
     )
-    return replace(gateway, token=command("token", "--user", name, data=gateway.data))
+    return replace(gateway, token=token_for(name, gateway.data))
 
 
 async def over_socket(gateway: Served, code: str) -> list[str]:

@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.rundir import RunDir
+from gateway.auth.tokens import Tokens, load_key
+from gateway.clock import now_ms
+from gateway.config import load
+from gateway.places import Places
+from gateway.stores.accounts import Accounts
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["NARTHEX", "Served", "serving"]
+__all__ = ["NARTHEX", "Served", "serving", "token_for"]
 
 NARTHEX = (sys.executable, "-m", "gateway.cli")
 READY = re.compile(r"^narthex ready on (http://\S+)")
@@ -69,6 +74,15 @@ def command(*words: str, data: Path) -> str:
     ).stdout.strip()
 
 
+def token_for(name: str, data: Path) -> str:
+    """A token as ``narthex token`` prints it, without a process for it: many tests need one."""
+    places, auth = Places.of(data), load(None).auth
+    account = Accounts(places.accounts).find(name)
+    assert account is not None
+    tokens = Tokens(load_key(places.token_key), auth.max_token_seconds)
+    return tokens.issue(name, account.role, now_ms(), auth.token_seconds).token
+
+
 @contextlib.contextmanager
 def serving(
     data: Path, *options: str, program: Sequence[str] = NARTHEX, **environment: str
@@ -88,7 +102,7 @@ def serving(
         line = process.stdout.readline()
         ready = READY.match(line)
         assert ready, f"{line!r}\n{log.read_text()[-4000:]}"
-        token = command("token", "--user", "admin", data=data)
+        token = token_for("admin", data)
         yield Served(ready[1], token, data, process)
     finally:
         if process.poll() is None:
