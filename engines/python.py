@@ -10,17 +10,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 
 from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec, SessionSpec
+from engines.interpreters import can_import, located
 
 __all__ = ["PythonEngine"]
 
 _FILE = "script.py"
 _NEEDED = ("ipykernel", "jupyter_client", "zmq")
-_PROBE_SECONDS = 10.0
 _MAX_NAME = 100
 _NONE = "none"
 
@@ -99,8 +97,7 @@ class PythonEngine:
 
     def _program(self) -> str:
         """The path found by the runner, so that a run's own PATH does not decide on it."""
-        wanted = self._interpreter or sys.executable
-        return shutil.which(wanted) or wanted
+        return located(self._interpreter)
 
     def _without(self) -> str:
         """What sessions lack and how to get it, empty if nothing; looked for once it is there."""
@@ -114,20 +111,6 @@ class PythonEngine:
             here.remove("ipykernel")
         if here:
             return f"{', '.join(here)} is missing, install narthex[kernel]"
-        if self._interpreter and not self._has_kernel():
+        if self._interpreter and not can_import(self._program(), ("ipykernel",)):
             return f"ipykernel is missing, install it for {self._program()}"
         return ""
-
-    def _has_kernel(self) -> bool:
-        code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('ipykernel') is None)"
-        try:
-            done = subprocess.run(  # noqa: S603 - the interpreter is a setting
-                [self._program(), "-c", code],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_PROBE_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return False
-        return done.returncode == 0

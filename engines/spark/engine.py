@@ -10,12 +10,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec, SessionSpec
+from engines.interpreters import can_import
 from engines.spark.arrange import Setup, arrange
 from engines.spark.java import OLDEST, Java, find_java
 
@@ -27,7 +27,6 @@ _BOOT = (
     "from engines.spark.interpreter import main; sys.exit(main(sys.argv[1:]))"
 )
 _FILES = {"sql": "script.sql", "scala": "script.scala", "python": "script.py", "py": "script.py"}
-_PROBE_SECONDS = 10.0
 _MAX_NAME = 100
 _NONE = "none"
 _PREFIX = "spark."
@@ -159,18 +158,7 @@ class SparkEngine:
     def _has(self, modules: tuple[str, ...]) -> bool:
         if not self._python:
             return all(importlib.util.find_spec(name) is not None for name in modules)
-        code = f"from importlib.util import find_spec; assert all(map(find_spec, {modules!r}))"
-        try:
-            done = subprocess.run(  # noqa: S603 - the interpreter is a setting
-                [self._program(), "-c", code],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_PROBE_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return False
-        return done.returncode == 0
+        return can_import(self._program(), modules)
 
 
 def _asked(parameters: Mapping[str, object]) -> dict[str, str]:
