@@ -13,10 +13,11 @@
 -- include record
 -- include queue
 -- include change
+-- include enlist
 
 local id, number, owner, name = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local epoch, state, place, at_ms = tonumber(ARGV[9]), ARGV[10], ARGV[12], ARGV[13]
-local outcome, keep_ms, started = ARGV[14], tonumber(ARGV[15]), tonumber(ARGV[16])
+local outcome, keep_ms = ARGV[14], tonumber(ARGV[15])
 local key = TASK .. id
 
 if stale(epoch) then
@@ -26,53 +27,19 @@ if redis.call('HEXISTS', key, 'gone') == 1 then
   return record(id)
 end
 
-local function take_name()
-  if name == '' then
-    return true
-  end
-  local name_key = NAME .. owner .. '\0' .. name
-  local holder = redis.call('GET', name_key)
-  local free = not holder or holder == id or holder == '#' .. number
-    or redis.call('HEXISTS', TASK .. holder, 'gone') == 1
-  if free and holder ~= id then
-    redis.call('SET', name_key, id)
-  end
-  return free
-end
-
 if redis.call('HEXISTS', key, 'state') == 0 then
   -- Only a gateway can still refuse; what a runner found in the spool was accepted.
-  if not take_name() and epoch < 0 then
+  if not take_name(id, number, owner, name) and epoch < 0 then
     return {'named'}
   end
-  redis.call('HSET', key, 'meta', ARGV[5], 'owner', owner, 'number', number, 'name', name,
-    'created', ARGV[6], 'dialect', ARGV[7], 'expires', ARGV[8], 'state', state, 'version', 1)
-  if started > 0 then
-    redis.call('HSET', key, 'started', started)
-  end
-  if outcome ~= '' then
-    redis.call('HSET', key, 'outcome', outcome)
-  end
-  if place == 'final' then
-    redis.call('HSET', key, 'finished', at_ms)
-  end
+  create(id, number, owner, name, ARGV[5], ARGV[6], ARGV[7], ARGV[8], state, outcome, ARGV[16],
+    place == 'final' and at_ms or '')
 else
-  take_name()
+  take_name(id, number, owner, name)
   change(id, state, ARGV[11], place, at_ms, outcome, keep_ms)
 end
 
--- A task that has ended already keeps the life that its number has.
-redis.call('SET', NUMBERED .. number, id, 'KEEPTTL')
-redis.call('ZADD', TASKS, number, id)
-redis.call('ZADD', OWNED .. owner, number, id)
-if tonumber(ARGV[8]) > 0 then
-  redis.call('ZADD', EXPIRY, ARGV[8], id)
-end
-redis.call('ZREM', RESERVED, number)
-redis.call('ZREM', RESERVED .. owner, number)
-if tonumber(number) > tonumber(redis.call('GET', NUMBER) or '0') then
-  redis.call('SET', NUMBER, number)
-end
+enlist(id, number, owner, ARGV[8])
 if redis.call('HGET', key, 'state') == state then
   if ARGV[18] == '1' and place == 'wait' then
     redis.call('SREM', RUNNING .. owner, id)

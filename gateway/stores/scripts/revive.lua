@@ -10,22 +10,11 @@
 -- include fence
 -- include queue
 -- include change
+-- include enlist
 
 local keep_ms, bell, to_killed = tonumber(ARGV[2]), ARGV[3], ARGV[4]
 if stale(tonumber(ARGV[1])) then
   return {'stale'}
-end
-
-local function take_name(id, number, owner, name)
-  if name == '' then
-    return
-  end
-  local name_key = NAME .. owner .. '\0' .. name
-  local holder = redis.call('GET', name_key)
-  if not holder or holder == id or holder == '#' .. number
-    or redis.call('HEXISTS', TASK .. holder, 'gone') == 1 then
-    redis.call('SET', name_key, id)
-  end
 end
 
 local function revive(id, number, owner, name, meta, created, dialect, expires, state, sources,
@@ -38,15 +27,7 @@ local function revive(id, number, owner, name, meta, created, dialect, expires, 
   take_name(id, number, owner, name)
   redis.call('HSET', key, 'complete', 1, 'last', last)
   if not found[2] then
-    redis.call('HSET', key, 'meta', meta, 'owner', owner, 'number', number, 'name', name,
-      'created', created, 'dialect', dialect, 'expires', expires, 'state', state, 'version', 1,
-      'finished', at_ms)
-    if tonumber(started) > 0 then
-      redis.call('HSET', key, 'started', started)
-    end
-    if outcome ~= '' then
-      redis.call('HSET', key, 'outcome', outcome)
-    end
+    create(id, number, owner, name, meta, created, dialect, expires, state, outcome, started, at_ms)
   elseif not found[3] then
     if not change(id, state, sources, 'final', at_ms, outcome, keep_ms) then
       -- A kill was shown after the end was on record: it was promised, so it is kept.
@@ -54,17 +35,7 @@ local function revive(id, number, owner, name, meta, created, dialect, expires, 
     end
     redis.call('PUBLISH', bell, id)
   end
-  redis.call('SET', NUMBERED .. number, id)
-  redis.call('ZADD', TASKS, number, id)
-  redis.call('ZADD', OWNED .. owner, number, id)
-  if tonumber(expires) > 0 then
-    redis.call('ZADD', EXPIRY, expires, id)
-  end
-  redis.call('ZREM', RESERVED, number)
-  redis.call('ZREM', RESERVED .. owner, number)
-  if tonumber(number) > tonumber(redis.call('GET', NUMBER) or '0') then
-    redis.call('SET', NUMBER, number)
-  end
+  enlist(id, number, owner, expires)
   settle(id, owner, number, 'final', keep_ms)
 end
 
