@@ -4,36 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from websockets.asyncio.client import ClientConnection
-
-from tests.benchmarks.figures import Figure, less, median
-from tests.journeys.entrance import frame, opened
+from tests.benchmarks.figures import Figure, less
+from tests.benchmarks.turns import in_turns, statement
+from tests.journeys.entrance import opened
 from tests.support.served import Served
 
 ROUNDS = 50
 _WARM = 3
-
-
-async def statement(socket: ClientConnection) -> float:
-    """Milliseconds from asking to the final status."""
-    body: dict[str, object] = {
-        "executeApplicationName": "python",
-        "runType": "python",
-        "executionCode": "1+1",
-    }
-    start = time.perf_counter()
-    await socket.send(frame("execute", body))
-    while True:
-        data = json.loads(await socket.recv())["data"]
-        if data.get("status") in {"Succeed", "Failed", "Cancelled", "Timeout"}:
-            assert data["status"] == "Succeed", data
-            return (time.perf_counter() - start) * 1000
 
 
 @asynccontextmanager
@@ -58,9 +40,9 @@ async def bare_kernel() -> AsyncIterator[Callable[[], Awaitable[float]]]:
 async def compare(gateway: Served, count: int) -> tuple[float, float]:
     """The medians of ours and of the kernel alone, in turns: a busy machine is so for both."""
     async with asyncio.timeout(240), opened(gateway) as socket, bare_kernel() as bare:
-        took = [(await statement(socket), await bare()) for _ in range(count + _WARM)]
-    mine, theirs = zip(*took[_WARM:], strict=True)
-    return median(mine), median(theirs)
+        return await in_turns(
+            lambda: statement(socket, "python", "python", "1+1"), bare, count, _WARM
+        )
 
 
 def measure(gateway: Served, share: float) -> list[Figure]:

@@ -7,18 +7,17 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-
-from websockets.asyncio.client import ClientConnection
 
 from engines.contract import RunSpec
 from engines.spark import SparkEngine
-from tests.benchmarks.figures import Figure, less, median
-from tests.journeys.entrance import frame, opened
+from tests.benchmarks.figures import Figure, less
+from tests.benchmarks.turns import in_turns, statement
+from tests.journeys.entrance import opened
 from tests.support.served import Served
 
 ROUNDS = 20
@@ -38,22 +37,6 @@ for line in sys.stdin:
     spark.sql(json.loads(line)).collect()
     print((time.perf_counter() - start) * 1000, flush=True)
 """
-
-
-async def statement(socket: ClientConnection, text: str) -> float:
-    """Milliseconds from asking to the final status."""
-    body: dict[str, object] = {
-        "executeApplicationName": "spark",
-        "runType": "sql",
-        "executionCode": text,
-    }
-    start = time.perf_counter()
-    await socket.send(frame("execute", body))
-    while True:
-        data = json.loads(await socket.recv())["data"]
-        if data.get("status") in {"Succeed", "Failed", "Cancelled", "Timeout"}:
-            assert data["status"] == "Succeed", data
-            return (time.perf_counter() - start) * 1000
 
 
 @contextmanager
@@ -92,12 +75,9 @@ async def turns(gateway: Served, bare: Callable[[str], float]) -> list[tuple[flo
     found = []
     async with asyncio.timeout(900), opened(gateway) as socket:
         for text in _STATEMENTS.values():
-            took = [
-                (await statement(socket, text), await asyncio.to_thread(bare, text))
-                for _ in range(_WARM + ROUNDS)
-            ]
-            mine, theirs = zip(*took[_WARM:], strict=True)
-            found.append((median(mine), median(theirs)))
+            ours = partial(statement, socket, "spark", "sql", text)
+            beside = partial(asyncio.to_thread, bare, text)
+            found.append(await in_turns(ours, beside, ROUNDS, _WARM))
     return found
 
 
