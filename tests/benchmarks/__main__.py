@@ -48,24 +48,26 @@ _ROOMY = {
 }
 
 
-def measure(name: str, share: float) -> list[Figure]:
-    """The figures of a scenario at a share of its size, in a gateway of its own."""
+def measure(name: str, share: float, folder: Path) -> list[Figure]:
+    """The figures of a scenario at a share of its size, in a gateway of its own.
+
+    What it leaves in the folder stays there: some file systems are slow in making files for minutes
+    after many were removed, which would be told of the next scenario.
+    """
     scenario = importlib.import_module(f"tests.benchmarks.{name}")
     more = {**_ROOMY, **getattr(scenario, "ENVIRONMENT", {})}
-    with (
-        tempfile.TemporaryDirectory(prefix="nx-", ignore_cleanup_errors=True) as folder,
-        serving(Path(folder) / "data", **more) as gateway,
-    ):
+    data = Path(tempfile.mkdtemp(prefix="nx-", dir=folder)) / "data"
+    with serving(data, **more) as gateway:
         found = scenario.measure(gateway, share)
     return list(found)
 
 
-def both(name: str, *, quick: bool) -> list[Figure]:
+def both(name: str, folder: Path, *, quick: bool) -> list[Figure]:
     """The figures of a scenario, with those at a tenth of its size beside them."""
-    small = measure(name, _TENTH)
+    small = measure(name, _TENTH, folder)
     if quick:
         return small
-    large = measure(name, 1.0)
+    large = measure(name, 1.0, folder)
     return [replace(one, tenth=other.value) for one, other in zip(large, small, strict=True)]
 
 
@@ -80,14 +82,15 @@ def main(words: Sequence[str]) -> int:
         parser.error(f"unknown scenario {unknown[0]}; there are: {', '.join(SCENARIOS)}")
     figures: list[Figure] = []
     failed = []
-    for name in options.scenarios or SCENARIOS:
-        try:
-            found = both(name, quick=options.quick)
-        except Exception as error:  # noqa: BLE001 - the others are still worth their time
-            failed.append(f"{name}: {type(error).__name__}: {error}")
-            continue
-        figures += found
-        sys.stderr.write("".join(f"{figure}\n" for figure in found))
+    with tempfile.TemporaryDirectory(prefix="nx-", ignore_cleanup_errors=True) as folder:
+        for name in options.scenarios or SCENARIOS:
+            try:
+                found = both(name, Path(folder), quick=options.quick)
+            except Exception as error:  # noqa: BLE001 - the others are still worth their time
+                failed.append(f"{name}: {type(error).__name__}: {error}")
+                continue
+            figures += found
+            sys.stderr.write("".join(f"{figure}\n" for figure in found))
     when = datetime.now(tz=UTC).date().isoformat()
     machine = f"{os.cpu_count()} processors, {platform.machine()}"
     sys.stdout.write(f"{when}, Python {platform.python_version()}, {machine}\n\n")
