@@ -73,6 +73,7 @@ def _open_progress(order: Order, report: int) -> int:
 def _prepare(order: Order, group: str, umask: int, parent: int) -> None:
     # A session of its own, so that a script's `kill 0` does not reach the shim.
     os.setsid()
+    processes.stand_back()
     processes.die_with_parent()
     if os.getppid() != parent:
         os._exit(_NOT_STARTED)

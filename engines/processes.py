@@ -7,6 +7,7 @@ this file: standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -22,6 +23,7 @@ __all__ = [
     "refuse_privileges",
     "signal_checked",
     "signal_tree",
+    "stand_back",
     "start_time",
     "with_cookie",
 ]
@@ -48,6 +50,18 @@ def refuse_privileges() -> None:
 def die_with_parent() -> None:
     """Has the kernel kill this process when its parent dies; the next program inherits that."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def stand_back() -> None:
+    """Has a session that this process leads stand back as far as its own niceness says.
+
+    Some kernels share processors between sessions first and look at niceness within each only: a
+    session of its own then counts as much as the whole gateway. Best effort: not every kernel has
+    this, and one without privileges is told to come again when many ask at once.
+    """
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "wb", buffering=0) as file:
+        file.write(b"%d" % nice)
 
 
 def boot_id() -> str:

@@ -75,6 +75,7 @@ def wait(orders: int, group: str, boot: str) -> NoReturn:
 def _detach(*fds: int) -> list[int]:
     """Leaves the zygote's session, signals and descriptors; the given ones become 3 and so on."""
     os.setsid()
+    processes.stand_back()
     for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(name, signal.SIG_IGN)
     # Ignored would be lost in a task that is not yet itself when it is killed; held back is not.

@@ -34,6 +34,7 @@ def serve(fd: int, *, groups: bool = True, nice: int = 0) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(nice)
+    processes.stand_back()
     boot = processes.boot_id()
     group = _usable_group() if groups else ""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # from here on the kernel reaps the shims

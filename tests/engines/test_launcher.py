@@ -184,3 +184,14 @@ async def test_runs_stand_back_as_far_as_they_are_told(runs: Runs) -> None:
         runs.zygote = zygote
         _, run = await runs.run("nice")
         assert int(read_lines(run)[0][1]) - os.nice(0) == 3
+
+
+async def test_the_sessions_of_runs_stand_back_too(runs: Runs) -> None:
+    """Where sessions share processors first, those of shim and task stand back like themselves."""
+    if not Path("/proc/self/autogroup").exists() or os.geteuid():
+        pytest.skip("needs a kernel with groups of sessions, and the right to weigh them")
+    async with Zygote(nice=3) as zygote:
+        runs.zygote = zygote
+        _, run = await runs.run("sh", "-c", "cat /proc/$PPID/autogroup /proc/$$/autogroup")
+        told = [text.split()[-1] for _, text in read_lines(run)]
+        assert told == [b"%d" % (3 + os.nice(0))] * 2
