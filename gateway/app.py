@@ -25,6 +25,7 @@ from gateway.auth.tokens import SigningKeyError, Tokens, load_key
 from gateway.config import Config, ConfigError, load
 from gateway.dispatch import Dispatch
 from gateway.feed import Feed
+from gateway.garbage import settle
 from gateway.ids import new_request_id
 from gateway.journal import journal, set_up
 from gateway.metrics import Metrics
@@ -224,6 +225,7 @@ async def _until_told(config: Config, places: Places, listener: socket.socket) -
     async with serving(config, places, listener):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
+        settle()
         _log.info("serving")
         await told.wait()
         _log.info("stopping")

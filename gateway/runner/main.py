@@ -19,6 +19,7 @@ from typing import NoReturn
 from engines.contract import Engine
 from engines.launcher import Zygote
 from gateway.config import Config, ConfigError, load
+from gateway.garbage import settle
 from gateway.journal import journal, set_up
 from gateway.places import PlaceError, Places
 from gateway.plugins import load_engines
@@ -185,6 +186,7 @@ async def serve(config: Config, places: Places) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with composed(config, places, load_engines(config)) as house:
+        settle()
         await house.run(stopping)
 
 
