@@ -41,6 +41,10 @@ class Watcher:
         self._rung.clear()
         return True
 
+    def looking(self) -> None:
+        """Forgets the rings so far: for one who is about to look and has not waited for it."""
+        self._rung.clear()
+
     def ring(self) -> None:
         """Wakes the one who waits, or lets the next wait end at once."""
         self._rung.set()

@@ -138,6 +138,7 @@ class Tail:
             await asyncio.sleep(_TROUBLE_SECONDS)
 
     async def _told_to_the_end(self, task: Task, watcher: Watcher) -> None:
+        watcher.looking()
         while True:
             try:
                 if await self._look(task):
@@ -205,7 +206,7 @@ class Tail:
         await self._tell(LinesAppended(read.task, page, read.said))
         self._sources.metrics.lines.inc(page.next.line - self._cursor.line)
         self._cursor = page.next
-        if self._holder:
+        if self._holder and not page.eof:  # else the end follows at once, and is noted as a whole
             await self._mark(read.task)
 
     def _room(self) -> tuple[int, int]:
