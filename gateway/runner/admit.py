@@ -68,10 +68,13 @@ class Admission:
         free = self._slots.total - len(node.roster)
         if free <= 0:
             return False
-        heads = await node.queue.heads(self._users, min(free, self._slots.per_user))
+        each = min(free, self._slots.per_user)
+        heads = await node.queue.heads(self._users, each)
         chosen = choose(map(self._claim, heads), self._slots, len(node.roster))
         await asyncio.gather(*map(self._take, chosen))
-        return bool(chosen)
+        # If all that waits was seen and chosen there is nothing else until somebody rings.
+        cut = len(heads) >= self._users or any(len(head.tasks) >= each for head in heads)
+        return bool(chosen) and (cut or len(chosen) < sum(len(head.tasks) for head in heads))
 
     def _claim(self, head: Waiting) -> Claim:
         roster = self._node.roster
