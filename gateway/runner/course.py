@@ -19,7 +19,7 @@ from gateway.clock import monotonic, now_ms
 from gateway.journal import journal
 from gateway.runner.deadline import Calls
 from gateway.runner.launch import Launcher
-from gateway.runner.mirror import Mirror
+from gateway.runner.mirror import Mirror, both
 from gateway.runner.node import Node
 from gateway.runner.partial import PartialMirror
 from gateway.runner.patience import Patience
@@ -28,6 +28,7 @@ from gateway.runner.roster import Live
 from gateway.runner.sessions import SessionBusy
 from gateway.runner.verdict import is_forgotten, judge
 from gateway.stores.spec import decode_spec
+from gateway.stores.tasks import Ending
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import Outcome, Reason, Task, TaskState
 
@@ -94,8 +95,9 @@ class Course:
                     # Most starts are over before it could be told: one more thing to do for each.
                     self._hesitated = True
                     await live.wait(_START_SECONDS)
+                case _ if self._told is not _STATES[state]:
+                    await both(self._tell(_STATES[state]), self._mirror.turn())
                 case _:
-                    await self._tell(_STATES[state])
                     await self._progress.turn()
                     await self._mirror_some()
         if self._abandoned or is_forgotten(live.run):
@@ -210,34 +212,46 @@ class Course:
         await self._advance(state, at_ms, None)
         self._told = state
 
-    async def _advance(
-        self, state: TaskState, at_ms: int, outcome: Outcome | None, last: int | None = None
-    ) -> Task:
+    async def _advance(self, state: TaskState, at_ms: int, outcome: Outcome | None) -> Task:
         """Moves the task on; one that the index does not know is put back into it."""
         node, spec = self._node, self._spec
         try:
-            task = await node.tasks.advance(
-                spec.task_id, node.epoch, state, at_ms, outcome, last_line=last
-            )
+            task = await node.tasks.advance(spec.task_id, node.epoch, state, at_ms, outcome)
         except GatewayError as error:
-            if error.kind not in (Kind.NOT_FOUND, Kind.UNAVAILABLE):
+            if not _is_unknown(error):
                 raise
-            # Unavailable may mean that nobody vouches for the index yet, and it lacks this task.
-            started = self._live.run.started()
-            task = await node.tasks.restore(
-                spec,
-                node.epoch,
-                state if last is None else TaskState.STARTING,
-                at_ms=at_ms,
-                started_ms=started.started_ms if started else 0,
-                outcome=outcome if last is None else None,
-            )
-            if last is not None:  # final and complete are shown together
-                task = await node.tasks.advance(
-                    spec.task_id, node.epoch, state, at_ms, outcome, last_line=last
-                )
+            task = await self._restored(state, at_ms, outcome)
         self._patience.reset()
         return task
+
+    async def _conclude(self, ending: Ending, *, sent: bool) -> Task:
+        """Shows the end; a task that the index does not know is put back into it first."""
+        node, spec = self._node, self._spec
+        try:
+            task = await node.tasks.conclude(
+                spec.task_id, spec.owner, node.epoch, ending, sent=sent
+            )
+        except GatewayError as error:
+            if not _is_unknown(error):
+                raise
+            # Final and complete are shown together, so it is put back as one that goes on.
+            await self._restored(TaskState.STARTING, ending.ended_ms, None)
+            task = await node.tasks.conclude(
+                spec.task_id, spec.owner, node.epoch, ending, sent=sent
+            )
+        self._patience.reset()
+        return task
+
+    async def _restored(self, state: TaskState, at_ms: int, outcome: Outcome | None) -> Task:
+        started = self._live.run.started()
+        return await self._node.tasks.restore(
+            self._spec,
+            self._node.epoch,
+            state,
+            at_ms=at_ms,
+            started_ms=started.started_ms if started else 0,
+            outcome=outcome,
+        )
 
     async def _mirror_some(self) -> None:
         """Mirrors what there is, or waits for more.
@@ -271,18 +285,24 @@ class Course:
         if end is None:
             return
         verdict = judge(end, wished=run.kill_wish() is not None)
-        if run.started() is not None:
-            await self._tell(TaskState.RUNNING)
-        last = await self._mirror.finish()
+        started = run.started()
+
+        async def told(last: int, *, sent: bool) -> Task:
+            ending = Ending(
+                verdict.state,
+                verdict.outcome,
+                started.started_ms if started else 0,
+                end.ended_ms,
+                last,
+                node.config.retention.hot_seconds,
+            )
+            return await self._conclude(ending, sent=sent)
+
         await self._progress.turn()
-        task = await self._advance(verdict.state, end.ended_ms, verdict.outcome, last)
+        task = await self._mirror.finish(told)
         if not task.state.final:
             # A kill was shown after the end was on record: it was promised, so it is kept.
             await self._advance(TaskState.KILLED, end.ended_ms, verdict.outcome)
-        await asyncio.gather(
-            node.queue.release(spec.task_id, spec.owner, epoch=node.epoch),
-            node.logs.expire(spec.task_id, node.config.retention.hot_seconds),
-        )
         # Wished after this was final: who builds the index anew must not take it for a cause.
         late = task.state.final and task.state is not TaskState.KILLED
         await node.spool.finish(spec.task_id, forgo_kill=late)
@@ -295,6 +315,11 @@ class Course:
         await node.logs.drop(task_id)
         await node.spool.finish(task_id)
         await node.spool.remove(task_id)
+
+
+def _is_unknown(error: GatewayError) -> bool:
+    """Whether the index lacks the task, or nobody vouches for it and it may."""
+    return error.kind in {Kind.NOT_FOUND, Kind.UNAVAILABLE}
 
 
 def _end_unstarted(run: RunDir, end: Exit) -> None:

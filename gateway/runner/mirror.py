@@ -10,7 +10,9 @@ more. The mirror also writes the sparse index, which is a cache and can be made 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from itertools import pairwise
+from typing import Any, Protocol, TypeVar, cast
 
 from engines.index import IndexWriter, find_point
 from engines.lines import Block as RecordedBlock
@@ -25,14 +27,27 @@ from gateway.stores.logs import LogStore
 from protocol.logs import Block, Cursor, Line, Stream
 from protocol.tasks import TaskId
 
-__all__ = ["Mirror"]
+__all__ = ["Mirror", "Telling", "both"]
 
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 _journal = journal(__name__)
 
 _TURN_BYTES = 256 * 1024
 _GLIMPSE_BYTES = 4096
 _INLINE_BYTES = 32 * 1024
 """Up to here the file is read on the loop: it was written a moment ago and is in memory."""
+
+
+class Telling(Protocol[R_co]):
+    """Tells where a log ends."""
+
+    def __call__(self, last: int, *, sent: bool) -> Coroutine[Any, Any, R_co]:
+        """Tells the number of the last line.
+
+        ``sent`` says that the end of the log is on its way: it must be refused if it is not there.
+        """
+        ...
 
 
 class Mirror:
@@ -95,17 +110,35 @@ class Mirror:
         self._note(splitter.take_points())
         return splitter.offset - before
 
-    async def finish(self) -> int:
-        """Mirrors all that is left of a run that has ended; the number of its last line."""
-        while await self.turn():
-            pass
+    async def finish(self, tell: Telling[R]) -> R:
+        """Mirrors all that is left of a run that has ended, and tells where its log does.
+
+        If what is left is short it is sent and told in one go.
+        """
         splitter = await self._ready()
+        while self._run.output_size() - splitter.offset > _INLINE_BYTES:
+            await self.turn()
+            splitter = await self._ready()
         if not self._done:
+            before = -1
+            while splitter.offset != before:
+                before = splitter.offset
+                self._blocks.extend(map(from_engine, self._read(splitter)))
             self._blocks.extend(map(from_engine, splitter.finish()))
             self._done = True
+            self._note(splitter.take_points())
+        if self._is_plain(splitter.last):
+            return await both(self._append(), tell(splitter.last, sent=True))
         await self._append()
         await self._skip(splitter.last + 1)
-        return splitter.last
+        return await tell(splitter.last, sent=False)
+
+    def _is_plain(self, last: int) -> bool:
+        """Whether the blocks that are left follow the log and are all of it up to its last line."""
+        blocks = self._blocks
+        if not blocks or blocks[0].first > self._following or _consecutive(blocks) < len(blocks):
+            return False
+        return blocks[-1].last == last and not blocks[-1].more
 
     async def _ready(self) -> Splitter:
         """The splitter, at the place after what the log holds, with nothing left to append."""
@@ -180,6 +213,19 @@ class Mirror:
     def _read(self, splitter: Splitter) -> list[RecordedBlock]:
         with Output(self._run) as output:
             return output.feed(splitter, _TURN_BYTES) or []
+
+
+async def both(first: Coroutine[Any, Any, object], second: Coroutine[Any, Any, R]) -> R:
+    """Does two things at once, the calls of the first before those of the second.
+
+    Both have ended when this returns, or raises what went wrong with the first, or the second.
+    """
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return cast("R", other)
 
 
 def _consecutive(blocks: list[Block]) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from gateway.stores import keys
+from gateway.stores.errors import LogGap
 from gateway.stores.link import Link, Value, unavailable
 from gateway.stores.records import (
     PLACES,
@@ -26,6 +28,7 @@ from gateway.stores.scripting import TaskScripts
 from gateway.stores.spec import TaskSpec
 from gateway.stores.tombstones import Tombstone
 from protocol.errors import GatewayError, Kind
+from protocol.logs import Cursor
 from protocol.tasks import (
     ById,
     ByName,
@@ -38,7 +41,7 @@ from protocol.tasks import (
     TaskState,
 )
 
-__all__ = ["NO_EPOCH", "QueueLimits", "TaskStore", "Word"]
+__all__ = ["NO_EPOCH", "Ending", "QueueLimits", "TaskStore", "Word"]
 
 NO_EPOCH = -1
 """The epoch of a writer that is no runner, such as a gateway."""
@@ -54,6 +57,20 @@ class QueueLimits:
 
     per_user: int = 0
     total: int = 0
+
+
+class Ending(NamedTuple):
+    """How a run ended and where its log did.
+
+    ``started_ms`` is 0 if it never ran; the log stays in Redis for ``log_seconds`` more.
+    """
+
+    state: TaskState
+    outcome: Outcome
+    started_ms: int
+    ended_ms: int
+    last_line: int
+    log_seconds: float
 
 
 class Word(StrEnum):
@@ -231,13 +248,10 @@ class TaskStore:
         state: TaskState,
         at_ms: int,
         outcome: Outcome | None = None,
-        *,
-        last_line: int | None = None,
     ) -> Task:
         """Moves a task to another state if TRANSITIONS allow it; answers the task as it then is.
 
-        With ``last_line`` it also shows, whatever the state, that the log has ended with that line
-        and that all of it can be read. Raises StaleEpoch if a newer runner has written.
+        Raises StaleEpoch if a newer runner has written.
         """
         return task_of(
             await self._scripts.run(
@@ -251,9 +265,43 @@ class TaskStore:
                 encode_outcome(outcome),
                 self._keep_ms,
                 keys.BELL,
-                "" if last_line is None else last_line,
             )
         )
+
+    async def conclude(
+        self, task_id: TaskId, owner: str, epoch: int, ending: Ending, *, sent: bool
+    ) -> Task:
+        """Shows all of a run's end at once, and gives up its slot; the task as it then is.
+
+        ``sent`` says that the end of the log was sent just before, without waiting for an answer:
+        if it is not there, nothing is shown.
+
+        Raises:
+            LogGap: the end of the log that was sent did not arrive.
+            StaleEpoch: a newer runner has written.
+        """
+        reply = items(
+            await self._scripts.run(
+                "conclude",
+                task_id,
+                epoch,
+                owner,
+                ending.started_ms,
+                SOURCES[TaskState.RUNNING],
+                ending.state.value,
+                SOURCES[ending.state],
+                ending.ended_ms,
+                encode_outcome(ending.outcome),
+                self._keep_ms,
+                keys.BELL,
+                ending.last_line,
+                int(sent),
+                max(1, int(ending.log_seconds * 1000)),
+            )
+        )
+        if reply[0] == b"behind":
+            raise LogGap(0, Cursor(1))
+        return task_of(reply)
 
     async def wish_kill(self, task_id: TaskId, at_ms: int) -> Task:
         """Shows that a task is to end; a final one stays as it is."""

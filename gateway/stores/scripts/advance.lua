@@ -1,8 +1,7 @@
 #!lua flags=allow-oom
 -- advance: moves a task to another state if that is legal; a full Redis can still learn it.
 -- writes TASK (final: with a life), EPOCH, WAITING, RUNNING, FAIR; rings the bell
--- ARGV   id, epoch (-1: not a runner), state, sources, place, at_ms, outcome, keep_ms, bell,
---        the last line if the log is complete, else empty
+-- ARGV   id, epoch (-1: not a runner), state, sources, place, at_ms, outcome, keep_ms, bell
 -- reply  a record, changed or not, or {'stale'}
 -- include keys
 -- include fence
@@ -15,11 +14,7 @@ local id = ARGV[1]
 if stale(tonumber(ARGV[2])) then
   return {'stale'}
 end
-local rings = false
-if ARGV[10] ~= '' and redis.call('HEXISTS', TASK .. id, 'state') == 1 then
-  rings = redis.call('HSET', TASK .. id, 'complete', 1, 'last', ARGV[10]) > 0
-end
-if change(id, ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])) or rings then
+if change(id, ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])) then
   redis.call('PUBLISH', ARGV[9], id)
 end
 return record(id)

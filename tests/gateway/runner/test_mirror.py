@@ -66,6 +66,20 @@ async def drained(mirror: Mirror) -> None:
         pass
 
 
+async def finished(mirror: Mirror) -> int:
+    """Mirrors all that is left; the number of the last line."""
+    return (await ending(mirror))[0]
+
+
+async def ending(mirror: Mirror) -> tuple[int, bool]:
+    """The same, and whether that was told together with the end of the log."""
+
+    async def told(last: int, *, sent: bool) -> tuple[int, bool]:
+        return last, sent
+
+    return await mirror.finish(told)
+
+
 async def test_lines_arrive_as_recorded(scene: Scene) -> None:
     """Whole lines go on at once; the last one without a line feed when the run has ended."""
     mirror = scene.mirror()
@@ -75,9 +89,33 @@ async def test_lines_arrive_as_recorded(scene: Scene) -> None:
     assert await scene.texts() == [b"one", b"two"]
     record(scene.run, b"oops\n", errors=True)
     record(scene.run, b"ee\nlast")
-    assert await mirror.finish() == 5
-    assert await mirror.finish() == 5
+    assert await finished(mirror) == 5
+    assert await finished(mirror) == 5
     assert await scene.texts() == [b"one", b"two", b"oops", b"three", b"last"]
+
+
+async def test_a_short_rest_is_told_together_with_the_end(scene: Scene) -> None:
+    """What is left goes out with the news of the end; once it is there nothing is on its way."""
+    mirror = scene.mirror()
+    record(scene.run, b"one\ntwo")
+    assert await ending(mirror) == (2, True)
+    assert await ending(mirror) == (2, False)
+    assert await finished(scene.mirror()) == 2
+    assert await scene.texts() == [b"one", b"two"]
+
+
+async def test_a_rest_that_was_refused_is_sent_again(scene: Scene) -> None:
+    """An end that is told but not taken is told again, with all lines there and each once."""
+    mirror = scene.mirror()
+    record(scene.run, b"one\ntwo")
+
+    async def refused(last: int, *, sent: bool) -> None:
+        raise LogGap(last, Cursor(last + sent))
+
+    with pytest.raises(LogGap):
+        await mirror.finish(refused)
+    assert await ending(mirror) == (2, False)
+    assert await scene.texts() == [b"one", b"two"]
 
 
 async def test_a_torn_record_waits(scene: Scene) -> None:
@@ -103,7 +141,7 @@ async def test_a_new_mirror_goes_on_where_the_log_ends(scene: Scene) -> None:
     for start in range(0, len(data), 50_000):
         record(scene.run, data[start : start + 50_000])
         await drained(scene.mirror())
-    assert await scene.mirror().finish() == 3000
+    assert await finished(scene.mirror()) == 3000
     joined: dict[int, bytes] = {}
     for line in await scene.client.hot_lines(scene.spec.task_id):
         joined[line.number] = joined.get(line.number, b"") + line.data
@@ -133,7 +171,7 @@ async def test_of_a_long_log_only_the_end_is_brought_back(link: Link, tmp_path: 
     await drained(scene.mirror())
     await link.call("FLUSHALL")
     await scene.node.tasks.index(scene.spec)
-    assert await scene.mirror().finish() == 20_000
+    assert await finished(scene.mirror()) == 20_000
     assert await scene.node.logs.read(scene.spec.task_id, Cursor(1), 1, 1000) is None
     page = await scene.node.logs.read(scene.spec.task_id, Cursor(19_999), 10, 1000)
     assert page is not None
@@ -173,7 +211,7 @@ async def test_the_mirror_is_fast(link: Link, tmp_path: Path) -> None:
     for _ in range(200):
         record(scene.run, piece)
     start = time.monotonic()
-    assert await scene.mirror().finish() == 300_000
+    assert await finished(scene.mirror()) == 300_000
     assert 300_000 / (time.monotonic() - start) > 100_000
 
 
@@ -187,7 +225,7 @@ async def test_a_hole_is_gone_over_and_told(scene: Scene) -> None:
             await drained(mirror)
     recorder.end(3000)
     scene.run.write_exit(Exit(ExitKind.EXITED, exit_code=0))
-    assert await mirror.finish() == 3000
+    assert await finished(mirror) == 3000
     task_id = scene.spec.task_id
     assert await scene.node.logs.last(task_id) == Cursor(3001)
     hot = await scene.node.logs.read(task_id, Cursor(3000), 10, 1000)
@@ -212,7 +250,7 @@ async def test_loss_at_the_end_does_not_leave_the_log_open(scene: Scene) -> None
     recorder._fd = taking
     recorder.end(3)
     scene.run.write_exit(Exit(ExitKind.EXITED, exit_code=0))
-    assert await scene.mirror().finish() == 3
+    assert await finished(scene.mirror()) == 3
     assert await scene.node.logs.last(scene.spec.task_id) == Cursor(4)
     page = await scene.node.spool.read_log(scene.spec.task_id, Cursor(2), 10, 1000)
     assert page is not None

@@ -15,6 +15,7 @@ _SCRIPTS = [
     "advance",
     "beat",
     "bury",
+    "conclude",
     "count",
     "counts",
     "deliver",

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from gateway.stores import keys
-from gateway.stores.errors import StaleEpoch, TaskGone
+from gateway.stores.errors import LogGap, StaleEpoch, TaskGone
 from gateway.stores.link import Link
 from gateway.stores.queue import TaskQueue
 from gateway.stores.replies import integer
-from gateway.stores.tasks import NO_EPOCH, QueueLimits, TaskStore, Word
+from gateway.stores.tasks import NO_EPOCH, Ending, QueueLimits, TaskStore, Word
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import (
     TRANSITIONS,
@@ -259,12 +259,65 @@ async def test_a_complete_log_is_shown_with_its_last_line(tasks: TaskStore) -> N
     assert (task.log_complete, task.last_line) == (True, 12)
 
 
+async def test_an_end_is_shown_at_once(tasks: TaskStore) -> None:
+    """That it ran, that its log is whole and how it ended come together, and only once."""
+    spec = make_spec()
+    await tasks.index(spec)
+    ending = Ending(TaskState.FAILED, _OUTCOME, NOW_MS + 1, NOW_MS + 5, 0, 60)
+    task = await tasks.conclude(spec.task_id, spec.owner, EPOCH, ending, sent=False)
+    assert (task.state, task.outcome, task.log_complete) == (TaskState.FAILED, _OUTCOME, True)
+    assert (task.started_ms, task.finished_ms) == (NOW_MS + 1, NOW_MS + 5)
+    other = ending._replace(state=TaskState.SUCCEEDED, ended_ms=NOW_MS + 9)
+    assert await tasks.conclude(spec.task_id, spec.owner, EPOCH, other, sent=False) == task
+
+
+async def test_what_never_ran_ends_without_a_start(tasks: TaskStore) -> None:
+    """An end without a start gives no time of one."""
+    spec = make_spec()
+    await tasks.index(spec)
+    ending = Ending(TaskState.FAILED, _OUTCOME, 0, NOW_MS + 5, 0, 60)
+    task = await tasks.conclude(spec.task_id, spec.owner, EPOCH, ending, sent=False)
+    assert (task.state, task.started_ms) == (TaskState.FAILED, 0)
+
+
+async def test_an_end_whose_log_did_not_arrive_is_not_shown(tasks: TaskStore) -> None:
+    """No task is final while lines that were sent along with its end are missing."""
+    spec = make_spec()
+    before = await tasks.index(spec)
+    ending = Ending(TaskState.SUCCEEDED, _OUTCOME, NOW_MS, NOW_MS, 3, 60)
+    with pytest.raises(LogGap):
+        await tasks.conclude(spec.task_id, spec.owner, EPOCH, ending, sent=True)
+    assert await tasks.read(ById(spec.task_id)) == before
+
+
+async def test_an_end_does_not_undo_a_kill_that_was_shown(tasks: TaskStore) -> None:
+    """The log is complete, but the state waits for the kill to be kept."""
+    spec = make_spec()
+    await tasks.index(spec)
+    await tasks.wish_kill(spec.task_id, NOW_MS)
+    ending = Ending(TaskState.SUCCEEDED, _OUTCOME, NOW_MS, NOW_MS, 0, 60)
+    task = await tasks.conclude(spec.task_id, spec.owner, EPOCH, ending, sent=False)
+    assert (task.state, task.log_complete) == (TaskState.KILLING, True)
+
+
+async def test_an_older_runner_ends_nothing(tasks: TaskStore) -> None:
+    """The end that a runner tells which was replaced is refused."""
+    spec = make_spec()
+    await tasks.index(spec)
+    ending = Ending(TaskState.SUCCEEDED, _OUTCOME, NOW_MS, NOW_MS, 0, 60)
+    await tasks.advance(spec.task_id, EPOCH + 1, TaskState.RUNNING, NOW_MS)
+    with pytest.raises(StaleEpoch):
+        await tasks.conclude(spec.task_id, spec.owner, EPOCH, ending, sent=False)
+
+
 async def test_writes_to_an_unknown_task_are_refused(tasks: TaskStore) -> None:
     """No write makes half a record of a task that the index does not know."""
     unknown = TaskId("nobody")
     await _refused(Kind.NOT_FOUND, tasks.advance(unknown, EPOCH, TaskState.RUNNING, NOW_MS))
     await _refused(Kind.NOT_FOUND, tasks.set_progress(unknown, EPOCH, Progress()))
     await _refused(Kind.NOT_FOUND, tasks.complete_log(unknown, EPOCH, 1))
+    ending = Ending(TaskState.FAILED, _OUTCOME, 0, NOW_MS, 0, 60)
+    await _refused(Kind.NOT_FOUND, tasks.conclude(unknown, "ann", EPOCH, ending, sent=False))
 
 
 async def test_a_buried_task_is_gone_for_its_owner_to_know(tasks: TaskStore) -> None:
