@@ -15,7 +15,7 @@ from struct import Struct
 from typing import NoReturn
 
 from engines import cgroups, processes
-from engines.order import Bounds, Order
+from engines.order import STARTING_NICE, Bounds, Order
 
 __all__ = ["become", "decode_failure"]
 
@@ -73,7 +73,7 @@ def _open_progress(order: Order, report: int) -> int:
 def _prepare(order: Order, group: str, umask: int, parent: int) -> None:
     # A session of its own, so that a script's `kill 0` does not reach the shim.
     os.setsid()
-    processes.stand_back()
+    processes.stand_back(STARTING_NICE)
     processes.die_with_parent()
     if os.getppid() != parent:
         os._exit(_NOT_STARTED)

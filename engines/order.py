@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-__all__ = ["Bounds", "Order", "decode_order", "encode_order"]
+__all__ = ["STARTING_NICE", "Bounds", "Order", "decode_order", "encode_order"]
+
+STARTING_NICE = 10
+"""How far the session of a run stands back while it is new: many may start at the same time."""
 
 
 class Bounds(NamedTuple):

@@ -7,7 +7,6 @@ this file: standard library only.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -52,16 +51,22 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def stand_back() -> None:
-    """Has a session that this process leads stand back as far as its own niceness says.
+def stand_back(nice: int, pid: int = 0) -> bool:
+    """Has the session of a process, by default one's own, stand back as far as a niceness says.
 
     Some kernels share processors between sessions first and look at niceness within each only: a
-    session of its own then counts as much as the whole gateway. Best effort: not every kernel has
-    this, and one without privileges is told to come again when many ask at once.
+    session of its own then counts as much as the whole gateway. Where there is no such thing this
+    does nothing. False if it has to be tried again: only the privileged may do it very often.
     """
-    nice = os.getpriority(os.PRIO_PROCESS, 0)
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "wb", buffering=0) as file:
-        file.write(b"%d" % nice)
+    path = f"/proc/{pid or 'self'}/autogroup"
+    try:
+        with open(path, "wb", buffering=0) as file:
+            file.write(b"%d" % nice)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def boot_id() -> str:

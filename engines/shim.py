@@ -20,7 +20,7 @@ from typing import NoReturn
 from engines import cgroups, processes
 from engines.bell import Bell
 from engines.facts import Exit, ExitKind, ShimFact, encode
-from engines.order import decode_order
+from engines.order import STARTING_NICE, decode_order
 from engines.recorder import Recorder
 from engines.rundir import CONTROL, FAULT, OUTPUT, SHIM, RunDir, killed_before_start
 from engines.watch import Watch
@@ -75,7 +75,7 @@ def wait(orders: int, group: str, boot: str) -> NoReturn:
 def _detach(*fds: int) -> list[int]:
     """Leaves the zygote's session, signals and descriptors; the given ones become 3 and so on."""
     os.setsid()
-    processes.stand_back()
+    processes.stand_back(STARTING_NICE)
     for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(name, signal.SIG_IGN)
     # Ignored would be lost in a task that is not yet itself when it is killed; held back is not.

@@ -32,6 +32,7 @@ _LOOK_SECONDS = 1.0
 _DEAF_SECONDS = 0.2
 _REPORT_SECONDS = 0.2
 _STATE_SECONDS = 1.0
+_NEW_SECONDS = 0.25
 _READ_BYTES = 1 << 16
 _REPORT_BYTES = 1 << 12
 _LAST_READS = 64
@@ -77,6 +78,7 @@ class Watch:
         self._stop_at = _NEVER
         self._kill_at = _NEVER
         self._drain_until = _NEVER
+        self._settle_at = _NEVER
         self._started_ms = 0
         self._begun = time.monotonic()
         self._ended = self._begun
@@ -112,6 +114,8 @@ class Watch:
             now = time.monotonic()
             if now >= self._look_at:
                 self._look(now)
+            if now >= self._settle_at:
+                self._settle(now)
             if now >= self._stop_at and self._why is None and self._status is None:
                 self._begin_kill(ExitKind.TIME_LIMIT, self._order.bounds.grace_seconds, now)
             if now >= self._kill_at or (now >= self._drain_until and not self._childless):
@@ -239,6 +243,7 @@ class Watch:
             self._kill_at,
             self._stop_at if self._why is None and self._status is None else _NEVER,
             self._drain_until,
+            self._settle_at,
             _NEVER if owed is None else owed,
         )
         return max(0, int((until - time.monotonic()) * 1000) + 1)
@@ -283,6 +288,7 @@ class Watch:
             return
         self._begun = time.monotonic()
         self._started_ms = _now_ms()
+        self._settle_at = self._begun + _NEW_SECONDS
         if self._order.bounds.seconds:
             self._stop_at = self._begun + self._order.bounds.seconds
         # A fact for the curious: the ending does not depend on it, so a full disk is no reason.
@@ -290,6 +296,14 @@ class Watch:
             fact = Started(self._pid, self._started_ms)
             self.run.write(STARTED, encode(fact), durable=False)
         self._bell.ring(self._begun)
+
+    def _settle(self, now: float) -> None:
+        """Gives a run that is no longer new its full share, so that its readers take none of it."""
+        nice = os.getpriority(os.PRIO_PROCESS, 0)
+        # A child that was not reaped keeps its pid.
+        leaders = (0,) if self._status is not None else (0, self._pid)
+        settled = [processes.stand_back(nice, pid) for pid in leaders]
+        self._settle_at = _NEVER if all(settled) else now + _NEW_SECONDS
 
     def _look(self, now: float) -> None:
         """Looks whether somebody wishes the run gone."""

@@ -17,6 +17,7 @@ from struct import Struct
 from typing import NoReturn
 
 from engines import cgroups, processes, shim
+from engines.order import STARTING_NICE
 
 __all__ = ["ANSWER", "REQUEST", "serve"]
 
@@ -34,7 +35,7 @@ def serve(fd: int, *, groups: bool = True, nice: int = 0) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(nice)
-    processes.stand_back()
+    processes.stand_back(STARTING_NICE)
     boot = processes.boot_id()
     group = _usable_group() if groups else ""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # from here on the kernel reaps the shims

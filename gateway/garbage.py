@@ -10,8 +10,8 @@ import gc
 
 __all__ = ["settle"]
 
-_YOUNG, _MIDDLE, _OLD = 10_000, 10, 20
-"""Most objects die by themselves: ten times as many as usual may come before it is worth a look."""
+_YOUNG, _MIDDLE, _OLD = 5_000, 10, 10
+"""Most objects die by themselves: more than usual may come before it is worth a look."""
 
 
 def settle() -> None:

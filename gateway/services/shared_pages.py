@@ -22,7 +22,7 @@ from protocol.tasks import TaskId
 __all__ = ["SharedPages"]
 
 _KEPT = 32
-"""So many pages at most, of some 256 KiB each and as much again in what was made of them."""
+"""So many pages at most, of some 192 KiB each and as much again in what was made of them."""
 _SECONDS = 0.05
 
 _Place: TypeAlias = tuple[TaskId, Cursor, int, int]

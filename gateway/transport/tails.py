@@ -40,7 +40,7 @@ from protocol.tasks import ById, Task, TaskState
 __all__ = ["Sources", "Tail"]
 
 _PAGE_LINES = 4_000
-_PAGE_BYTES = 256 * 1024
+_PAGE_BYTES = 192 * 1024
 _FULL_LINES = _PAGE_LINES // 4
 _FULL_BYTES = _PAGE_BYTES // 4
 _LOOK_SECONDS = 2.0

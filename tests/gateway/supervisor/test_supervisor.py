@@ -1,5 +1,6 @@
 """The supervisor: what it starts, replaces, refuses and leaves behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -115,17 +117,33 @@ def test_a_killed_redis_is_replaced(own_gateway: Gateway) -> None:
         assert execute(client, "true").json()["status"] == 0
 
 
-def test_sigterm_ends_everything_but_the_runs(own_gateway: Gateway) -> None:
-    """SIGTERM: exit status 0 in good time, no process and no address left, the run unharmed."""
+def polite(served: Served) -> None:
+    """SIGTERM, and more of it while it goes on."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM):
+        served.process.send_signal(number)
+
+
+def control_c(served: Served) -> None:
+    """SIGINT twice, to all that a terminal sends it to."""
+    parts = (*served.parts("gateway.app"), *served.parts("gateway.runner"), redis_of(served))
+    for _ in range(2):
+        for pid in (served.process.pid, *parts):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("end", [polite, control_c])
+def test_a_polite_end_ends_everything_but_the_runs(
+    own_gateway: Gateway, end: Callable[[Served], None]
+) -> None:
+    """Exit status 0 in good time, no process and no address left, the run unharmed."""
     served = own_gateway.served
     with own_gateway.client() as client:
         exec_id = execute(client, "sleep 60").json()["data"]["execID"]
         wait_until_sync(lambda: status(client, exec_id) == "Running", "the run to start")
     parts = [*served.parts("gateway.app"), *served.parts("gateway.runner"), redis_of(served)]
     began = time.monotonic()
-    served.process.send_signal(signal.SIGTERM)
-    served.process.send_signal(signal.SIGHUP)
-    served.process.send_signal(signal.SIGTERM)
+    end(served)
     assert served.process.wait(15) == 0
     assert time.monotonic() - began < 15
     assert not [pid for pid in parts if alive(pid)]
