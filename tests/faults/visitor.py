@@ -79,12 +79,13 @@ class Visitor:
     ) -> dict[str, Any] | None:
         """The ``data`` of a success, None for whatever a later attempt may change."""
         url = f"{self.base}/api/rest_j/v1/entrance/{path}"
+        # The library's own clock: a request that is cancelled from outside may leak its connection.
+        waits = httpx.Timeout(patience, connect=min(patience, 3))
         try:
-            async with asyncio.timeout(patience):
-                reply = await self.http.request(method, url, json=body, params=query)
-                leaked(self.ledger, f"{method} {path}", reply.text)
-                envelope = reply.json()
-        except (httpx.HTTPError, ValueError, TimeoutError) as error:
+            reply = await self.http.request(method, url, json=body, params=query, timeout=waits)
+            leaked(self.ledger, f"{method} {path}", reply.text)
+            envelope = reply.json()
+        except (httpx.HTTPError, ValueError) as error:
             self.ledger.refused(f"{method} {path}: {type(error).__name__}")
             return None
         if reply.status_code == 200 and envelope["status"] == 0:
