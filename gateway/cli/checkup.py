@@ -72,7 +72,7 @@ def _redis(config: Config) -> Finding:
     if config.redis.url:
         return Finding("redis", Verdict.WELL, "configured by redis.url; asked when serving")
     try:
-        path, version = find_server()
+        path, version = find_server(config.redis.server)
     except GatewayError as error:
         return Finding("redis", Verdict.MISSING, error.message)
     said = ".".join(map(str, version))

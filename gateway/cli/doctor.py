@@ -46,8 +46,9 @@ def doctor(data_dir: Path | None, *, as_json: bool, verify: bool) -> None:
             }
         )
     else:
+        width = max(len(finding.name) for finding in findings)
         for finding in findings:
-            click.echo(_line(finding))
+            click.echo(_line(finding, width))
     if any(finding.verdict is Verdict.MISSING for finding in findings):
         sys.exit(1)
 
@@ -68,8 +69,8 @@ def _tell(bad: Bad) -> None:
     click.echo(f"{bad.run}: {bad.reason}")
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: Finding, width: int) -> str:
     word = f"{finding.verdict:<8}"
     if colourful(sys.stdout):
         word = click.style(word, fg=_COLOURS[finding.verdict])
-    return f"{word}{finding.name:<14}{finding.detail}"
+    return f"{word}{finding.name:<{width}}  {finding.detail}"

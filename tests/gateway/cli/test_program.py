@@ -1,6 +1,7 @@
 """The program itself: its help, its errors in one line, its exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -122,8 +123,20 @@ def test_doctor(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_doctor_without_redis(tmp_path: Path) -> None:
+def test_doctor_names_what_is_missing(tmp_path: Path) -> None:
     """Something essential that is missing is named, and the exit code is 1."""
     (tmp_path / "config.toml").write_text("[engines.nonsense]\nenabled = true\n")
     done = narthex("doctor", "--data-dir", tmp_path, code=1)
     assert any(line.startswith("missing") for line in done.stdout.splitlines())
+
+
+def test_doctor_without_redis(tmp_path: Path) -> None:
+    """A server that the configuration names and that is none is missing, whatever else there is."""
+    (tmp_path / "config.toml").write_text("[redis]\nserver = '/nowhere/redis-server'\n")
+    done = narthex("doctor", "--data-dir", tmp_path, code=1)
+    lines = done.stdout.splitlines()
+    missing = [line for line in lines if line.startswith("missing")]
+    assert len(missing) == 1
+    assert "redis.server: /nowhere/redis-server is no redis-server" in missing[0]
+    # Verdict, name and detail are columns that never touch.
+    assert all(re.match(r"(ok|weak|missing) +\S+( \S+)?  +\S", line) for line in lines)
