@@ -6,7 +6,9 @@ the runner calls in a worker thread; starting, recording and ending the process 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -21,7 +23,11 @@ __all__ = [
     "RunSpec",
     "SessionEngine",
     "SessionSpec",
+    "known",
 ]
+
+_MAX_NAME = 100
+_NONE = "none"
 
 
 class EngineError(Exception):
@@ -66,6 +72,20 @@ class RunSpec:
     parameters: Mapping[str, object] = field(default_factory=dict)
     limits: Limits = Limits()
 
+    @property
+    def session(self) -> str | None:
+        """The session that the parameter ``session`` names; empty for the nameless one.
+
+        None for a process of its own, which is asked for by the name ``none``.
+
+        Raises:
+            EngineError: it is no text, or too long a one.
+        """
+        name = self.parameters.get("session", "")
+        if not isinstance(name, str) or len(name) > _MAX_NAME:
+            raise EngineError(f"the name of a session is a text of at most {_MAX_NAME} characters")
+        return None if name == _NONE else name
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
@@ -98,6 +118,11 @@ class SessionSpec:
     settings: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     interpreter: str = ""
+
+    @classmethod
+    def named(cls, name: str, adapter: str, settings: Mapping[str, object]) -> SessionSpec:
+        """The session of that name with these settings; with others it is another session."""
+        return cls(json.dumps([name, settings], sort_keys=True), adapter, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +172,22 @@ class SessionEngine(Engine, Protocol):
         Raises EngineError if a session is wanted and there can be none here.
         """
         ...
+
+
+def known(
+    engine: str, settings: Mapping[str, object] | None, names: AbstractSet[str]
+) -> Mapping[str, object]:
+    """An engine's table of settings; an empty one for None.
+
+    Args:
+        engine: its name, for the sentence.
+        settings: what its constructor was given.
+        names: the settings that it has. A misspelt one must never mean a default.
+
+    Raises:
+        ValueError: there is another one in the table. The gateway then does not start.
+    """
+    table = settings or {}
+    for name in sorted(table.keys() - names):
+        raise ValueError(f"{name} is not a setting of {engine}")
+    return table

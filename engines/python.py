@@ -8,19 +8,24 @@ names a session, so that a user may have several. It must never add anything to 
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 from collections.abc import Mapping
 
-from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec, SessionSpec
+from engines.contract import (
+    Capabilities,
+    EngineError,
+    Health,
+    Launch,
+    RunSpec,
+    SessionSpec,
+    known,
+)
 from engines.interpreters import can_import, located
 
 __all__ = ["PythonEngine"]
 
 _FILE = "script.py"
 _NEEDED = ("ipykernel", "jupyter_client", "zmq")
-_MAX_NAME = 100
-_NONE = "none"
 
 
 class PythonEngine:
@@ -29,12 +34,16 @@ class PythonEngine:
     Args:
         settings: ``interpreter``, the Python that runs the code, for scripts and for kernels;
             empty for the gateway's own. Sessions need ipykernel there.
+
+    Raises:
+        ValueError: there is a setting that it does not have.
     """
 
     name = "python"
 
     def __init__(self, settings: Mapping[str, object] | None = None) -> None:
-        self._interpreter = str((settings or {}).get("interpreter") or "")
+        given = known(self.name, settings, {"interpreter"})
+        self._interpreter = str(given.get("interpreter") or "")
         self._missing: str | None = None
 
     @property
@@ -71,11 +80,9 @@ class PythonEngine:
             EngineError: the name is none, or sessions need something that is not installed.
         """
         self._check(spec)
-        name = spec.parameters.get("session", "")
-        if name == _NONE:
+        name = spec.session
+        if name is None:
             return None
-        if not isinstance(name, str) or len(name) > _MAX_NAME:
-            raise EngineError(f"the name of a session is a text of at most {_MAX_NAME} characters")
         missing = self._without()
         if missing:
             raise EngineError(
@@ -83,11 +90,7 @@ class PythonEngine:
                 "a script runs without with the parameter session set to none"
             )
         settings = {"interpreter": self._interpreter}
-        return SessionSpec(
-            key=json.dumps([name, settings]),
-            adapter="engines.kernel:KernelAdapter",
-            settings=settings,
-        )
+        return SessionSpec.named(name, "engines.kernel:KernelAdapter", settings)
 
     def _check(self, spec: RunSpec) -> None:
         if spec.language not in self.capabilities.languages:

@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec
+from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec, known
 
 __all__ = ["ScriptedEngine", "act"]
 
@@ -48,13 +48,16 @@ class ScriptedEngine:
     """Runs the language of this module's description.
 
     Args:
-        settings: none are known.
+        settings: it has none.
+
+    Raises:
+        ValueError: there is one.
     """
 
     name = "scripted"
 
     def __init__(self, settings: Mapping[str, object] | None = None) -> None:
-        self._settings = settings or {}
+        known(self.name, settings, frozenset())
 
     @property
     def capabilities(self) -> Capabilities:

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec
+from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec, known
 
 __all__ = ["ShellEngine"]
 
@@ -23,12 +23,15 @@ class ShellEngine:
 
     Args:
         settings: ``bash`` and ``sh``, the programs to use; by default those on the PATH.
+
+    Raises:
+        ValueError: there is a setting that it does not have.
     """
 
     name = "shell"
 
     def __init__(self, settings: Mapping[str, object] | None = None) -> None:
-        given = settings or {}
+        given = known(self.name, settings, {"bash", "sh"})
         self._bash = str(given.get("bash", "bash"))
         self._sh = str(given.get("sh", "sh"))
 

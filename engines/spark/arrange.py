@@ -15,7 +15,7 @@ from typing import NamedTuple
 from engines.inside import narthex
 from engines.spark.java import Java, java_home
 
-__all__ = ["LOG", "SETTINGS_VARIABLE", "Setup", "arrange", "setup_of"]
+__all__ = ["LOG", "SETTINGS_VARIABLE", "Setup", "arrange", "driver", "setup_of"]
 
 LOG = "spark.log"
 """The file of Spark's own log, in the folder of the driver."""
@@ -23,6 +23,11 @@ LOG = "spark.log"
 SETTINGS_VARIABLE = "NARTHEX_SPARK_CONF"
 """The variable with Spark's settings for a session on a remote server, as JSON."""
 
+_ROOT = str(Path(__file__).resolve().parent.parent.parent)
+_BOOT = (
+    "import sys; sys.path.append(sys.argv.pop(1)); "
+    "from engines.spark.interpreter import main; sys.exit(main(sys.argv[1:]))"
+)
 _LOOPBACK = "127.0.0.1"
 _BIND = "spark.driver.bindAddress"
 _DEFAULTS = {
@@ -73,6 +78,11 @@ def setup_of(settings: Mapping[str, object]) -> Setup:
     home, trimmed = java
     which = Java(str(home), bool(trimmed))
     return Setup(str(python), str(master), str(memory), conf, which, str(remote))
+
+
+def driver(python: str, *words: str) -> tuple[str, ...]:
+    """The command line of a driver: ``words`` say where its code comes from."""
+    return (python, "-u", "-P", "-c", _BOOT, _ROOT, *words)
 
 
 def arrange(setup: Setup, folder: Path, path: str = "") -> dict[str, str]:

@@ -18,15 +18,10 @@ from pathlib import Path
 
 from engines.adapter import Code, Ending, SessionOver, Sink
 from engines.driven import Driven
-from engines.spark.arrange import LOG, arrange, setup_of
+from engines.spark.arrange import LOG, arrange, driver, setup_of
 
 __all__ = ["SparkAdapter"]
 
-_ROOT = str(Path(__file__).resolve().parent.parent.parent)
-_BOOT = (
-    "import sys; sys.path.append(sys.argv.pop(1)); "
-    "from engines.spark.interpreter import main; sys.exit(main(sys.argv[1:]))"
-)
 _READ_BYTES = 1 << 16
 _LOOK_SECONDS = 0.2
 _START_SECONDS = 120.0
@@ -101,9 +96,8 @@ class SparkAdapter:
         self._driver.stop()
 
     def _launch(self, variables: Mapping[str, str]) -> None:
-        program = self._setup.python
         control = self._theirs.fileno()
-        words = (program, "-u", "-P", "-c", _BOOT, _ROOT, "--control", str(control))
+        words = driver(self._setup.python, "--control", str(control))
         self._driver.launch(words, {**os.environ, **variables}, (control,))
         self._theirs.close()
 

@@ -8,27 +8,27 @@ it. Nothing of Spark is imported here: without it the engine says what is missin
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec, SessionSpec
+from engines.contract import (
+    Capabilities,
+    EngineError,
+    Health,
+    Launch,
+    RunSpec,
+    SessionSpec,
+    known,
+)
 from engines.interpreters import can_import
-from engines.spark.arrange import Setup, arrange
+from engines.spark.arrange import Setup, arrange, driver
 from engines.spark.java import OLDEST, Java, find_java
 
 __all__ = ["SparkEngine"]
 
-_ROOT = str(Path(__file__).resolve().parent.parent.parent)
-_BOOT = (
-    "import sys; sys.path.append(sys.argv.pop(1)); "
-    "from engines.spark.interpreter import main; sys.exit(main(sys.argv[1:]))"
-)
 _FILES = {"sql": "script.sql", "scala": "script.scala", "python": "script.py", "py": "script.py"}
-_MAX_NAME = 100
-_NONE = "none"
+_SETTINGS = frozenset({"master", "driver_memory", "conf", "python", "remote"})
 _PREFIX = "spark."
 _OURS = ("spark.ui.", "spark.driver.bindAddress", "spark.driver.host", "spark.master")
 _REMOTES = ("spark.remote", "spark.connect.", "spark.api.mode")
@@ -44,13 +44,13 @@ class SparkEngine:
             ``remote``, the URL of a Spark Connect server, in place of the first two.
 
     Raises:
-        ValueError: a setting is of the wrong kind.
+        ValueError: a setting is of the wrong kind, or one that it does not have.
     """
 
     name = "spark"
 
     def __init__(self, settings: Mapping[str, object] | None = None) -> None:
-        given = settings or {}
+        given = known(self.name, settings, _SETTINGS)
         conf = given.get("conf") or {}
         if not isinstance(conf, Mapping):
             raise ValueError("conf is a table of names and values")  # noqa: TRY004 - as documented
@@ -93,7 +93,7 @@ class SparkEngine:
         variables = arrange(setup, spec.directory / "spark", given.get("PYTHONPATH", ""))
         argv: tuple[str, ...] = (setup.python, "-u", str(path))
         if path.suffix != ".py":
-            argv = (setup.python, "-u", "-P", "-c", _BOOT, _ROOT, "--file", str(path))
+            argv = driver(setup.python, "--file", str(path))
         return Launch(argv, {**given, **variables}, spec.work, spec.limits)
 
     def session(self, spec: RunSpec) -> SessionSpec | None:
@@ -104,18 +104,10 @@ class SparkEngine:
         Raises:
             EngineError: the name is none, or Spark is not here.
         """
-        name = spec.parameters.get("session", "")
-        if not isinstance(name, str) or len(name) > _MAX_NAME:
-            raise EngineError(f"the name of a session is a text of at most {_MAX_NAME} characters")
-        setup = self._setup(spec)
-        if name == _NONE:
+        name, setup = spec.session, self._setup(spec)
+        if name is None:
             return None
-        settings = setup._asdict()
-        return SessionSpec(
-            key=json.dumps([name, settings], sort_keys=True),
-            adapter="engines.spark.driver:SparkAdapter",
-            settings=settings,
-        )
+        return SessionSpec.named(name, "engines.spark.driver:SparkAdapter", setup._asdict())
 
     def _setup(self, spec: RunSpec) -> Setup:
         if spec.language not in self.capabilities.languages:

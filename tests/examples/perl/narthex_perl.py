@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 
-from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec
+from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec, known
 
 __all__ = ["PerlEngine"]
 
@@ -20,12 +20,15 @@ class PerlEngine:
 
     Args:
         settings: the table ``[engines.perl]`` of the configuration: ``program``, the Perl to use.
+
+    Raises:
+        ValueError: another setting is in the table.
     """
 
     name = "perl"
 
     def __init__(self, settings: Mapping[str, object] | None = None) -> None:
-        self._program = str((settings or {}).get("program") or "perl")
+        self._program = str(known(self.name, settings, {"program"}).get("program") or "perl")
 
     @property
     def capabilities(self) -> Capabilities:

@@ -1,11 +1,13 @@
 """Settings: defaults, layers, and one line for everything that is wrong."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gateway.config import ConfigError, load, loopback
+from gateway.config import Config, ConfigError, load, loopback
+from gateway.plugins import load_dialects, load_engines
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -51,7 +53,7 @@ def test_variables_are_read_by_the_type_of_their_key() -> None:
             "NARTHEX_LIMITS_SEND_SECONDS": "2",
             "NARTHEX_DIALECTS_JOB_MANAGER_MOUNT": "/jobs",
             "NARTHEX_DIALECTS_LINKIS_ENABLED": "false",
-            "NARTHEX_ENGINES_SHELL_PROGRAM": "/bin/dash",
+            "NARTHEX_ENGINES_SHELL_SH": "/bin/dash",
         },
     )
     assert config.server.allowed_hosts == ("one", "two")
@@ -59,7 +61,24 @@ def test_variables_are_read_by_the_type_of_their_key() -> None:
     assert config.limits.send_seconds == 2.0
     assert config.dialects["job_manager"].mount == "/jobs"
     assert not config.dialects["linkis"].enabled
-    assert config.engines["shell"].settings == {"program": "/bin/dash"}
+    assert config.engines["shell"].settings == {"bash": "bash", "sh": "/bin/dash"}
+
+
+@pytest.mark.parametrize(
+    ("table", "loaded"),
+    [
+        *((f"engines.{name}", load_engines) for name in ("shell", "scripted", "python", "spark")),
+        *((f"dialects.{name}", load_dialects) for name in ("linkis", "job_manager")),
+    ],
+)
+def test_a_misspelt_setting_of_a_plugin_is_refused(
+    tmp_path: Path, table: str, loaded: Callable[[Config], object]
+) -> None:
+    """Engines and dialects take what the shipped file has for them, and name anything else."""
+    assert loaded(load(None, {}))
+    wrong = load(written(tmp_path, f"[{table}]\nmispelt = 1\n"), {})
+    with pytest.raises(ConfigError, match=f"^{table}: .*mispelt"):
+        loaded(wrong)
 
 
 def test_variables_of_the_commands_are_no_settings() -> None:
