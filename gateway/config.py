@@ -53,6 +53,7 @@ _NOT_SETTINGS = frozenset(
 """Variables with our prefix that speak to the commands, not to the configuration."""
 _NOT_SETTINGS_PREFIXES = ("RUN_", "TASK_", "TEST_", "CLIENT_")
 _NAMED_SECTIONS = ("engines", "dialects")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class ConfigError(Exception):
@@ -376,6 +377,12 @@ class _Collected:
                 f"server.host = {server.host!r} from {self._sources['server.host']} is reachable "
                 "from other machines: whoever may submit runs code as the gateway's own user; "
                 "set server.acknowledge_trusted_users = true if that is meant"
+            )
+        if config.redis.url and not config.redis.url.startswith(_REDIS_SCHEMES):
+            # Not the URL itself: it may hold a password.
+            raise ConfigError(
+                f"redis.url from {self._sources['redis.url']} must begin with "
+                f"{', '.join(_REDIS_SCHEMES[:-1])} or {_REDIS_SCHEMES[-1]}"
             )
         self._ordered("auth.token_seconds", "auth.max_token_seconds", config.auth)
         self._ordered("limits.queued_per_user", "limits.queued_total", config.limits)

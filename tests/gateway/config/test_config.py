@@ -111,6 +111,8 @@ def test_variables_of_the_commands_are_no_settings() -> None:
         ("[server]\nheader_seconds = -1", "server.header_seconds"),
         ("server = 1", "server"),
         ("[redis]\nurl = 1", "redis.url"),
+        ("[redis]\nurl = 'localhost:6379'", "redis.url"),
+        ("[redis]\nurl = 'http://host'", "redis.url"),
         ("[redis]\nmemory_bytes = 1", "redis.memory_bytes"),
         ("[redis]\ntimeout_seconds = 0", "redis.timeout_seconds"),
         ("[redis]\nhost = 'x'", "redis.host"),
