@@ -48,10 +48,14 @@ Weight = Annotated[float, msgspec.Meta(gt=0, le=1_000_000.0)]
 
 _PREFIX = "NARTHEX_"
 _NOT_SETTINGS = frozenset(
-    {"CONFIG", "DATA_DIR", "HOME", "PASSWORD", "SERVER", "TOKEN", "URL", "USER"}
+    {
+        *("SERVER", "TOKEN"),
+        *("TASK_ID", "RUN_ID", "PROGRESS", "PROGRESS_FD", "RESULTS", "RESULT_ROWS", "RESULT_BYTES"),
+        *("SPARK_CONF", "SPARK_LOG"),
+    }
 )
-"""Variables with our prefix that speak to the commands, not to the configuration."""
-_NOT_SETTINGS_PREFIXES = ("RUN_", "TASK_", "TEST_", "CLIENT_")
+"""Variables with our prefix for the commands, and for what a task starts: that may be us again."""
+_TESTS_PREFIX = "TEST_"
 _NAMED_SECTIONS = ("engines", "dialects")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
@@ -309,7 +313,7 @@ class _Collected:
     def add_environment(self, environ: Mapping[str, str]) -> None:
         for variable in sorted(environ):
             name = variable.removeprefix(_PREFIX)
-            if name == variable or name in _NOT_SETTINGS or name.startswith(_NOT_SETTINGS_PREFIXES):
+            if name == variable or name in _NOT_SETTINGS or name.startswith(_TESTS_PREFIX):
                 continue
             self._put_variable(name.lower(), environ[variable], f"environment variable {variable}")
 

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.config import Config, ConfigError, load, loopback
 from gateway.plugins import load_dialects, load_engines
+from gateway.runner.aboard import aboard
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -83,7 +84,13 @@ def test_a_misspelt_setting_of_a_plugin_is_refused(
 
 def test_variables_of_the_commands_are_no_settings() -> None:
     """What tells a client where to go does not disturb a server."""
-    load(None, {"NARTHEX_TOKEN": "x", "NARTHEX_SERVER": "http://x", "NARTHEX_RUN_ID": "1"})
+    load(None, {"NARTHEX_TOKEN": "x", "NARTHEX_SERVER": "http://x"})
+
+
+def test_variables_of_a_task_are_no_settings(tmp_path: Path) -> None:
+    """A task may start a gateway: what it sees of its own does not disturb that one."""
+    seen = aboard(tmp_path, load(None, {}).results, {})
+    load(None, {**seen, "NARTHEX_TASK_ID": "1", "NARTHEX_RUN_ID": "1", "NARTHEX_SPARK_LOG": "x"})
 
 
 @pytest.mark.parametrize(
@@ -170,6 +177,7 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, named: str
         ("NARTHEX_SERVER_PORT", "70000"),
         ("NARTHEX_SERVER_PROT", "1"),
         ("NARTHEX_SEVER_PORT", "1"),
+        ("NARTHEX_DATA_DIR", "/x"),
         ("NARTHEX_SERVER_", "1"),
         ("NARTHEX_", "1"),
         ("NARTHEX_LOG_LEVEL", "loud"),
