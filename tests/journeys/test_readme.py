@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.journeys.entrance import Caller, shell
 from tests.support.served import Served
 
@@ -18,7 +20,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def said(*script: str) -> str:
+def said(*script: str, **variables: str) -> str:
     """What a program prints that finds the modules where this test does."""
     return subprocess.run(
         script,
@@ -27,7 +29,7 @@ def said(*script: str) -> str:
         timeout=60,
         check=True,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
     ).stdout
 
 
@@ -40,18 +42,21 @@ def test_the_calls_with_curl(served: Served, caller: Caller) -> None:
         "--user admin", f"--user admin --data-dir {served.data}"
     )
     number = int(caller.call("POST", "execute", json=shell("true"))["taskID"]) + 1
-    script = re.sub(r"^id=1 ", f"id={number} ", script, flags=re.MULTILINE)
     printed = said("bash", "-c", script)
     assert printed.count('"status":0') == 5, printed
     assert '"text":"hello"' in printed
     assert caller.finished(str(number)) == "Cancelled"
 
 
-def test_the_program(served: Served) -> None:
-    """The program prints the three lines of its run."""
-    program = blocks("python")[0].replace("http://127.0.0.1:9001", served.url)
-    program = f"token = {served.token!r}\n{program}"
-    assert said(sys.executable, "-c", program) == "1 out 1\n2 out 2\n3 out 3\n"
+@pytest.mark.parametrize(
+    ("words", "printed"),
+    [("websockets.sync", "1 out hello\n"), ("gateway.client", "1 out 1\n2 out 2\n3 out 3\n")],
+)
+def test_the_programs(served: Served, words: str, printed: str) -> None:
+    """Each program, over a bare websocket and with our client, prints the lines of its run."""
+    program = next(block for block in blocks("python") if words in block)
+    program = program.replace("127.0.0.1:9001", served.url.removeprefix("http://"))
+    assert said(sys.executable, "-c", program, NARTHEX_TOKEN=served.token) == printed
 
 
 def test_the_commands() -> None:
