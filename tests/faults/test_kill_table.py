@@ -29,13 +29,13 @@ STUBBORN = (
 VICTIMS = {
     "ignores TERM": (*SH, STUBBORN),
     "ignores all": child("ignores"),
-    "daemon": child("fleeing"),
-    "daemon beside": child("fleeing", "stay"),
+    "daemon": child("daemon", "leave"),
+    "daemon beside": child("daemon"),
     "nohup": (*SH, "nohup sleep 60 & nohup setsid sleep 60 & echo ready; wait"),
     "stopped": child("stopped"),
     "fork storm": child("forks"),
-    "pid hopper": child("pid_hopper"),
-    "pid hopper beside": child("pid_hopper", "stay"),
+    "pid hopper": child("hopper", "leave"),
+    "pid hopper beside": child("hopper"),
 }
 GRACE = 0.5
 BOUND = GRACE + 2.0

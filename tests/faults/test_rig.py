@@ -17,7 +17,7 @@ from tests.faults.redis_server import own_redis
 from tests.faults.syscalls import MARKER, crash, points
 from tests.support.waiting import wait_until_sync
 
-HOPPER = Path(__file__).parent.parent / "children" / "pid_hopper.py"
+HOPPER = Path(__file__).parent.parent / "children" / "hopper.py"
 
 
 def born_in(judge: Judge, *command: str) -> subprocess.Popen[bytes]:
