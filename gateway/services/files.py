@@ -116,15 +116,16 @@ class FileService:
                             await self._do(self._folders.add, incoming, event.data)
                         continue
                     if incoming is not None:
-                        kept.append(await self._keep(incoming, path))
-                        incoming = None
+                        last, incoming = incoming, None
+                        kept.append(await self._keep(last, path))
                     if len(kept) >= _MAX_FILES:
                         raise GatewayError(Kind.TOO_LARGE, f"at most {_MAX_FILES} files at once")
                     folder = command.path or file_url(form.fields.get("path", ""))
                     path = _own(principal, folder).child(
                         event.name.replace("\\", "/").rpartition("/")[2]
                     )
-                    incoming = await self._do(self._folders.begin, path)
+                    incoming = Incoming()
+                    await self._do(self._folders.begin, incoming, path)
             form.finish()
             if incoming is not None:
                 last, incoming = incoming, None

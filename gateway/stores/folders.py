@@ -15,9 +15,10 @@ import hashlib
 import os
 import shutil
 import stat
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from protocol.errors import GatewayError, Kind
@@ -46,12 +47,18 @@ class FolderLimits:
 
 @dataclass(slots=True)
 class Incoming:
-    """A file that is being received beside the place where it will be."""
+    """A file that is received beside the place where it will be; nothing before ``begin``.
 
-    folder: int
-    part: str
-    descriptor: int
+    Who waits for a thread may be cancelled while the thread goes on: each step holds ``alone``, so
+    that the end closes nothing under it, and none begins after the end.
+    """
+
+    folder: int = -1
+    part: str = ""
+    descriptor: int = -1
     size: int = 0
+    alone: threading.Lock = field(default_factory=threading.Lock)
+    ended: bool = False
 
 
 class Folders:
@@ -100,19 +107,20 @@ class Folders:
 
     def write(self, path: FilePath, data: bytes, *, create: bool) -> FileEntry:
         """Puts a file in place as a whole, durably."""
-        incoming = self.begin(path)
+        incoming = Incoming()
         try:
+            self.begin(incoming, path)
             self.add(incoming, data)
             return self.keep(incoming, path, create=create)
         finally:
             self.end(incoming)
 
-    def begin(self, path: FilePath) -> Incoming:
+    def begin(self, incoming: Incoming, path: FilePath) -> None:
         """Begins a file in the folder where ``path`` is to be."""
-        with self._parent(path) as (folder, _):
-            part = _PART + os.urandom(9).hex()
-            descriptor = os.open(part, _NEW, 0o600, dir_fd=folder)
-            return Incoming(os.dup(folder), part, descriptor)
+        with _step(incoming), self._parent(path) as (folder, _):
+            incoming.part = _PART + os.urandom(9).hex()
+            incoming.descriptor = os.open(incoming.part, _NEW, 0o600, dir_fd=folder)
+            incoming.folder = os.dup(folder)
 
     def add(self, incoming: Incoming, data: bytes) -> None:
         """Appends to it. TOO_LARGE beyond what a file may have."""
@@ -122,30 +130,39 @@ class Folders:
                 Kind.TOO_LARGE, f"a file has at most {self.limits.file_bytes} bytes here"
             )
         view = memoryview(data)
-        while view:
-            view = view[os.write(incoming.descriptor, view) :]
+        with _step(incoming):
+            while view:
+                view = view[os.write(incoming.descriptor, view) :]
 
     def keep(self, incoming: Incoming, path: FilePath, *, create: bool) -> FileEntry:
         """Gives it its name. TOO_LARGE if the owner has no room for it."""
         name = path.parts[-1]
-        os.fsync(incoming.descriptor)
-        with self._changing(path.owner, incoming.size):
-            known = _status(name, incoming.folder)
-            if known is not None and (create or not stat.S_ISREG(known.st_mode)):
-                raise _taken(name)
-            os.rename(incoming.part, name, src_dir_fd=incoming.folder, dst_dir_fd=incoming.folder)
-            os.fsync(incoming.folder)
-            entry = self._entry(path, os.fstat(incoming.descriptor))
+        with _step(incoming):
+            os.fsync(incoming.descriptor)
+            with self._changing(path.owner, incoming.size):
+                folder = incoming.folder
+                known = _status(name, folder)
+                if known is not None and (create or not stat.S_ISREG(known.st_mode)):
+                    raise _taken(name)
+                os.rename(incoming.part, name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
+                entry = self._entry(path, os.fstat(incoming.descriptor))
         if entry is None:
             raise _missing()
         return entry
 
     def end(self, incoming: Incoming) -> None:
-        """Gives everything back, and forgets a file that was not kept."""
-        with contextlib.suppress(OSError):
-            os.unlink(incoming.part, dir_fd=incoming.folder)
-        os.close(incoming.descriptor)
-        os.close(incoming.folder)
+        """Gives everything back, and forgets a file that was not kept. May be called again."""
+        with incoming.alone:
+            if incoming.ended:
+                return
+            incoming.ended = True
+            if incoming.folder >= 0:
+                with contextlib.suppress(OSError):
+                    os.unlink(incoming.part, dir_fd=incoming.folder)
+                os.close(incoming.folder)
+            if incoming.descriptor >= 0:
+                os.close(incoming.descriptor)
 
     def make_folder(self, path: FilePath) -> FileEntry:
         """Makes a folder in one that is there."""
@@ -251,6 +268,15 @@ class Folders:
             return None
         modified = status.st_mtime_ns // 1_000_000
         return FileEntry(path, folder, 0 if folder else status.st_size, modified)
+
+
+@contextlib.contextmanager
+def _step(incoming: Incoming) -> Iterator[None]:
+    """Holds a file that is being received; refuses one that was given up meanwhile."""
+    with incoming.alone:
+        if incoming.ended:
+            raise _missing()
+        yield
 
 
 def _usage(root: int) -> tuple[int, int]:

@@ -78,6 +78,16 @@ async def test_forms_that_are_refused(
     assert list(tmp_path.glob("**/.narthex-*")) == []
 
 
+async def test_a_name_that_is_taken_ends_an_upload(service: FileService, tmp_path: Path) -> None:
+    """A form whose first file has the name of a folder is refused for that, whatever follows."""
+    await service.make_folder(ANN, MakeFolder(FilePath("ann", ("a",))))
+    with pytest.raises(GatewayError) as error:
+        await service.receive(ANN, ReceiveFiles(ROOT, sent(file("a", "x"), file("b", "y")), "b"))
+    assert error.value.kind is Kind.CONFLICT
+    assert await names(service) == ["a"]
+    assert list(tmp_path.glob("**/.narthex-*")) == []
+
+
 async def test_a_file_is_read_in_pieces_or_whole(service: FileService) -> None:
     """A large file is streamed; to be shown as a whole it must be small."""
     data = bytes(range(256)) * 3000

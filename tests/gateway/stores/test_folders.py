@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.stores.folders import FolderLimits, Folders
+from gateway.stores.folders import FolderLimits, Folders, Incoming
 from protocol.errors import GatewayError, Kind
 from protocol.files import FilePath
 
@@ -170,6 +170,22 @@ def test_quotas(folders: Folders, root: Path) -> None:
         folders.make_folder(at(f"f{number}"))
     assert kind_of(lambda: folders.make_folder(at("more"))) is Kind.TOO_LARGE
     assert not [path for path in root.iterdir() if path.name.startswith(".narthex-")]
+
+
+def test_nothing_is_done_with_an_upload_that_ended(folders: Folders, root: Path) -> None:
+    """A thread that nobody waits for any more touches no descriptor, which may be another's now."""
+    incoming = Incoming()
+    folders.begin(incoming, at("x"))
+    folders.add(incoming, b"one")
+    folders.end(incoming)
+    folders.end(incoming)
+    for step in (
+        lambda: folders.add(incoming, b"two"),
+        lambda: folders.keep(incoming, at("x"), create=True),
+        lambda: folders.begin(incoming, at("x")),
+    ):
+        assert kind_of(step) is Kind.NOT_FOUND
+    assert list(root.iterdir()) == []
 
 
 def test_what_a_dead_upload_left_goes_later(folders: Folders, root: Path) -> None:
