@@ -129,13 +129,9 @@ class LogStore:
         last, part, more = (integer(item) for item in reply)
         return Cursor(last, part + 1) if more else Cursor(last + 1)
 
-    async def expire(self, task_id: TaskId, seconds: float) -> None:
-        """Lets the window end by itself after a time."""
-        await self._scripts.run("log_life", task_id, max(1, int(seconds * 1000)))
-
     async def drop(self, task_id: TaskId) -> None:
         """Ends the window now."""
-        await self._scripts.run("log_life", task_id, 0)
+        await self._scripts.run("log_drop", task_id)
 
     async def _asked(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int

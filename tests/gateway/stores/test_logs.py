@@ -14,10 +14,10 @@ from gateway.stores import keys
 from gateway.stores.errors import LogGap, StaleEpoch
 from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
-from gateway.stores.tasks import TaskStore
+from gateway.stores.tasks import Ending, TaskStore
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Block, Cursor, Line, LogPage, Mark, Stream
-from protocol.tasks import ById, TaskId
+from protocol.tasks import ById, Outcome, Reason, TaskId, TaskState
 from tests.gateway.stores.conftest import EPOCH
 from tests.support.specs import LATER_MS, make_spec
 
@@ -214,17 +214,27 @@ async def test_a_page_is_bounded_in_bytes_but_never_empty(tasks: TaskStore, link
 
 
 async def test_a_window_ends(tasks: TaskStore, link: Link) -> None:
-    """A dropped log is read from the spool; one with a life ends by itself."""
+    """A dropped log is read from the spool: nothing of it is left."""
     logs, task_id = LogStore(link), await _task(tasks)
     await logs.append(task_id, EPOCH, [_lines(1, 5)])
-    await logs.expire(task_id, 5)
-    for family in (keys.LOG, keys.LOG_MARK, keys.LOG_SIZES):
-        left = await link.call("PTTL", family.key(task_id))
-        assert isinstance(left, int)
-        assert 0 < left <= 5000
     await logs.drop(task_id)
+    for family in (keys.LOG, keys.LOG_MARK, keys.LOG_SIZES):
+        assert await link.call("EXISTS", family.key(task_id)) == 0
     assert await logs.read(task_id, Cursor(1), 1, 1) is None
     assert await logs.last(task_id) == Cursor(1)
+
+
+async def test_the_end_of_a_run_gives_its_log_a_life(tasks: TaskStore, link: Link) -> None:
+    """The window of an ended task ends by itself, after the time that was said with the end."""
+    spec = make_spec()
+    await tasks.index(spec)
+    logs = LogStore(link)
+    await logs.append(spec.task_id, EPOCH, [_lines(1, 5)])
+    outcome = Outcome(Reason.EXITED, 0, None, "ended")
+    ending = Ending(TaskState.SUCCEEDED, outcome, 1, 2, last_line=5, log_seconds=5)
+    await tasks.conclude(spec.task_id, spec.owner, EPOCH, ending, sent=True)
+    for family in (keys.LOG, keys.LOG_MARK, keys.LOG_SIZES):
+        assert 0 < int(str(await link.call("PTTL", family.key(spec.task_id)))) <= 5000
 
 
 async def test_a_page_comes_with_its_task(tasks: TaskStore, link: Link) -> None:

@@ -1,0 +1,10 @@
+#!lua flags=allow-oom
+-- log_drop: ends a log in Redis; the spool has it.
+-- writes LOG, LOG_MARK, LOG_SIZES, PARTIAL
+-- ARGV   id
+-- reply  {'ok'}
+-- include keys
+
+local id = ARGV[1]
+redis.call('UNLINK', LOG .. id, LOG_MARK .. id, LOG_SIZES .. id, PARTIAL .. id)
+return {'ok'}
