@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from struct import Struct
-from types import TracebackType
-from typing import Self
 
+from engines.closeable import Closeable
 from engines.lines import START, Point
 
 __all__ = ["IndexWriter", "find_point"]
@@ -20,7 +19,7 @@ __all__ = ["IndexWriter", "find_point"]
 _POINT = Struct("<QQQQ")
 
 
-class IndexWriter:
+class IndexWriter(Closeable):
     """Appends points to the index of one run; a torn end left by a crash is cut off first.
 
     Args:
@@ -35,17 +34,6 @@ class IndexWriter:
         self._fd = os.open(path, flags, 0o600)
         self._count = os.fstat(self._fd).st_size // _POINT.size
         os.ftruncate(self._fd, self._count * _POINT.size)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def last(self) -> Point:
         """The last point written, START if there is none."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from engines.archive import ARCHIVE, Archive, Damaged
+from engines.closeable import Closeable
 from engines.holes import HOLE, Hole, decode_hole
 from engines.index import find_point
 from engines.lines import Block, Point, Splitter
@@ -36,7 +36,7 @@ class Chunk(NamedTuple):
     gap: Gap | None = None
 
 
-class Output:
+class Output(Closeable):
     """A reader of one run's records. Blocks, and is for one thread at a time.
 
     Args:
@@ -52,17 +52,6 @@ class Output:
         self._folder = -1
         self._hole: Hole | None = None
         self._stamp: tuple[int, int] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Gives the files back; reading again opens them again."""

@@ -7,10 +7,10 @@ write anything: any number of readers may look at one run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from engines.archive import Damaged
+from engines.closeable import Closeable
 from engines.lines import Block, Mark, Splitter, line_start
 from engines.output import Output
 from engines.rundir import RunDir
@@ -35,7 +35,7 @@ class Page(NamedTuple):
     gaps: tuple[tuple[int, int], ...] = ()
 
 
-class Replay:
+class Replay(Closeable):
     """A reader of one run's log; keeps its place, so that going on costs only what is new.
 
     Blocks while it reads the disk, and is for one thread at a time. A run that moves to another
@@ -51,17 +51,6 @@ class Replay:
         self._ended = False
         self._next = (1, 1)
         self._restart(Splitter())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Gives the files back; reading again opens them again."""

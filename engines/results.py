@@ -16,9 +16,9 @@ import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
+from engines.closeable import Closeable
 from engines.inside.narthex import (
     ABOUT,
     CHUNK_BYTES,
@@ -148,7 +148,7 @@ class Results:
                 os.close(folder)
 
 
-class ResultReader:
+class ResultReader(Closeable):
     """One open result set. What was written later is not seen."""
 
     def __init__(self, number: int, folder: int) -> None:
@@ -177,17 +177,6 @@ class ResultReader:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Gives the files back."""
