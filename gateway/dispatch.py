@@ -18,6 +18,7 @@ from gateway.services.accounts import Sessions
 from gateway.services.history import History
 from gateway.services.logs import Logs
 from gateway.services.tasks import Tasks
+from gateway.services.verbs import OnOwn, OnTasks
 from gateway.stores.errors import TaskGone
 from protocol import commands, files, variables
 from protocol.accounts import Principal
@@ -67,8 +68,8 @@ class Dispatch:
 
     def __init__(  # noqa: PLR0913, PLR0917 - one for each service
         self,
-        on_tasks: Mapping[type[Command[Any]], Callable[[Task, Any], Awaitable[object]]],
-        on_files: Mapping[type[Command[Any]], Callable[[Principal, Any], Awaitable[object]]],
+        on_tasks: OnTasks,
+        on_own: OnOwn,
         tasks: Tasks,
         logs: Logs,
         sessions: Sessions,
@@ -79,8 +80,8 @@ class Dispatch:
         history: History,
     ) -> None:
         self._history = history
-        self._read_file = on_files[files.ReadFile]
-        self._list_variables = on_files[variables.ListVariables]
+        self._read_file = on_own[files.ReadFile]
+        self._list_variables = on_own[variables.ListVariables]
         self._tasks = tasks
         self._logs = logs
         self._sessions = sessions
@@ -90,7 +91,7 @@ class Dispatch:
         self._metrics = metrics
         self._handlers: Mapping[type[Command[Any]], Handler] = {
             **{verb: self._about(do) for verb, do in on_tasks.items()},
-            **{verb: _for_caller(do) for verb, do in on_files.items()},
+            **{verb: _for_caller(do) for verb, do in on_own.items()},
             commands.Hello: self._hello,
             commands.Login: self._login,
             commands.Logout: self._logout,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gateway.services.forms import Began, Form
+from gateway.services.verbs import OnOwn
 from gateway.stores.folders import Folders, Incoming
 from protocol.accounts import Principal
-from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
 from protocol.files import (
     CheckFile,
@@ -52,7 +52,7 @@ class FileService:
     def __init__(self, folders: Folders, read_bytes: int) -> None:
         self._folders = folders
         self._read_bytes = read_bytes
-        self.verbs: Mapping[type[Command[Any]], Callable[[Principal, Any], Awaitable[object]]] = {
+        self.verbs: OnOwn = {
             ListFolder: self.list,
             CheckFile: self.check,
             ReadFile: self.read,

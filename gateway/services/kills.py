@@ -5,17 +5,14 @@ The account is the run directory's: what its shim did and saw. What is not on re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
-
 from engines.facts import ExitKind
 from gateway import clock
 from gateway.config import Limits
 from gateway.feed import Feed
 from gateway.services.tasks import Tasks
+from gateway.services.verbs import OnTasks
 from gateway.services.waits import Waits
 from gateway.stores.kills import KillFacts, KillFiles
-from protocol.commands import Command
 from protocol.kills import Death, KillAndReport, KillReport, KillState, ReadKill, Signalled
 from protocol.tasks import ById, Task, TaskState
 
@@ -34,7 +31,7 @@ class Kills:
         self._files = files
         self._feed = feed
         self._waits = Waits(limits.waits_per_user)
-        self.verbs: Mapping[type[Command[Any]], Callable[[Task, Any], Awaitable[object]]] = {
+        self.verbs: OnTasks = {
             KillAndReport: self.kill,
             ReadKill: self.read,
         }

@@ -6,16 +6,16 @@ and bytes, so that a million rows cost as much memory as a thousand.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from gateway.config import Results as Limits
 from gateway.services.logs import Logs
 from gateway.services.sheets import Workbook, csv_rows
+from gateway.services.verbs import OnTasks
 from gateway.stores.results import OpenResult, ResultStore
-from protocol.commands import Command, LogRead
+from protocol.commands import LogRead
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Block, Cursor
 from protocol.results import (
@@ -46,7 +46,7 @@ class ResultService:
         self._limits = limits
         self._store = store
         self._logs = logs
-        self.verbs: Mapping[type[Command[Any]], Callable[[Task, Any], Awaitable[object]]] = {
+        self.verbs: OnTasks = {
             ListResults: self.list,
             ReadResult: self.read,
             ExportResults: self.export,

@@ -6,13 +6,12 @@ They are the runner's; here is only looked at what lies on disk, and wished.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from gateway.services.verbs import OnOwn
 from gateway.stores.sessions import SessionStore
 from protocol.accounts import Principal
-from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
 from protocol.sessions import EndSession, EngineSession, ListSessions, SessionState
 
@@ -30,7 +29,7 @@ class EngineSessions:
     def __init__(self, store: SessionStore, grace_seconds: float) -> None:
         self._store = store
         self._grace_seconds = grace_seconds
-        self.verbs: Mapping[type[Command[Any]], Callable[[Principal, Any], Awaitable[object]]] = {
+        self.verbs: OnOwn = {
             ListSessions: self.list,
             EndSession: self.end,
         }

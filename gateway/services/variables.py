@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
+from gateway.services.verbs import OnOwn
 from gateway.stores.variables import Variables
 from protocol.accounts import Principal
-from protocol.commands import Command
 from protocol.errors import GatewayError, Kind
 from protocol.variables import ListVariables, SaveVariables
 
@@ -26,7 +26,7 @@ class VariableService:
 
     def __init__(self, store: Variables) -> None:
         self._store = store
-        self.verbs: Mapping[type[Command[Any]], Callable[[Principal, Any], Awaitable[object]]] = {
+        self.verbs: OnOwn = {
             ListVariables: self.list,
             SaveVariables: self.save,
         }

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import aiofiles
 import msgspec
 
+from gateway.stores.files import sync_folder
 from protocol.errors import GatewayError, Kind
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class Objects:
         folder = self._folder(owner)
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync(self._root)
+            sync_folder(self._root)
         object_id = str(uuid.uuid4())
         path = folder / (object_id + _PART)
         # In the owner's lock, so that nobody takes the file for a leftover before it is locked.
@@ -197,7 +198,7 @@ class Objects:
                     _write(folder / (part.id + _ABOUT), msgspec.json.encode(stored))
                     part.path.rename(folder / part.id)
                     kept.append(folder / part.id)
-                _sync(folder)
+                sync_folder(folder)
             except OSError:
                 for path in kept:
                     path.unlink(missing_ok=True)
@@ -215,7 +216,7 @@ class Objects:
                 found = self.find(owner, object_id)
                 path.unlink()
                 path.with_name(object_id + _ABOUT).unlink(missing_ok=True)
-                _sync(folder)
+                sync_folder(folder)
         except FileNotFoundError as error:
             raise _missing(object_id) from error
         return found
@@ -299,14 +300,6 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _missing(object_id: str) -> GatewayError:
