@@ -27,7 +27,6 @@ __all__ = [
     "decode_object",
     "encode_json",
     "encode_msgpack",
-    "media_type",
 ]
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
@@ -116,11 +115,6 @@ def decode_form(data: bytes | str) -> dict[str, str]:
         name, _, value = pair.partition("=")
         fields.setdefault(_unquote(name), _unquote(value))
     return fields
-
-
-def media_type(content_type: str) -> str:
-    """The bare type of a Content-Type header, in lower case and without parameters."""
-    return content_type.partition(";")[0].strip().lower()
 
 
 def _parse(data: bytes | str, *, lenient: bool) -> JsonValue:

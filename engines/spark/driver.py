@@ -33,12 +33,11 @@ class SparkAdapter:
 
     Args:
         settings: what ``engines.spark.arrange.setup_of`` reads.
-        sockets: a private folder with a short name.
+        sockets: nothing to it, since its only socket has no name.
     """
 
-    def __init__(self, settings: Mapping[str, object], sockets: str) -> None:
+    def __init__(self, settings: Mapping[str, object], sockets: str) -> None:  # noqa: ARG002 - the seam's signature
         self._setup = setup_of(settings)
-        self._sockets = sockets
         self._driver = Driven("driver")
         self._link, self._theirs = socket.socketpair()
         self._said = b""

@@ -40,7 +40,6 @@ class LogStore:
     def __init__(
         self, link: Link, *, hot_bytes: int = 1 << 20, idle_seconds: int = 2 * 86_400
     ) -> None:
-        self._link = link
         self._scripts = TaskScripts(link)
         self._hot_bytes = hot_bytes
         self._idle_ms = idle_seconds * 1000

@@ -18,7 +18,6 @@ from protocol.media import (
     decode_object,
     encode_json,
     encode_msgpack,
-    media_type,
 )
 
 VALUES = st.recursive(
@@ -213,9 +212,3 @@ def test_broken_forms_are_refused(form: bytes | str, fault: str) -> None:
     with pytest.raises(GatewayError, match=fault) as caught:
         decode_form(form)
     refused(caught.value)
-
-
-def test_media_type() -> None:
-    """A content type is compared without its parameters and its case."""
-    assert media_type("Application/JSON; charset=UTF-8") == "application/json"
-    assert media_type("") == ""

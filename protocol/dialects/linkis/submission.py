@@ -87,7 +87,7 @@ def parse_execute(
     """
     fields, outer = body_of(request)
     labels, source = fields.object("labels"), fields.object("source")
-    asked = _submit(fields, labels) if _CONTENT in fields.values else _execute(fields, source)
+    asked = _submit(fields, labels) if _CONTENT in fields.values else _execute(fields)
     params = fields.object("params")
     variables = _variables(params.object("variable"))
     configuration = params.object("configuration")
@@ -226,18 +226,11 @@ def _masked(params: JsonObject, special: JsonObject, secrets: Mapping[str, str])
     return {**params, "configuration": {**known, "special": hidden}}
 
 
-def _execute(fields: Fields, source: Fields) -> _Asked:
+def _execute(fields: Fields) -> _Asked:
     application = fields.needed(APPLICATION)
     run_type = fields.needed("runType")
-    code = fields.text(_CODE)
-    if not code and _script_path(fields, source):
-        raise GatewayError(
-            Kind.UNSUPPORTED,
-            f"{fields.path(_CODE)} is missing: scripts are not read by their path here",
-            field=fields.path(_CODE),
-        )
+    code = _full(fields.path(_CODE), fields.text(_CODE))
     creator = fields.text(CREATOR).strip() or DEFAULT_CREATOR
-    code = _full(fields.path(_CODE), code)
     return _Asked("", creator, application, engine_of(application), run_type, code)
 
 

@@ -245,17 +245,6 @@ def test_refused_bodies(body: dict[str, Any], field: str) -> None:
     assert caught.value.message.startswith(field)
 
 
-def test_a_script_that_only_the_server_could_read() -> None:
-    """A path without code is refused: files of the server are not run by name."""
-    for body in (
-        with_fields(executionCode=None, scriptPath="/a.sh"),
-        with_fields(executionCode="", source={"scriptPath": "/a.sh"}),
-    ):
-        with pytest.raises(GatewayError, match="not read by their path") as caught:
-            parsed(body)
-        assert caught.value.kind is Kind.UNSUPPORTED
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
     lambda inner: (
