@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 
 import click
 
 from gateway.cli import options
 from gateway.cli.lines import print_record
 from gateway.cli.options import Reach
-from gateway.cli.plain import harmless
 from gateway.cli.reach import calling
-from gateway.cli.tasks import print_table
+from gateway.cli.table import moment, print_table
 from gateway.client import SessionRow
 
 __all__ = ["sessions"]
@@ -36,19 +34,16 @@ def sessions(ended: tuple[str, ...], *, everybody: bool, as_json: bool, reach: R
         for row in rows:
             print_record(asdict(row))
     else:
-        print_table([_HEADINGS, *map(_cells, rows)])
+        print_table(_HEADINGS, map(_cells, rows))
 
 
 def _cells(row: SessionRow) -> tuple[str, ...]:
-    used = datetime.fromtimestamp(row.used_ms / 1000).astimezone() if row.used_ms else None
-    cells = (
+    return (
         row.id,
         row.state,
         row.engine,
         row.owner,
         row.creator,
         str(row.statements),
-        f"{used:%Y-%m-%d %H:%M:%S}" if used else "-",
+        moment(row.used_ms),
     )
-    # Names come from other people: they may not speak to this terminal either.
-    return tuple(harmless(cell.encode()).decode() for cell in cells)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import IO
 
 import click
@@ -13,11 +11,11 @@ import click
 from gateway.cli import options
 from gateway.cli.lines import print_record
 from gateway.cli.options import Reach
-from gateway.cli.plain import harmless
 from gateway.cli.reach import calling
+from gateway.cli.table import moment, print_table
 from gateway.client import Client, KillReport, Status, TaskRow
 
-__all__ = ["kill", "print_table", "ps", "status", "submit"]
+__all__ = ["kill", "ps", "status", "submit"]
 
 _ACTIVE = ("Inited", "Scheduled", "Running", "WaitForRetry")
 _WAIT_SECONDS = 20.0
@@ -81,7 +79,7 @@ def ps(*, everything: bool, limit: int, as_json: bool, reach: Reach) -> None:
         for row in rows:
             print_record(asdict(row))
     else:
-        print_table([_HEADINGS, *map(_cells, rows)])
+        print_table(_HEADINGS, map(_cells, rows))
 
 
 @click.command()
@@ -152,23 +150,12 @@ def _status_line(found: Status, fraction: float) -> str:
 
 
 def _cells(row: TaskRow) -> tuple[str, ...]:
-    created = datetime.fromtimestamp(row.created_ms / 1000).astimezone()
-    cells = (
+    return (
         str(row.task_id),
         row.status,
         row.engine,
         row.owner,
-        f"{created:%Y-%m-%d %H:%M:%S}",
+        moment(row.created_ms),
         f"{row.milliseconds / 1000:.1f}",
         row.exec_id,
     )
-    # Names come from other people: they may not speak to this terminal either.
-    return tuple(harmless(cell.encode()).decode() for cell in cells)
-
-
-def print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    """Prints rows in columns, the first of them as their headings."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.secho(text.rstrip(), bold=number == 0 and sys.stdout.isatty())

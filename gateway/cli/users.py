@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ import click
 from gateway.auth.tokens import SigningKeyError, Tokens, load_key
 from gateway.cli import options
 from gateway.cli.lines import print_record
+from gateway.cli.table import moment, print_table
 from gateway.clock import now_ms
 from gateway.config import ConfigError, load
 from gateway.places import PlaceError, Places
@@ -28,6 +28,7 @@ from protocol.errors import GatewayError
 __all__ = ["token", "user"]
 
 T = TypeVar("T")
+_HEADINGS = ("USER", "ROLE", "PASSWORD SET")
 
 
 @click.group()
@@ -54,12 +55,12 @@ def add(name: str, *, admin: bool, password_stdin: bool, data_dir: Path | None) 
 @options.as_json
 def list_users(data_dir: Path | None, *, as_json: bool) -> None:
     """List all users."""
-    accounts = _accounts(data_dir)
-    for account in _carry_out(accounts.list):
-        if as_json:
+    accounts = _carry_out(_accounts(data_dir).list)
+    if as_json:
+        for account in accounts:
             print_record({"name": account.name, "role": str(account.role)})
-        else:
-            click.echo(_row(account))
+    else:
+        print_table(_HEADINGS, map(_cells, accounts))
 
 
 @user.command()
@@ -133,6 +134,5 @@ def _carry_out(action: Callable[[], Coroutine[None, None, T]]) -> T:
         raise click.ClickException(error.message) from error
 
 
-def _row(account: Account) -> str:
-    changed = datetime.fromtimestamp(account.changed_ms / 1000).astimezone()
-    return f"{account.name}\t{account.role}\tpassword set {changed:%Y-%m-%d %H:%M:%S}"
+def _cells(account: Account) -> tuple[str, ...]:
+    return (account.name, str(account.role), moment(account.changed_ms))

@@ -30,6 +30,12 @@ def test_the_life_of_a_user(data: Path) -> None:
         {"name": "ann", "role": "user"},
         {"name": "root", "role": "admin"},
     ]
+    table = narthex("user", "list", "--data-dir", data).stdout.splitlines()
+    assert [line.split()[:2] for line in table] == [
+        ["USER", "ROLE"],
+        ["ann", "user"],
+        ["root", "admin"],
+    ]
     narthex("user", "passwd", "ann", "--password-stdin", "--data-dir", data, stdin="second\n")
     assert (data / "accounts.json").read_text() != before
     narthex("user", "remove", "ann", "--data-dir", data)
