@@ -39,7 +39,7 @@ _REFUSED = 2
 _TAKEN = 1
 _STOP_SECONDS = 3.0
 _LOOK_SECONDS = 0.03
-_COMPLAIN_SECONDS = 15.0
+_FIRST_COMPLAINT_SECONDS, _COMPLAIN_SECONDS = 3.0, 15.0
 _OLD_PORT_SECONDS = 12.0
 _log = journal("gateway.supervisor")
 
@@ -196,7 +196,7 @@ class _House:
 
     async def _announce(self, url: str, stopping: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
-        complain = loop.time() + _COMPLAIN_SECONDS
+        complain = loop.time() + _FIRST_COMPLAINT_SECONDS
         while not stopping.is_set():
             reason = await ready(url)
             if not reason:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
+import orjson
+
 __all__ = ["ready"]
 
 _SECONDS = 2.0
@@ -12,7 +14,7 @@ _MAX_BYTES = 16_384
 
 
 async def ready(url: str) -> str:
-    """Empty if the gateway at ``url`` is ready, else a word on why not."""
+    """Empty if the gateway at ``url`` is ready, else its sentence or a word on why not."""
     place = urlsplit(url)
     request = f"GET /readyz HTTP/1.1\r\nHost: {place.netloc}\r\nConnection: close\r\n\r\n"
     try:
@@ -20,11 +22,21 @@ async def ready(url: str) -> str:
             reader, writer = await asyncio.open_connection(place.hostname, place.port)
             try:
                 writer.write(request.encode("ascii"))
-                answer = await reader.read(_MAX_BYTES)
+                answer = b""
+                while len(answer) < _MAX_BYTES and (data := await reader.read(_MAX_BYTES)):
+                    answer += data
             finally:
                 writer.close()
     except TimeoutError:
         return "no answer"
     except OSError:
         return "no connection"
-    return "" if answer.startswith(b"HTTP/1.1 200") else "not ready"
+    return "" if answer.startswith(b"HTTP/1.1 200") else _reason(answer)
+
+
+def _reason(answer: bytes) -> str:
+    """What the gateway says of it."""
+    try:
+        return str(orjson.loads(answer.partition(b"\r\n\r\n")[2])["reason"])
+    except (ValueError, KeyError, TypeError):
+        return "not ready"

@@ -259,3 +259,21 @@ def test_two_workers_share_the_port(tmp_path: Path) -> None:
         for _ in range(20):
             assert httpx.get(f"{gateway.url}/healthz").status_code == 200
         wait_until_sync(lambda: len(gateway.served.parts("gateway.app")) == 2, "two processes")
+
+
+def test_a_gateway_that_is_not_ready_says_why(tmp_path: Path) -> None:
+    """Who waits for a gateway that cannot reach its Redis reads soon what it waits for."""
+    server = f"unix://{tmp_path}/nobody"
+    with subprocess.Popen(
+        [*NARTHEX, "serve", "--port", "0", "--data-dir", str(tmp_path / "data")],
+        env={**os.environ, "NARTHEX_REDIS_URL": server},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        said = next(line for line in process.stderr if "not ready yet" in line)
+        process.terminate()
+        assert "store does not answer" in said
+        # Read to its end, so that nobody waits for room in the pipe.
+        process.stderr.read()
+    assert process.returncode == 0
