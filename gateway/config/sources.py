@@ -1,8 +1,7 @@
-"""Every setting: its type, its bounds, and where it may come from.
+"""Where settings come from: the shipped file, then one of the user, then the environment.
 
-The shipped ``config.toml`` holds the defaults and is the only place that does. A file and then the
-environment go over it. A key that is unknown, mistyped, out of bounds or contradictory is refused
-with one line that names the key and its source: a misspelt setting never means a default.
+A key that is unknown, mistyped, out of bounds or contradictory is refused with one line that names
+the key and its source: a misspelt setting never means a default.
 """
 
 from __future__ import annotations
@@ -13,38 +12,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
 
 import msgspec
 
-__all__ = [
-    "Auth",
-    "Config",
-    "ConfigError",
-    "DialectSettings",
-    "EngineSettings",
-    "Files",
-    "Limits",
-    "Log",
-    "Objects",
-    "Redis",
-    "Results",
-    "Retention",
-    "Runner",
-    "Server",
-    "Sessions",
-    "load",
-    "loopback",
-]
+from gateway.config.settings import Config, DialectSettings, EngineSettings
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
-Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 50)]
-SizeOrNone = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=315_576_000.0)]
-SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=315_576_000.0)]
-WholeSeconds = Annotated[int, msgspec.Meta(ge=1, le=315_576_000)]
-Weight = Annotated[float, msgspec.Meta(gt=0, le=1_000_000.0)]
+__all__ = ["ConfigError", "load", "loopback"]
 
 _PREFIX = "NARTHEX_"
 _NOT_SETTINGS = frozenset(
@@ -57,199 +30,16 @@ _NOT_SETTINGS = frozenset(
 """Variables with our prefix for the commands, and for what a task starts: that may be us again."""
 _TESTS_PREFIX = "TEST_"
 _NAMED_SECTIONS = ("engines", "dialects")
+_SECTIONS: Mapping[str, type[msgspec.Struct]] = {
+    field.name: field.type
+    for field in msgspec.structs.fields(Config)
+    if field.name not in _NAMED_SECTIONS
+}
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message is one line naming key and source."""
-
-
-class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to listen, who may ask from where, how long a connection may take."""
-
-    host: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-    port: Port
-    workers: Annotated[int, msgspec.Meta(ge=1, le=64)]
-    acknowledge_trusted_users: bool
-    allowed_hosts: tuple[str, ...]
-    allowed_origins: tuple[str, ...]
-    header_seconds: Seconds
-    keep_alive_seconds: Seconds
-    shutdown_seconds: Seconds
-
-
-class Redis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which Redis to use and how patient to be with it."""
-
-    url: str
-    server: str
-    memory_bytes: Annotated[int, msgspec.Meta(ge=16 << 20, le=1 << 50)]
-    timeout_seconds: Seconds
-    calls: Count
-
-
-class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long proofs of identity live and how often one may guess."""
-
-    token_seconds: WholeSeconds
-    max_token_seconds: WholeSeconds
-    login_attempts: Count
-    login_window_seconds: Seconds
-    login_seconds: Seconds
-    encrypt_logins: bool
-
-
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bounds of everything that a client controls."""
-
-    body_bytes: Size
-    upload_bytes: Size
-    message_bytes: Size
-    code_bytes: Size
-    parameters_bytes: Size
-    environment_bytes: Size
-    inputs: Count
-    page_lines: Count
-    page_bytes: Size
-    list_tasks: Count
-    wait_seconds: Seconds
-    waits_per_user: Count
-    queued_per_user: Count
-    queued_total: Count
-    sockets: Count
-    sockets_per_user: Count
-    subscriptions: Count
-    messages_per_second: Count
-    message_burst: Count
-    inbox_messages: Count
-    send_seconds: Seconds
-    ping_seconds: Seconds
-    pong_seconds: Seconds
-
-
-class Objects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much is kept and given out of files: uploads and the output of ended tasks."""
-
-    quota_bytes: Size
-    parts: Count
-    answer_bytes: Size
-
-
-class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the gateway itself says, and in which form."""
-
-    level: Literal["debug", "info", "warning", "error"]
-    format: Literal["text", "json"]
-
-
-class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many tasks run at once and what each may use."""
-
-    running_total: Count
-    running_per_user: Count
-    weights: dict[str, Weight]
-    seconds: SecondsOrNone
-    grace_seconds: SecondsOrNone
-    drain_seconds: SecondsOrNone
-    output_bytes: SizeOrNone
-    processes: SizeOrNone
-    memory_bytes: SizeOrNone
-    open_files: SizeOrNone
-    file_bytes: SizeOrNone
-    environment: tuple[str, ...]
-    nice: Annotated[int, msgspec.Meta(ge=0, le=19)]
-    mirror_seconds: Seconds
-    mirror_bytes: Size
-
-
-class Sessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many warm sessions there may be and how long an unused one stays."""
-
-    total: Count
-    per_user: Count
-    idle_seconds: Seconds
-
-
-class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long things are kept, and how much of what has ended."""
-
-    task_seconds: WholeSeconds
-    per_user_runs: SizeOrNone
-    per_user_bytes: SizeOrNone
-    total_runs: SizeOrNone
-    total_bytes: SizeOrNone
-    tombstone_seconds: WholeSeconds
-    hot_bytes: Size
-    hot_seconds: Seconds
-    object_seconds: WholeSeconds
-
-
-class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much of a task's results is kept, and how much is given out at once."""
-
-    rows: SizeOrNone
-    bytes: SizeOrNone
-    page_rows: Count
-    page_bytes: Size
-    sheet_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-    log_bytes: Size
-
-
-class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much each user may keep with the gateway, such as scripts."""
-
-    quota_bytes: Size
-    file_bytes: Size
-    entries: Count
-    read_bytes: Size
-
-
-class EngineSettings(msgspec.Struct, frozen=True):
-    """One engine: whether it is offered, and its own table of settings."""
-
-    enabled: bool
-    settings: dict[str, object]
-
-
-class DialectSettings(msgspec.Struct, frozen=True):
-    """One dialect: whether it is spoken, below which path, and its own table of settings."""
-
-    enabled: bool
-    mount: str
-    settings: dict[str, object]
-
-
-class Config(msgspec.Struct, frozen=True):
-    """All settings, complete and checked."""
-
-    server: Server
-    redis: Redis
-    auth: Auth
-    limits: Limits
-    objects: Objects
-    log: Log
-    runner: Runner
-    sessions: Sessions
-    retention: Retention
-    results: Results
-    files: Files
-    engines: dict[str, EngineSettings]
-    dialects: dict[str, DialectSettings]
-
-
-_SECTIONS: Mapping[str, type[msgspec.Struct]] = {
-    "server": Server,
-    "redis": Redis,
-    "auth": Auth,
-    "limits": Limits,
-    "objects": Objects,
-    "log": Log,
-    "runner": Runner,
-    "sessions": Sessions,
-    "retention": Retention,
-    "results": Results,
-    "files": Files,
-}
 
 
 def load(
@@ -406,9 +196,10 @@ class _Collected:
 
 
 def _shipped() -> Path:
-    """The defaults: beside this file in an installed package, at the root in a checkout."""
-    beside = Path(__file__).with_name("config.toml")
-    return beside if beside.exists() else Path(__file__).parents[1] / "config.toml"
+    """The defaults: in the package if it is installed, at the root in a checkout."""
+    _, package, root = Path(__file__).parents[:3]
+    inside = package / "config.toml"
+    return inside if inside.exists() else root / "config.toml"
 
 
 def _convert(place: str, value: object, kind: object, source: str) -> object:
