@@ -14,9 +14,9 @@ from tests.support.served import Served
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def blocks(language: str) -> list[str]:
-    """The code blocks of the README in one language, in order."""
-    text = (ROOT / "README.md").read_text("utf-8")
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    """The code blocks of a page in one language, in order."""
+    text = (ROOT / page).read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -46,6 +46,22 @@ def test_the_calls_with_curl(served: Served, caller: Caller) -> None:
     assert printed.count('"status":0') == 5, printed
     assert '"text":"hello"' in printed
     assert caller.finished(str(number)) == "Cancelled"
+
+
+def test_the_calls_for_results(served: Served, caller: Caller) -> None:
+    """The sets of a task are listed, read and exported by the calls that the page of them shows."""
+    (script,) = blocks("sh", "gateway/docs/results.md")
+    exec_id = caller.execute(
+        'python3 -c \'import narthex; narthex.table([("ann", 1)], ["who", "n"])\''
+    )
+    assert caller.finished(exec_id) == "Succeed"
+    number = str(caller.call("GET", f"{exec_id}/status")["taskID"])
+    url = f"{served.url}/api/rest_j/v1"
+    auth = f"Authorization: Bearer {served.token}"
+    printed = said("bash", "-ec", script, url=url, auth=auth, id=number)
+    assert "_0.dolphin" in printed
+    assert '["ann","1"]' in printed
+    assert printed.endswith("who,n\nann,1\n")
 
 
 @pytest.mark.parametrize(
