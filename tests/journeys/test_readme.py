@@ -1,4 +1,4 @@
-"""What the README tells people to type does what it says."""
+"""What the README and the pages tell people to type does what it says."""
 
 import os
 import re
@@ -62,6 +62,14 @@ def test_the_calls_for_results(served: Served, caller: Caller) -> None:
     assert "_0.dolphin" in printed
     assert '["ann","1"]' in printed
     assert printed.endswith("who,n\nann,1\n")
+
+
+def test_the_calls_of_the_job_manager(served: Served, tmp_path: Path) -> None:
+    """A file goes up, a job counts its lines, and the answer is fetched, as its page shows."""
+    (script,) = blocks("sh", "gateway/docs/job_manager.md")
+    script = f"cd {tmp_path}\n{script}".replace("http://127.0.0.1:9001", served.url)
+    auth = f"Authorization: Bearer {served.token}"
+    assert said("bash", "-ec", script, auth=auth) == "10\n"
 
 
 @pytest.mark.parametrize(
