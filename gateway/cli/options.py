@@ -101,12 +101,13 @@ def source(function: Function) -> Function:
 
 
 def given_code(code: str | None, file: IO[str] | None) -> str:
-    """The code that was given in one of the two ways."""
+    """The code that was given in one of the two ways; refused if there is none in it."""
     if (code is None) == (file is None):
         raise click.UsageError("give either CODE or --file")
-    if code is not None:
-        return code
     try:
-        return str(file.read()) if file else ""
+        text = file.read() if file else code or ""
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"cannot read the code: {error}") from error
+    if not text.strip():
+        raise click.UsageError("the code is empty")
+    return text

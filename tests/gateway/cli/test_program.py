@@ -50,6 +50,8 @@ def test_version() -> None:
         ["nonsense"],
         ["run"],
         ["run", "echo", "--file", "/etc/hostname"],
+        ["run", " "],
+        ["submit", "--file", "/dev/null"],
         ["logs"],
         ["logs", "1", "--from-line", "0"],
         ["kill"],
