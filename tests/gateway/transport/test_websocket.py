@@ -347,7 +347,9 @@ async def test_every_upgrade_is_answered_without_delay(gateway: Gateway) -> None
         connection.sendall(upgrade(authorization) + frame)
         answer = b""
         while b"userName" not in answer:
-            answer += connection.recv(65_536)
+            more = connection.recv(65_536)
+            assert more, answer
+            answer += more
 
 
 @pytest.fixture
