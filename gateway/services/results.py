@@ -17,7 +17,7 @@ from gateway.services.verbs import OnTasks
 from gateway.stores.results import OpenResult, ResultStore
 from protocol.commands import LogRead
 from protocol.errors import GatewayError, Kind
-from protocol.logs import Block, Cursor
+from protocol.logs import Block, Cursor, Gap
 from protocol.results import (
     Exported,
     ExportFormat,
@@ -94,15 +94,17 @@ class ResultService:
     async def whole_log(self, task: Task, _command: ReadWholeLog) -> LogRead:
         """The log from its beginning, as far as its configured size goes."""
         blocks: list[Block] = []
+        gaps: list[Gap] = []
         room, cursor = self._limits.log_bytes, Cursor()
         while True:
             found = await self._logs.page(task.id, cursor, self._limits.page_rows, room)
             page = found.page
             blocks.extend(page.blocks)
+            gaps.extend(page.gaps)
             room -= sum(len(block.data) for block in page.blocks)
             if page.eof or not page.blocks or room <= 0:
-                gaps = page.gaps if len(blocks) == len(page.blocks) else ()
-                return replace(found, page=replace(page, blocks=tuple(blocks), gaps=gaps))
+                whole = replace(page, blocks=tuple(blocks), gaps=tuple(gaps))
+                return replace(found, page=whole)
             cursor = page.next
 
     async def _csv(

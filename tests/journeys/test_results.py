@@ -5,6 +5,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,26 @@ def test_the_whole_log_has_the_indexes_of_its_pages(reader: Reader) -> None:
         start = page["fromLine"]
     assert whole[3].splitlines() == pages
     assert len(pages) == 7001 + 2 + 1
+
+
+def test_the_whole_log_says_what_is_not_kept(tmp_path: Path) -> None:
+    """Of a log that lost its middle openLog names the lines, wherever in it they are."""
+    settings = {
+        "NARTHEX_RUNNER_OUTPUT_BYTES": "300000",
+        "NARTHEX_RESULTS_PAGE_ROWS": "1000",
+        # Or Redis may have what the disk has no more.
+        "NARTHEX_RETENTION_HOT_BYTES": "1000",
+    }
+    with serving(tmp_path / "data", **settings) as served, Reader(served) as reader:
+        task = reader.ran("seq 100000 199999")
+        told = reader.got("filesystem/openLog", path=task["logPath"])["log"][1].splitlines()
+        shown = reader.got("filesystem/openLog", path=task["logPath"])["log"][3].splitlines()
+    kept = [int(line[-6:]) - 99_999 for line in shown if line[-6:].isdigit()]
+    (gap,) = [number for number, next_ in pairwise(kept) if next_ != number + 1]
+    following = kept[kept.index(gap) + 1]
+    assert [line.partition(" WARN ")[2] for line in told] == [
+        f"lines {gap + 1} to {following - 1} are no longer kept."
+    ]
 
 
 def test_progress_by_a_run_itself(reader: Reader) -> None:
