@@ -20,6 +20,7 @@ PROGRESS = "progress"
 _READ_BYTES = 1 << 16
 _FULL_BYTES = 1 << 20
 _MAX_STAGES = 1000
+_MAX_NAME = 200
 _MAX_COUNT = 1 << 53
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -115,18 +116,26 @@ def _parsed(line: bytes) -> tuple[float | None, tuple[StageReport, ...] | None]:
 def _fraction(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return min(max(float(value), 0.0), 1.0) if math.isfinite(value) else None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    # Compared before it becomes a float, for which a whole number may be too large.
+    return float(min(max(value, 0), 1))
 
 
 def _stages(entries: list[object]) -> tuple[StageReport, ...]:
     return tuple(
         StageReport(
-            str(entry.get("id", ""))[:200],
+            _shown(str(entry.get("id", ""))[:_MAX_NAME]),
             *(_count(entry.get(name)) for name in StageReport._fields[1:]),
         )
         for entry in entries[:_MAX_STAGES]
         if isinstance(entry, dict)
     )
+
+
+def _shown(text: str) -> str:
+    """The text without half characters, which can be neither kept nor shown."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _count(value: object) -> int:

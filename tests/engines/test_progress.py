@@ -8,6 +8,7 @@ import pytest
 from engines.progress import ProgressReader, Report, StageReport
 
 MAP = Report(None, (StageReport("map", 4, 0, 1, 0),))
+HALF = Report(None, (StageReport("?", 1, 0, 0, 0),))
 NOTHING = Report(None, (StageReport("1", 0, 0, 0, 0),))
 
 
@@ -20,6 +21,9 @@ NOTHING = Report(None, (StageReport("1", 0, 0, 0, 0),))
         ("1e400\nNaN\ntrue\n\n\xff\n[1]\n{\n", Report()),
         ("7\n", Report(1.0)),
         ("-1\n", Report(0.0)),
+        (f"1{'0' * 400}\n", Report(1.0)),
+        (f"-1{'0' * 400}\n", Report(0.0)),
+        ('{"stages": [{"id": "\\ud800", "total": 1}]}\n', HALF),
         ('{"fraction": null}\n', Report()),
         ('0.5\n{"fraction": null}\n', Report(0.5)),
         ('{"stages": [{"id": "map", "total": 4, "failed": 1}, 7]}\n', MAP),
