@@ -41,6 +41,7 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MAX_FACT_BYTES = 1 << 22
 _MAX_PLAIN = MAX_ROW_BYTES + 2 * CHUNK_BYTES
 _MAX_MEDIA = 100
+_MAX_WHOLE = (1 << 53) - 1
 _MAX_STEPS = 100_000
 """Chunks that are looked for on foot: far more than a true index leaves over."""
 
@@ -291,7 +292,7 @@ def _fact(folder: int, name: str) -> dict[str, object]:
         return {}
     try:
         size = min(os.fstat(descriptor).st_size, _MAX_FACT_BYTES)
-        value = json.loads(os.pread(descriptor, size, 0))
+        value = _sound(os.pread(descriptor, size, 0))
     except (ValueError, RecursionError):
         return {}
     finally:
@@ -310,13 +311,19 @@ def _open(folder: int, name: str) -> int:
 
 def _row(line: bytes) -> list[object] | None:
     try:
-        row = json.loads(line)
-        if b"\\ud" in line.lower():
-            # Half a character, which our writer never leaves and nobody could be shown.
-            row = json.loads(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace"))
+        row = _sound(line)
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, list) else None
+
+
+def _sound(data: bytes) -> object:
+    """The value that a JSON text stands for. Raises ValueError, RecursionError."""
+    value: object = json.loads(data)
+    if b"\\ud" in data.lower():
+        # Half a character, which our writer never leaves and nobody could be shown.
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 def _columns(value: object) -> tuple[ColumnFact, ...]:
@@ -338,7 +345,7 @@ def _text(value: object) -> str:
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
+    return value if isinstance(value, int) and 0 <= value <= _MAX_WHOLE else 0
 
 
 def _is_number(name: str) -> bool:

@@ -30,6 +30,7 @@ _SECONDS = 5.0
 _NOT_FOR_STATEMENTS = frozenset({"PWD", "PYTHONPATH", "NARTHEX_PROGRESS_FD"})
 """What is so for a process of its own only: a session keeps its directory, path and descriptors."""
 _MAX_ANSWER = 65_536
+_STATES = frozenset({"starting", "idle", "busy", "over"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +135,18 @@ def hand_over(session: RunDir, run: RunDir) -> str:
 
 
 def status(session: RunDir) -> SessionStatus:
-    """What the session last said of itself; it may have died since."""
+    """What the session last said of itself; it may have died since.
+
+    The file is the session's own: what makes no sense is as if it had said nothing yet.
+    """
     try:
         fact = json.loads(Path(session.file(STATUS)).read_bytes())
-        return SessionStatus(
+        said = SessionStatus(
             str(fact["state"]), str(fact["run"]), int(fact["statements"]), int(fact["used_ms"])
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return SessionStatus()
+    return said if said.state in _STATES else SessionStatus()
 
 
 def _ask(session: RunDir, request: dict[str, object]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.inside import narthex
-from engines.inside.narthex import HEADER, INDEX, ROWS, Table
+from engines.inside.narthex import ABOUT, HEADER, INDEX, ROWS, Table
 from engines.results import ColumnFact, Results
 
 CELLS = st.one_of(
@@ -120,6 +120,15 @@ def test_cells_keep_their_types(tmp_path: Path) -> None:
             [2**70, 0.1, "", "1.10", "AP8=", None, when],
             [None, 1, None, None, None, None, None],
         ]
+
+
+def test_facts_that_nobody_could_be_shown(tmp_path: Path) -> None:
+    """Half characters and numbers beyond all bounds in what a task says of a set are taken out."""
+    about = written(tmp_path, 1) / ABOUT
+    column = '{"name": "\\ud800", "type": "long", "comment": ""}'
+    about.write_text(f'{{"kind": "table", "columns": [{column}], "limit": 1{"0" * 30}}}')
+    (facts,) = Results(tmp_path).all()
+    assert (facts.columns, facts.limit) == ((ColumnFact("?", "long", ""),), 0)
 
 
 def test_the_row_limit_is_told(tmp_path: Path) -> None:
