@@ -2,17 +2,23 @@
 
 Follows the contract, section 7.3. Statements end at a ``;`` outside of quotes and comments. Hints
 (``/*+ ... */``) are no comments. unlike Linkis: a text in quotes may hold ``--``, ``;`` and a
-backslash. Code in which there is nothing to do stays as it is to the letter.
+backslash; a quote that never ends is a letter. Code in which there is nothing to do stays as it is
+to the letter.
+
+Every pattern here takes time in proportion to the code, whatever is in it: nobody else is served
+meanwhile.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 __all__ = ["MOST_ROWS", "limited", "uncommented"]
 
 MOST_ROWS = 5000
+_DIGITS = len(str(MOST_ROWS))
 
 _COMMENTED = frozenset(
     {
@@ -25,14 +31,10 @@ _LIMITED = frozenset({"sql", "hql", "hive", "psql", "aisql", "starrocks"})
 _STANDARD_QUOTES = frozenset({"psql", "tsql"})
 
 _COMMENT = r"(?P<comment>--[^\n]*|\#[^\n]*|/\*(?!\+).*?(?:\*/|\Z))"
-_ESCAPED = r"'(?:''|\\.|[^'\\])*'|\"(?:\"\"|\\.|[^\"\\])*\"|`[^`]*`"
-_STANDARD = r"'(?:''|[^'])*'|\"(?:\"\"|[^\"])*\"|`[^`]*`"
-_TOKENS = {
-    escaped: re.compile(
-        rf"{_COMMENT}|(?P<quoted>{_ESCAPED if escaped else _STANDARD})|(?P<end>;)", re.DOTALL
-    )
-    for escaped in (True, False)
-}
+_NAMES = {"`": r"`[^`]*+`", "/*+": r"/\*\+.*?\*/"}
+_ESCAPED = {"'": r"'(?:''|\\.|[^'\\])*+'", '"': r"\"(?:\"\"|\\.|[^\"\\])*+\"", **_NAMES}
+_STANDARD = {"'": r"'(?:''|[^'])*+'", '"': r"\"(?:\"\"|[^\"])*+\"", **_NAMES}
+"""What is left alone, by its beginning."""
 _SELECT = re.compile(r"\s*select\b", re.IGNORECASE)
 _LIMIT = re.compile(
     r"\blimit\s+(?:(?P<skip>\d+)\s*,\s*)?(?P<rows>\d+)(?P<offset>\s+offset\s+\d+)?\s*\Z",
@@ -53,7 +55,7 @@ def uncommented(code: str, run_type: str) -> str:
         return code
     pieces: list[str] = []
     place = 0
-    for found in _tokens(run_type).finditer(code):
+    for found in _tokens(code, run_type):
         if found["comment"] is not None:
             pieces.append(code[place : found.start()])
             # What a comment stood between stays apart.
@@ -69,29 +71,64 @@ def limited(code: str, run_type: str, written: str) -> str:
     """
     if run_type not in _LIMITED or _FREE.search(written):
         return code
-    return ";".join(_with_limit(statement) for statement in _statements(code, run_type))
+    return ";".join(_with_limit(part, run_type) for part in _statements(code, run_type))
 
 
 def _statements(code: str, run_type: str) -> Iterator[str]:
     start = 0
-    for found in _tokens(run_type).finditer(code):
+    for found in _tokens(code, run_type):
         if found["end"] is not None:
             yield code[start : found.start()]
             start = found.end()
     yield code[start:]
 
 
-def _with_limit(statement: str) -> str:
-    if not _SELECT.match(statement) or _OTHERWISE.search(statement):
+def _with_limit(statement: str, run_type: str) -> str:
+    bare = _unquoted(statement, run_type)
+    if not _SELECT.match(bare) or _OTHERWISE.search(bare):
         return statement
-    found = _LIMIT.search(statement)
+    found = _LIMIT.search(bare)
     if not found:
-        bare = statement.rstrip()
-        return f"{bare} limit {MOST_ROWS}{statement[len(bare) :]}"
-    if int(found["rows"]) <= MOST_ROWS:
+        end = len(bare.rstrip())
+        return f"{statement[:end]} limit {MOST_ROWS}{statement[end:]}"
+    rows = found["rows"].lstrip("0")
+    if len(rows) <= _DIGITS and int(rows or 0) <= MOST_ROWS:
         return statement
     return statement[: found.start("rows")] + str(MOST_ROWS) + statement[found.end("rows") :]
 
 
-def _tokens(run_type: str) -> re.Pattern[str]:
-    return _TOKENS[run_type not in _STANDARD_QUOTES]
+def _unquoted(statement: str, run_type: str) -> str:
+    """The statement with quotes in place of what is in quotes."""
+    pieces: list[str] = []
+    place = 0
+    for found in _tokens(statement, run_type):
+        if found["quoted"] is not None:
+            pieces += [statement[place : found.start()], "'" * len(found["quoted"])]
+            place = found.end()
+    return "".join(pieces) + statement[place:]
+
+
+def _tokens(code: str, run_type: str) -> Iterator[re.Match[str]]:
+    """Comments, what is left alone, and ends of statements, in order.
+
+    A beginning without an end is looked for once: after it there is no end for any like it.
+    """
+    kinds = _STANDARD if run_type in _STANDARD_QUOTES else _ESCAPED
+    place = 0
+    while True:
+        for found in _pattern(tuple(kinds.items())).finditer(code, place):
+            if found["open"] is not None:
+                kinds = {begin: kind for begin, kind in kinds.items() if begin != found["open"]}
+                place = found.end()
+                break
+            yield found
+        else:
+            return
+
+
+@cache
+def _pattern(kinds: tuple[tuple[str, str], ...]) -> re.Pattern[str]:
+    nothing = "(?!)"
+    quoted = "|".join(kind for _, kind in kinds) or nothing
+    begins = "|".join(re.escape(begin) for begin, _ in kinds) or nothing
+    return re.compile(rf"{_COMMENT}|(?P<quoted>{quoted})|(?P<open>{begins})|(?P<end>;)", re.DOTALL)

@@ -1,10 +1,14 @@
 """SQL before it is run: what is taken out of it, and where it gets a limit (section 7.3)."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.dialects.linkis.sql import limited, uncommented
+
+QUICK = 5.0  # seconds; a pattern that tries everything twice takes minutes
 
 
 @pytest.mark.parametrize(
@@ -22,6 +26,10 @@ from protocol.dialects.linkis.sql import limited, uncommented
         ("select `a--b` from t", "select `a--b` from t"),
         ("select /*+ BROADCAST(t) */ 1", "select /*+ BROADCAST(t) */ 1"),
         ("-- a; b\n/* c; */ ;", "\n  ;"),
+        ("select /*+ it's */ 1 -- yes", "select /*+ it's */ 1 "),
+        ("select 1 where 'never -- ends", "select 1 where 'never "),
+        ('it\'s "so" `x -- yes\n" # y', 'it\'s "so" `x \n" '),
+        ("/*+ ` \" ' -- yes", "/*+ ` \" ' "),
     ],
 )
 def test_comments_go(code: str, bare: str) -> None:
@@ -57,6 +65,11 @@ def test_other_code_keeps_its_comments(run_type: str) -> None:
             "select ';' limit 5000 ; show tables;select 2 limit 5000",
         ),
         ("select 'limit 7'", "select 'limit 7' limit 5000"),
+        ("select 'wait for update'", "select 'wait for update' limit 5000"),
+        ("select `limit all`", "select `limit all` limit 5000"),
+        ("select 1 limit " + "9" * 5000, "select 1 limit 5000"),
+        ("select 1 limit 0004999", "select 1 limit 0004999"),
+        ("set x=it's; select 1", "set x=it's; select 1 limit 5000"),
         ("select 1 fetch first 3 rows only", "select 1 fetch first 3 rows only"),
         ("select 1 for update", "select 1 for update"),
         ("insert into t select 1", "insert into t select 1"),
@@ -67,6 +80,28 @@ def test_other_code_keeps_its_comments(run_type: str) -> None:
 def test_selects_get_a_limit(code: str, result: str) -> None:
     """Each select by itself, if it has no limit of its own or one that is too large."""
     assert limited(code, "sql", code) == result
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "select '" + "\\'" * 40_000,
+        'select "' + '\\"' * 40_000,
+        "select `" + "\\'" * 40_000,
+        "select ';" + "fetch first " * 40_000 + "';'",
+        "select " + "for update " * 40_000 + "';'",
+        "select 1 limit 1" + " " * 40_000 + "x",
+        "select 1 " + "limit 1 " * 40_000 + "x",
+        "/*" * 40_000,
+        "/*+" * 40_000,
+        "--" + " " * 40_000,
+    ],
+)
+def test_what_never_ends_costs_no_time(code: str) -> None:
+    """However a text repeats itself it is read within moments: nobody else is served meanwhile."""
+    began = time.monotonic()
+    limited(uncommented(code, "sql"), "sql", code)
+    assert time.monotonic() - began < QUICK
 
 
 @pytest.mark.parametrize(
