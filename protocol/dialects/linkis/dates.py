@@ -22,7 +22,6 @@ _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
 _PATTERN = re.compile(r"([yMdHms]+)", re.ASCII)
 _OFFSET = re.compile(r"([+-]?)(\d{1,9})([yMdHms])", re.ASCII)
 _LETTERS: Mapping[str, str] = {
-    "yyyy": "%Y",
     "yy": "%y",
     "MM": "%m",
     "dd": "%d",
@@ -31,6 +30,8 @@ _LETTERS: Mapping[str, str] = {
     "ss": "%S",
 }
 _MONTHS_IN_YEAR = 12
+_TO_THE_HOUR = len("2020-02-28 13")
+_TO_THE_MONTH = len("2020-02")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,12 @@ class Calendar:
             return _day(start + timedelta(days=shift), standard=standard)
         if name in ("run_today_h", "run_today_hour"):
             hour = datetime(today.year, today.month, today.day, self.now.hour, tzinfo=UTC)
-            return f"{hour + timedelta(hours=shift):{'%Y-%m-%d %H' if standard else '%Y%m%d%H'}}"
+            text = (hour + timedelta(hours=shift)).isoformat(" ")[:_TO_THE_HOUR]
+            return text if standard else text.replace("-", "").replace(" ", "")
         if name in _MONTHS:
             day = _MONTHS[name](self.run_date, today)
-            return f"{_moved(day, shift):{'%Y-%m' if standard else '%Y%m'}}"
+            text = _moved(day, shift).isoformat()[:_TO_THE_MONTH]
+            return text if standard else text.replace("-", "")
         found = _PERIOD.fullmatch(name)
         if not found:
             return None
@@ -126,7 +129,11 @@ def formatted(expression: str, now_ms: int) -> str | None:
 def _written(moment: datetime, letters: str) -> str:
     """A run of pattern letters, which may hold several fields without anything between them."""
     fields = re.findall(r"y+|M+|d+|H+|m+|s+", letters)
-    return "".join(moment.strftime(_LETTERS[field]) for field in fields)
+    # The library would write the year 476 with three digits.
+    return "".join(
+        f"{moment.year:04}" if field == "yyyy" else moment.strftime(_LETTERS[field])
+        for field in fields
+    )
 
 
 def _shifted(moment: datetime, amount: int, unit: str) -> datetime:
@@ -154,4 +161,4 @@ def _moved(day: date, months: int) -> date:
 
 
 def _day(day: date, *, standard: bool) -> str:
-    return f"{day:%Y-%m-%d}" if standard else f"{day:%Y%m%d}"
+    return day.isoformat() if standard else day.isoformat().replace("-", "")
