@@ -1,12 +1,15 @@
 """Variables and dates in code, by table."""
 
+import time
+
 import pytest
 
 from protocol.dialects.linkis.dates import Calendar, formatted
 from protocol.dialects.linkis.variables import directives, substituted
-from protocol.errors import GatewayError
+from protocol.errors import GatewayError, Kind
 
 NOW = 1_582_983_296_123  # 2020-02-29 13:34:56.123 UTC
+QUICK = 5.0  # seconds; a pattern that tries everything twice takes minutes
 CALENDAR = Calendar.of("20200228", NOW)
 
 
@@ -127,6 +130,44 @@ def test_what_cannot_be_put_in_is_refused(code: str, variables: dict[str, str]) 
     with pytest.raises(GatewayError) as refused:
         substituted(code, "sql", variables, user="ann", now_ms=NOW)
     assert refused.value.field
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "expected"),
+    [
+        ("${a+1}", "12345678901234567890123456788", "12345678901234567890123456789"),
+        ("${a-0.1}", "1234567890123456789012345678901", "1234567890123456789012345678900.9"),
+        (
+            "${a*1000000001}",
+            "1234567890123456789012345678901",
+            "1234567891358024679135802467913345678901",
+        ),
+        ("${a*-1}", "0", "0"),
+        ("${a/3}", "1", "0.3333333333333333333333333333"),
+    ],
+)
+def test_sums_and_products_are_exact(code: str, value: str, expected: str) -> None:
+    """However many digits there are, none of them is rounded away; a quotient has 28."""
+    assert substituted(code, "sql", {"a": value}, user="ann", now_ms=NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["${a" + " " * 40_000, "${a+" + " " * 40_000, "${" * 40_000, "&{" * 40_000, "${ }" * 40_000],
+    ids=["blanks", "operand", "open", "formats", "nothing"],
+)
+def test_a_reference_that_never_ends_costs_no_time(code: str) -> None:
+    """What is no reference is left within moments, since nobody else is served meanwhile."""
+    began = time.monotonic()
+    assert substituted(code, "sql", {"a": "1"}, user="ann", now_ms=NOW) == code
+    assert time.monotonic() - began < QUICK
+
+
+def test_code_does_not_grow_beyond_all_measure() -> None:
+    """Many references to a long text are refused before they fill the memory."""
+    with pytest.raises(GatewayError) as refused:
+        substituted("${a}" * 200_000, "sql", {"a": "x" * 100_000}, user="ann", now_ms=NOW)
+    assert refused.value.kind is Kind.TOO_LARGE
 
 
 def test_global_variables_stand_behind_the_request() -> None:

@@ -3,13 +3,16 @@
 Follows the entrance contract, section 7.1. Precedence: a directive in the code, then the variables
 of the request, then the user's global ones; ``user``, ``submit_user`` and ``execute_user`` are the
 system's. A name that nobody set stays in the code as it is written.
+
+Every pattern here takes time in proportion to the code, and what it may grow to is bounded: nobody
+else is served meanwhile.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, DivisionByZero, InvalidOperation, Overflow
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import NamedTuple
 
 from protocol.dialects.linkis.dates import RUN_DATE, Calendar, formatted
@@ -36,13 +39,18 @@ _MARKERS: Mapping[str, str] = {
 _SYSTEM = ("user", "submit_user", "execute_user")
 NAME = r"[A-Za-z_][A-Za-z0-9_.]{0,127}"
 """What the name of a variable looks like."""
-_REFERENCE = re.compile(
-    rf"\$\{{\s*(?P<name>{NAME})\s*(?:(?P<sign>[-+*/])\s*(?P<operand>[^{{}}]{{1,64}}?))?\s*\}}",
-    re.ASCII,
+_REFERENCE = re.compile(r"\$\{([^{}]*+)\}")
+_INSIDE = re.compile(
+    rf"(?P<name>{NAME})\s*+(?:(?P<sign>[-+*/])\s*+(?P<operand>[^{{}}]{{1,64}}))?", re.ASCII
 )
+_BLANKS = " \t\r\n\f\v"
 _FORMAT = re.compile(r"&\{([^{}]{1,128})\}")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?", re.ASCII)
 _SHIFT = re.compile(r"\d{1,9}", re.ASCII)
+_EXACT = Context(prec=128)
+"""More digits than a sum or product of two numbers has; a quotient is cut after 28."""
+_LONGEST = 4 << 20
+"""Characters that all references of a code may become: a short one may stand for a long text."""
 
 
 class Directives(NamedTuple):
@@ -91,7 +99,7 @@ def substituted(
     """The code with its directives taken out and every variable that is known put in.
 
     Raises INVALID for a malformed directive, a ``run_date`` that is no date, or arithmetic that
-    its operands do not allow.
+    its operands do not allow; TOO_LARGE if the code would grow beyond all measure.
     """
     if run_type.lower() not in _MARKERS:
         return code
@@ -105,7 +113,21 @@ def substituted(
             field="params.variable.run_date",
         )
     scope = _Scope(known, calendar)
-    bare = _REFERENCE.sub(scope.put, bare)
+    room = _LONGEST
+
+    def put(found: re.Match[str]) -> str:
+        nonlocal room
+        text = scope.put(found[0], found[1].strip(_BLANKS))
+        room -= len(text)
+        if room < 0:
+            raise GatewayError(
+                Kind.TOO_LARGE,
+                f"variables make the code longer by more than {_LONGEST} characters",
+                field="executionCode",
+            )
+        return text
+
+    bare = _REFERENCE.sub(put, bare)
     return _FORMAT.sub(lambda found: formatted(found[1], now_ms) or found[0], bare)
 
 
@@ -115,14 +137,17 @@ class _Scope(NamedTuple):
     known: Mapping[str, str]
     calendar: Calendar
 
-    def put(self, found: re.Match[str]) -> str:
+    def put(self, written: str, inside: str) -> str:
         """What a reference becomes: itself if the name is unknown."""
+        found = _INSIDE.fullmatch(inside)
+        if not found:
+            return written
         name, sign, operand = found["name"], found["sign"], found["operand"] or ""
         if name not in self.known or name == RUN_DATE:
             value = self._date(name, sign, operand)
-            return found[0] if value is None else value
+            return written if value is None else value
         value = self.known[name]
-        return _computed(value, sign, operand, found[0]) if sign else value
+        return _computed(value, sign, operand, written) if sign else value
 
     def _date(self, name: str, sign: str | None, operand: str) -> str | None:
         if sign is None:
@@ -142,16 +167,16 @@ def _computed(value: str, sign: str, operand: str, written: str) -> str:
     try:
         match sign:
             case "+":
-                result = left + right
+                result = _EXACT.add(left, right)
             case "-":
-                result = left - right
+                result = _EXACT.subtract(left, right)
             case "*":
-                result = left * right
+                result = _EXACT.multiply(left, right)
             case _:
                 result = left / right
     except (DivisionByZero, InvalidOperation, Overflow):
         raise _refused(written, "there is no such number") from None
-    text = f"{result:f}"
+    text = f"{result or Decimal(0):f}"  # nothing is written -0
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
