@@ -31,6 +31,8 @@ __all__ = ["Data", "Dispatch"]
 R = TypeVar("R")
 _SHARING = 10
 """How many times more wrong passwords an address may send than a user: it may be many people's."""
+_AT_ONCE = 2
+"""How many passwords are looked at at the same time."""
 
 _MOST_KILLS = 500
 _MOST_NUMBERS = 1000
@@ -88,6 +90,7 @@ class Dispatch:
         self._data = data
         self._throttle = throttle
         self._attempts = attempts
+        self._guesses = asyncio.Semaphore(_AT_ONCE)
         self._metrics = metrics
         self._handlers: Mapping[type[Command[Any]], Handler] = {
             **{verb: self._about(do) for verb, do in on_tasks.items()},
@@ -178,13 +181,15 @@ class Dispatch:
             f"user {command.user[:256].lower()}": attempts,
             f"address {caller.address}": attempts * _SHARING,
         }
-        self._throttle.check(subjects, clock.monotonic())
-        try:
-            return await self._sessions.login(command.user, command.password, command.encrypted)
-        except GatewayError as error:
-            if error.kind is Kind.UNAUTHENTICATED:
-                self._throttle.failed(subjects, clock.monotonic())
-            raise
+        # Few at a time: of a crowd of guesses most are looked at when the first have failed.
+        async with self._guesses:
+            self._throttle.check(subjects, clock.monotonic())
+            try:
+                return await self._sessions.login(command.user, command.password, command.encrypted)
+            except GatewayError as error:
+                if error.kind is Kind.UNAUTHENTICATED:
+                    self._throttle.failed(subjects, clock.monotonic())
+                raise
 
     async def _logout(self, caller: Caller, _command: commands.Logout) -> None:
         if caller.principal is not None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -140,6 +141,19 @@ def test_guessing_passwords_is_slowed(gateway: Gateway) -> None:
         replies = [client.post(path, json=wrong) for _ in range(11)]
     assert not any("retry-after" in reply.headers for reply in replies[:10])
     assert int(replies[10].headers["retry-after"]) > 0
+
+
+def test_a_crowd_of_guesses_is_slowed_too(gateway: Gateway) -> None:
+    """Guesses that come all at once are no more than those that come one after the other."""
+
+    def guess(number: int) -> httpx.Response:
+        name = {"userName": "some-crowds-aim", "password": f"wrong {number}"}
+        return httpx.post(f"{gateway.url}{API}/user/login", json=name, timeout=30)
+
+    with ThreadPoolExecutor(40) as crowd:
+        replies = list(crowd.map(guess, range(40)))
+    looked_at = [reply for reply in replies if "retry-after" not in reply.headers]
+    assert 10 <= len(looked_at) <= 11  # two are looked at at the same time
 
 
 def test_foreign_and_unknown_tasks_look_alike(gateway: Gateway, ann: httpx.Client) -> None:
