@@ -157,8 +157,12 @@ class LinkisSession:
             return self._resumed(self._book.resuming.pop(key), result)
         asked = self._book.asked.pop(key)
         call = asked.call
-        if isinstance(result, Ticket | Principal) and call.row == LOGIN:
-            self._user = (result if isinstance(result, Principal) else result.principal).name
+        if isinstance(result, Ticket) or (isinstance(result, Principal) and call.row == LOGIN):
+            name = (result if isinstance(result, Principal) else result.principal).name
+            if self._user not in {"", name}:
+                error = GatewayError(Kind.FORBIDDEN, "this websocket belongs to another user")
+                return [self._denied(call, error)]
+            self._user = name
         try:
             reply = self._reply(call, result)
         except GatewayError as error:

@@ -180,6 +180,19 @@ async def test_a_socket_never_changes_its_user(gateway: Gateway, ann: ClientConn
     assert (await heard(ann, "/userInfo"))["userName"] == "ann"
 
 
+async def test_a_password_does_not_change_the_user_of_a_socket(
+    gateway: Gateway, ann: ClientConnection
+) -> None:
+    """Another user's password is refused, rather than told to be a login that it is not."""
+    await ann.send(call(LOGIN, userName="bob", password=PASSWORD))
+    assert (await heard(ann, "/login"))["replied"] == 3
+    await ann.send(script("echo ${user}"))
+    exec_id = (await heard(ann, "/execute"))["execID"]
+    with gateway.client("ann") as client:
+        row = client.get(f"/api/rest_j/v1/jobhistory/{exec_id}/get").json()["data"]["task"]
+    assert row["executionCode"] == "echo ann"
+
+
 async def test_a_stranger_who_says_nothing_is_sent_away(gateway: Gateway) -> None:
     """A socket without a login is closed within its few seconds."""
     async with connect(gateway.socket_url) as socket:

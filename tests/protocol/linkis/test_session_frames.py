@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.accounts import Principal, Role, Ticket
-from protocol.commands import Login, WhoAmI
+from protocol.commands import Login, Refuse, WhoAmI
 from protocol.dialect import Authenticate, Send
 from protocol.errors import GatewayError, Kind
 from protocol.events import LinesAppended, ProgressChanged, StateChanged
@@ -44,6 +44,23 @@ def test_login_by_password(method: str) -> None:
     assert (found["method"], found["status"], found["websocketTag"]) == (method, 0, "t")
     assert found["data"]["userName"] == "ann"
     resumed(steps)
+
+
+@pytest.mark.parametrize("verb", ["login", "token-login", "proxy"])
+def test_a_session_of_another_user_is_refused(verb: str) -> None:
+    """Whose a socket is stays as it is, and nobody is told that it changed."""
+    session = dialect().session({})
+    session.opened("ann", NOW)
+    data = {"userName": "bob", "password": "secret", "proxyUser": "bob"}
+    ask = asked(session.received(frame(f"{ROOT}/user/{verb}", data), NOW))
+    ticket = Ticket("t.o.k", Principal("bob", Role.USER), NOW + 1000)
+    steps = session.answered(ask.key, ticket, NOW)
+    assert message(steps)["status"] == 3
+    assert len(steps) == 1
+    labels = {"engineType": "shell", "userCreator": "bob-IDE"}
+    content = {"executionContent": {"code": "true", "runType": "shell"}, "labels": labels}
+    refused = asked(session.received(frame(f"{ENTRANCE}/submit", content), NOW)).command
+    assert isinstance(refused, Refuse)
 
 
 def test_login_by_token() -> None:
