@@ -56,6 +56,20 @@ class _Context:
     server: Server
 
 
+class _Request(SanicRequest):
+    """Sanic's request for a target that need not be a URL: ours is the only one who judges it.
+
+    Sanic's own refusal of such a target fails at the target again, and then nobody is answered.
+    """
+
+    def __init__(self, url_bytes: bytes, **more: Any) -> None:  # noqa: ANN401 - handed on unread
+        try:
+            super().__init__(url_bytes, **more)
+        except SanicException:
+            super().__init__(b"*", **more)
+            self.raw_url = url_bytes
+
+
 class _App(Sanic[SanicConfig, _Context]):
     """Sanic with both of its doors replaced by ours."""
 
@@ -63,6 +77,7 @@ class _App(Sanic[SanicConfig, _Context]):
         super().__init__(
             f"narthex-{ids.new_request_id()}",
             config=config,
+            request_class=_Request,
             ctx=_Context(server),
             configure_logging=False,
         )

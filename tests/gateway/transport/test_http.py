@@ -267,6 +267,10 @@ def test_an_encoded_body_is_not_read(ann: httpx.Client) -> None:
         head("GET", "/a%5cb"),
         head("GET", "http://127.0.0.1/healthz"),
         head("GET", "*"),
+        head("CONNECT", "elsewhere:80"),
+        head("GET", "/a\tb"),
+        head("GET", "http://"),
+        head("GET", "?"),
     ],
     ids=lambda data: repr(data)[2:50],
 )
