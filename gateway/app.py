@@ -90,9 +90,10 @@ async def serving(config: Config, places: Places, listener: socket.socket) -> As
         feed = Feed(stores.link)
         listening = background.create_task(feed.run())
         bell = RunnerBell(places.runner_socket)
+        address = _address(config, listener)
         try:
             async with asyncio.TaskGroup() as unfinished:
-                server = _assembled(config, places, stores, feed, bell, unfinished)
+                server = _assembled(config, places, address, stores, feed, bell, unfinished)
                 async with server.serving(listener):
                     yield
         finally:
@@ -140,6 +141,7 @@ def _object_limits(config: Config) -> ObjectLimits:
 def _assembled(
     config: Config,
     places: Places,
+    address: str,
     stores: _Stores,
     feed: Feed,
     bell: RunnerBell,
@@ -181,11 +183,19 @@ def _assembled(
     sources = Sources(
         dispatch, tasks, logs, stores.queue, feed, stores.delivery, stores.partials, metrics
     )
-    switchboard = Switchboard(load_dialects(config))
+    switchboard = Switchboard(load_dialects(config, address))
     origins = Origins(config.server)
     health = Health(_Readiness(stores), metrics)
     handler = HttpHandler(config, switchboard, dispatch, identify, origins, health, metrics)
     return Server(config, handler, switchboard, sources, identify, origins, metrics)
+
+
+def _address(config: Config, listener: socket.socket) -> str:
+    """Where clients find this gateway, as ``host:port``."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        host = (*config.server.allowed_hosts, "localhost")[0]
+    return f"[{host}]:{port}" if ":" in host and host[0] != "[" else f"{host}:{port}"
 
 
 class _Readiness:

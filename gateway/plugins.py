@@ -31,19 +31,24 @@ def load_engines(config: Config) -> dict[str, Engine]:
     return engines
 
 
-def load_dialects(config: Config) -> tuple[tuple[str, Dialect], ...]:
-    """The enabled dialects, in the order of the configuration, each with where it is mounted."""
+def load_dialects(config: Config, address: str = "") -> tuple[tuple[str, Dialect], ...]:
+    """The enabled dialects, in the order of the configuration, each with where it is mounted.
+
+    ``address`` is the ``host:port`` of this gateway; a dialect whose setting ``instance`` is empty
+    is told it there.
+    """
     found = _found(DIALECTS)
     return tuple(
-        (settings.mount, cast("Dialect", _build(found, "dialect", name, _told(settings))))
+        (settings.mount, cast("Dialect", _build(found, "dialect", name, _told(settings, address))))
         for name, settings in config.dialects.items()
         if settings.enabled
     )
 
 
-def _told(settings: DialectSettings) -> dict[str, object]:
-    """A dialect's own table, and where it is mounted."""
-    return {**settings.settings, "mount": settings.mount}
+def _told(settings: DialectSettings, address: str) -> dict[str, object]:
+    """A dialect's own table, its mount, and where the gateway is if the table leaves that open."""
+    told = {**settings.settings, "mount": settings.mount}
+    return told | {"instance": address} if address and told.get("instance") == "" else told
 
 
 def _found(group: str) -> dict[str, EntryPoint]:

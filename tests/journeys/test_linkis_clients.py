@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.journeys.entrance import shell
 from tests.journeys.linkis_people import User, client
 from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
@@ -141,10 +142,12 @@ def pages(
 
 
 def test_the_java_sdk_finds_gateways(served: Served) -> None:
-    """Discovery reads a list of addresses and that this one is well (2.4)."""
+    """Discovery reads a list of addresses and that this one is well (2.4); execIDs name it too."""
     data = client(served).get("gateway/heartbeat").json()["data"]
     assert data["isHealthy"] is True
-    assert data["gatewayList"] == ["127.0.0.1:9001"]
+    assert [f"http://{address}" for address in data["gatewayList"]] == [served.url]
+    made = User(served, "admin").data("POST", "entrance/execute", json=shell("true"))
+    assert str(data["gatewayList"][0]) in made["execID"]
 
 
 def test_the_cli(served: Served) -> None:

@@ -33,7 +33,8 @@ class LinkisDialect:
 
     Args:
         settings: the dialect's table of the configuration. ``instance`` is the ``host:port`` that
-            becomes part of execIDs, ``refused`` the words for which code is refused,
+            becomes part of execIDs and that Java clients are sent to, empty for a default;
+            ``refused`` are the words for which code is refused,
             ``kill_grace_seconds`` the grace of a kill that names none; ``mount`` is nothing to it.
             GatewayError of kind INVALID for a setting that it has not, or that cannot be.
     """
@@ -43,7 +44,8 @@ class LinkisDialect:
     def __init__(self, settings: Mapping[str, object]) -> None:
         for name in sorted(settings.keys() - _SETTINGS):
             raise GatewayError(Kind.INVALID, f"{name} is not a setting of linkis", field=name)
-        instance = settings.get("instance", _DEFAULT_INSTANCE)
+        instance = settings.get("instance", "")
+        instance = _DEFAULT_INSTANCE if instance == "" else instance
         if not isinstance(instance, str) or not nameable(instance):
             raise GatewayError(
                 Kind.INVALID, "instance must be host:port of 1 to 99 characters", field="instance"
