@@ -281,7 +281,8 @@ class Dispatch:
         return commands.TaskPage(tuple(found), len(found))
 
     async def _read_load(self, caller: Caller, command: commands.ReadLoad) -> commands.Load:
-        return await self._history.load(command.user or _principal(caller).name)
+        principal = _principal(caller)
+        return await self._history.load(command.user or principal.name, everybody=principal.admin)
 
     async def _list_engines(
         self, _caller: Caller, _command: commands.ListEngines

@@ -266,7 +266,10 @@ class KillEach(Command[tuple[Task | GatewayError, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How busy the gateway is: tasks of one user and of all, and how many there may be."""
+    """How busy the gateway is: tasks of one user and of all, and how many there may be.
+
+    For who is no admin, all are one's own.
+    """
 
     waiting: int
     running: int

@@ -61,15 +61,15 @@ class History:
         """Records a submission that was refused as a task that failed."""
         return await self._refusals.record(owner, command)
 
-    async def load(self, user: str) -> Load:
-        """How busy the gateway is, for a user."""
+    async def load(self, user: str, *, everybody: bool) -> Load:
+        """How busy the gateway is, for a user; others' tasks count only if ``everybody``."""
         counts = await self._queue.counts(user)
         return Load(
             counts.waiting,
             counts.running,
-            counts.waiting_in_all,
-            counts.running_in_all,
-            counts.owners_waiting,
+            counts.waiting_in_all if everybody else counts.waiting,
+            counts.running_in_all if everybody else counts.running,
+            counts.owners_waiting if everybody else min(counts.waiting, 1),
             self._config.runner.running_per_user,
             self._config.limits.queued_per_user,
         )

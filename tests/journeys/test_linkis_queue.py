@@ -159,7 +159,10 @@ def test_the_place_in_the_queue_is_pushed(narrow: Served) -> None:
 
 
 def test_a_full_queue(narrow: Served) -> None:
-    """Over HTTP a submit is refused with status 1; on a websocket it is a task that failed."""
+    """Over HTTP a submit is refused with status 1; on a websocket it is a task that failed.
+
+    How many there are is for administrators to know.
+    """
     bob = User(narrow, "bob")
     taken = []
     while True:
@@ -176,6 +179,10 @@ def test_a_full_queue(narrow: Served) -> None:
             assert message["status"] == 0
             if message["data"].get("status") == "Failed":
                 break
+    eve = User(narrow, "eve").data("GET", "entrance/runningtask")
+    assert eve == {"runningTaskNumber": 0, "isCompleted": True}
+    busy = User(narrow, "admin").data("GET", "entrance/runningtask")
+    assert busy["runningTaskNumber"] >= len(taken)
     number = message["data"]["taskID"]
     row = bob.data("GET", f"jobhistory/{number}/get")["task"]
     assert (row["status"], row["errCode"], row["executionCode"]) == ("Failed", 92011, "echo late")
