@@ -15,7 +15,7 @@ from gateway.auth.guard import Caller, admit, sees
 from gateway.auth.throttle import Throttle
 from gateway.metrics import Metrics
 from gateway.services.accounts import Sessions
-from gateway.services.history import History
+from gateway.services.history import History, chosen
 from gateway.services.logs import Logs
 from gateway.services.tasks import Tasks
 from gateway.services.verbs import OnOwn, OnTasks
@@ -271,14 +271,14 @@ class Dispatch:
             everybody = command.everybody and principal.admin and not command.owner
             owner = None if everybody else command.owner or principal.name
             return await self._history.search(owner, command)
-        found: list[Task] = []
+        found: dict[int, Task] = {}
         for number in command.numbers[:_MOST_NUMBERS]:
             try:
-                found.append(await self.find(principal, ByNumber(number)))
+                found[number] = await self.find(principal, ByNumber(number))
             except GatewayError as error:
                 if error.kind not in {Kind.NOT_FOUND, Kind.GONE}:
                     raise
-        return commands.TaskPage(tuple(found), len(found))
+        return chosen(found.values(), command)
 
     async def _read_load(self, caller: Caller, command: commands.ReadLoad) -> commands.Load:
         principal = _principal(caller)

@@ -6,6 +6,8 @@ and at no more, whatever it is asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.config import Config
 from gateway.services.refusals import Refusals
 from gateway.stores.queue import TaskQueue
@@ -16,7 +18,7 @@ from protocol.commands import Load, Refuse, SearchTasks, Submission, TaskPage
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import Task
 
-__all__ = ["History"]
+__all__ = ["History", "chosen"]
 
 _MOST = 20_000
 _STEP = 500
@@ -100,6 +102,20 @@ class History:
             limit=limit,
             offset=offset,
         )
+
+
+def chosen(tasks: Iterable[Task], command: SearchTasks) -> TaskPage:
+    """Of tasks that were asked for by number those that fit the rest, and the page of them."""
+    fit = [
+        task
+        for task in tasks
+        if _fits(task, command)
+        and command.owner in {"", task.owner}
+        and (not command.states or task.state in command.states)
+        and command.from_ms <= task.created_ms <= (command.to_ms or task.created_ms)
+        and task.number >= command.first_number
+    ]
+    return TaskPage(tuple(fit[command.offset :][: command.limit]), len(fit))
 
 
 def _fits(task: Task, command: SearchTasks) -> bool:
