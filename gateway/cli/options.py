@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -59,6 +59,9 @@ def reaching(function: Callable[..., None]) -> Callable[..., None]:
         data_dir: Path | None,
         **others: object,
     ) -> None:
+        _check_texts((server, *values, *others.values()))
+        if token and not token.isascii():
+            raise click.UsageError("this is no token")
         function(*values, reach=Reach(server, token, data_dir), **others)
 
     named = click.option(
@@ -70,6 +73,15 @@ def reaching(function: Callable[..., None]) -> Callable[..., None]:
         metavar="URL",
         help="The gateway [NARTHEX_SERVER]. Default: the one of the data folder.",
     )(named)
+
+
+def _check_texts(values: Iterable[object]) -> None:
+    """What is sent as text must be one: arguments can be any bytes."""
+    each = (one for value in values for one in (value if isinstance(value, tuple) else (value,)))
+    try:
+        "".join(one for one in each if isinstance(one, str)).encode()
+    except UnicodeEncodeError as error:
+        raise click.UsageError("an argument is not valid UTF-8") from error
 
 
 def engine(function: Function) -> Function:

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -20,6 +21,7 @@ __all__ = ["main"]
 
 _NAME = "narthex"
 _FAILED = 1
+_STDERR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,20 @@ class _Commands(click.Group):
         command = getattr(importlib.import_module(f"gateway.cli.{module}"), name)
         return command if isinstance(command, click.Command) else None
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Carries a command out. A reader that left is no fault; other trouble is one line.
+
+        Here and not in ``main``, because click makes something else of a broken pipe.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _forget_stdout()
+            sys.exit(128 + signal.SIGPIPE)
+        except OSError as error:
+            _forget_stdout()
+            raise click.ClickException(str(error)) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, without importing a single command."""
         del ctx
@@ -79,6 +95,7 @@ def _program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command line and exits: 0 done, 1 failed, 2 misused, 128 + N ended by signal N."""
+    _open_all()
     try:
         code = _program.main(
             list(arguments) if arguments is not None else None,
@@ -94,9 +111,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_FAILED)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:
+    except OSError as error:
         _forget_stdout()
-        sys.exit(128 + signal.SIGPIPE)
+        _complain(str(error))
+        sys.exit(_FAILED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -108,8 +126,20 @@ def _complain(message: str) -> None:
         return
 
 
+def _open_all() -> None:
+    """Puts nothing in the place of standard streams that are closed, whoever closed them."""
+    if None not in {sys.stdin, sys.stdout, sys.stderr}:
+        return
+    while (free := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(free)
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for good
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(_STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def _forget_stdout() -> None:
-    """Keeps the interpreter from complaining at its end about a reader that left."""
+    """Keeps the interpreter from complaining at its end about what it could not write."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

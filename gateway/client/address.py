@@ -28,8 +28,8 @@ class Address:
     @classmethod
     def parse(cls, server: str) -> Address:
         """Reads ``host:port`` or a URL; raises ClientError for anything else."""
-        url = urlsplit(server if "://" in server else f"http://{server}")
         try:
+            url = urlsplit(server if "://" in server else f"http://{server}")
             _ = url.port
         except ValueError as error:
             raise ClientError(f"{server!r} is not the address of a gateway") from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,4 +97,30 @@ def test_a_reader_that_leaves(server: dict[str, str]) -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(40) in (1, 141)
+        assert process.wait(40) == 141
+
+
+def test_an_output_that_takes_nothing(server: dict[str, str]) -> None:
+    """A full disk behind the output is said in one line; a closed one is nobody's concern."""
+    with Path("/dev/full").open("wb") as full:
+        for words in (["run", "echo x"], ["ps"]):
+            done = subprocess.run(
+                [*NARTHEX, *words],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                timeout=60,
+                check=False,
+                env=clean_environment(**server),
+            )
+            assert done.returncode == 1
+            assert done.stderr.startswith(b"narthex: ")
+            assert done.stderr.count(b"\n") == 1
+    for words in (["run", "echo x; exit 3"], ["ps"]):
+        command = shlex.join([*NARTHEX, *words])
+        done = subprocess.run(
+            ["sh", "-c", f"exec {command} >&- 2>&- <&-"],
+            timeout=60,
+            check=False,
+            env=clean_environment(**server),
+        )
+        assert done.returncode == (3 if words[0] == "run" else 0)

@@ -24,7 +24,9 @@ def test_addresses(server: str, http: str, socket: str, *, local: bool) -> None:
     assert found.socket == f"{socket}/ws/api/entrance/connect?resume=false"
 
 
-@pytest.mark.parametrize("server", ["", "ftp://x", "http://", "x:y", "http://x?q=1", "http://x#f"])
+@pytest.mark.parametrize(
+    "server", ["", "ftp://x", "http://", "x:y", "http://[::1", "http://x?q=1", "http://x#f"]
+)
 def test_no_addresses(server: str) -> None:
     """What is no address is refused by name."""
     with pytest.raises(ClientError, match="not the address"):
