@@ -33,6 +33,7 @@ from protocol.routing import clean_path
 __all__ = ["HttpHandler"]
 
 _OF_HTTP = {Kind.INVALID: 400, Kind.TOO_LARGE: 431}
+_UNSUPPORTED_MEDIA = 415
 _PREFLIGHT = "access-control-request-method"
 _log = journal("gateway.http")
 
@@ -93,7 +94,10 @@ class HttpHandler:
             host = self._origins.check_host(head.hosts)
             path = clean_path(head.raw_path)
         except GatewayError as error:
-            return self.refuse(path, error)
+            reply = self.refuse(path, error)
+            # Of a head only the coding of the body is unsupported: the path may well be known.
+            coded = error.kind is Kind.UNSUPPORTED
+            return replace(reply, status=_UNSUPPORTED_MEDIA) if coded else reply
         opened = self._origins.opened(head.origins)
         if opened and head.method == "OPTIONS" and _PREFLIGHT in head.headers:
             return Reply(204, b"", "", opened)
