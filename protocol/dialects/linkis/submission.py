@@ -93,6 +93,7 @@ def parse_execute(
     configuration = params.object("configuration")
     startup, runtime, special = map(configuration.object, ("startup", "runtime", "special"))
     secrets = _secrets(special)
+    _check_astray(startup, runtime)
     client: JsonObject = {
         CREATOR: _named(fields.path(CREATOR), asked.creator),
         APPLICATION: _named(fields.path(APPLICATION), asked.application),
@@ -201,6 +202,14 @@ def _secrets(special: Fields) -> dict[str, str]:
         for name in special.values
         if name.startswith(_SECRET)
     }
+
+
+def _check_astray(*places: Fields) -> None:
+    """Refuses a secret in a map that is remembered and shown as it is."""
+    for place in places:
+        for name in place.values:
+            if name.startswith(_SECRET):
+                raise invalid(place.path(name), "must stand in params.configuration.special")
 
 
 def _seconds(name: str, *places: Fields) -> float:

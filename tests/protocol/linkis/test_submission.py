@@ -218,6 +218,8 @@ def test_what_is_kept_with_the_task() -> None:
         (with_params(runtime={"timeout": "nan"}), "params.configuration.runtime.timeout"),
         (with_params(runtime={"timeout": 2e9}), "params.configuration.runtime.timeout"),
         (with_params(runtime={"timeout": []}), "params.configuration.runtime.timeout"),
+        (with_params(runtime={"secret.A": "x"}), "params.configuration.runtime.secret.A"),
+        (with_params(startup={"secret.A": "x"}), "params.configuration.startup.secret.A"),
         (with_fields(labels=[]), "labels"),
         (with_fields(source="x"), "source"),
         (with_fields(source={"scriptPath": 1}), "source.scriptPath"),
