@@ -105,8 +105,9 @@ class Execute(Command[Task]):
     """Asks for code to be run. Answered when the task is durable, with the accepted task.
 
     ``request_id`` makes a repetition safe: the same user, id and body give the same task; another
-    body is a conflict. Empty for none. ``seconds`` limits the running time, 0 for the configured
-    limit. ``queue_seconds`` limits the time before the start, 0 for no limit.
+    body is a conflict. Empty for none. ``alike`` is the code as a repetition would have it, if the
+    code has the time of its submit in it; else empty. ``seconds`` limits the running time, 0 for
+    the configured limit. ``queue_seconds`` limits the time before the start, 0 for no limit.
     ``life_seconds`` is how long the task and its output exist, counted from now: 0 for the
     configured time, larger values than configured are clipped. ``name`` is unique per owner if
     given. ``owner`` is whose task it becomes: empty for the caller's own; another's is for admins.
@@ -132,6 +133,7 @@ class Execute(Command[Task]):
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     label: str = ""
     retries: int = 0
+    alike: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def body_hash(command: Execute) -> str:
     asked = (
         command.engine,
         command.language,
-        command.code,
+        command.alike or command.code,
         command.dialect,
         command.parameters,
         command.environment,

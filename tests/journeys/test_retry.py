@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -72,6 +73,18 @@ def test_another_body_is_a_conflict(caller: Caller) -> None:
     assert (other.status_code, other.json()["status"]) == (400, 1)
     assert "request id" in other.json()["message"]
     assert caller.call("POST", "execute", json=body)["execID"] == first
+
+
+def test_code_with_the_time_in_it_is_repeated_too(caller: Caller) -> None:
+    """A repetition that comes a second later is the same task, and its code says the first time."""
+    body = shell("echo &{yyyyMMddHHmmss} ${run_today_h}", requestId="dated")
+    first = caller.call("POST", "execute", json=body)["execID"]
+    began = int(time.time())
+    wait_until_sync(lambda: int(time.time()) > began, "the next second")
+    assert caller.call("POST", "execute", json=body)["execID"] == first
+    other = {**body, "executionCode": "echo &{yyyyMMddHHmm} ${run_today_h}"}
+    refused = caller.http.post(f"{caller.gateway.api}/execute", json=other)
+    assert "request id" in refused.json()["message"]
 
 
 async def test_another_body_is_a_conflict_on_a_socket(served: Served) -> None:

@@ -127,14 +127,18 @@ def parse_execute(
         owner=_other(fields.text("executeUser", longest=_LONGEST_NAME).strip(), request.user),
     )
     as_written = not fields.flag("variables", default=True)
+    code, alike = execute.code, ""
     try:
         _check_label(asked, execute, request.user)
-        code = execute.code
         if not as_written:
             code = _prepared(execute, asked, variables, request, global_variables)
+        if execute.request_id and code != execute.code:
+            # A repetition comes later, and its dates may be others.
+            then = replace(request, now_ms=0)
+            alike = _prepared(execute, asked, variables, then, global_variables)
     except GatewayError as error:
         raise RuleError(error, execute) from error
-    return replace(execute, code=code)
+    return replace(execute, code=code, alike=alike if alike != code else "")
 
 
 def _prepared(

@@ -304,6 +304,21 @@ def test_secrets_are_variables_and_nothing_else() -> None:
     }
 
 
+def test_a_repetition_is_known_whatever_the_time() -> None:
+    """With a request id there is the code as every repetition has it; without it nobody asks."""
+
+    def at(now_ms: int, code: str, **more: object) -> Execute:
+        body = json.dumps(with_fields(executionCode=code, **more)).encode()
+        return parse_execute(Request("POST", "/x", body=body, now_ms=now_ms), "h:1")
+
+    dated = "echo &{ss} ${run_date} ${user}x"
+    one, two = at(1_000, dated, requestId="r"), at(86_402_000, dated, requestId="r")
+    assert (one.code, two.code) == ("echo 01 19691231 x", "echo 02 19700101 x")
+    assert one.alike == two.alike != ""
+    assert at(1_000, "echo ${user}x", requestId="r").alike == ""
+    assert at(1_000, dated).alike == ""
+
+
 def test_sessions_are_told_apart_by_creator() -> None:
     """The creator is the label by which sessions of one user are parted."""
     assert parsed(BARE).label == "IDE"
