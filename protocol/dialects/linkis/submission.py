@@ -114,8 +114,9 @@ def parse_execute(
         client={name: value for name, value in client.items() if value not in ("", {}, True)},
         parameters={
             name: value
-            for name, value in {**startup.values, **runtime.values, **special.values}.items()
-            if not name.startswith(_SECRET)
+            for place in (startup, runtime, special)
+            for name, value in place.values.items()
+            if value is not None and not name.startswith(_SECRET)
         },
         secrets=secrets,
         label=asked.creator,

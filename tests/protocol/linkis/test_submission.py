@@ -304,6 +304,12 @@ def test_secrets_are_variables_and_nothing_else() -> None:
     }
 
 
+def test_null_is_no_parameter() -> None:
+    """A part of the configuration that is null is not there, and hides nothing before it."""
+    places = {"startup": {"a": 1}, "runtime": {"a": None, "session": None}, "special": {"b": None}}
+    assert parsed(with_params(**places)).parameters == {"a": 1}
+
+
 def test_a_repetition_is_known_whatever_the_time() -> None:
     """With a request id there is the code as every repetition has it; without it nobody asks."""
 
