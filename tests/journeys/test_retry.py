@@ -72,6 +72,7 @@ def test_another_body_is_a_conflict(caller: Caller) -> None:
     other = caller.http.post(f"{caller.gateway.api}/execute", json={**body, "executionCode": "no"})
     assert (other.status_code, other.json()["status"]) == (400, 1)
     assert "request id" in other.json()["message"]
+    assert other.json()["data"]["field"] == "requestId"
     assert caller.call("POST", "execute", json=body)["execID"] == first
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 
-from protocol.dialects.linkis.words import ERROR_CODES, HTTP_CODES, STATUSES, numbered
+from protocol.dialects.linkis.words import ERROR_CODES, HTTP_CODES, STATUSES, field_of, numbered
 from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
 from protocol.media import encode_json
@@ -85,7 +85,7 @@ def failure(
         message = desc = _STRANGER if known else f"{_STRANGER} ({desc})"
     data: dict[str, object] = {"errorMsg": {"errCode": code, "desc": desc, "level": 2}}
     if error.field:
-        data["field"] = error.field
+        data["field"] = field_of(error.field)
     if error.retry_after > 0:
         data["retryAfter"] = error.retry_after
     return envelope(method, message, data, number)

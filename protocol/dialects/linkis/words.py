@@ -25,6 +25,7 @@ __all__ = [
     "WRONG_PASSWORD",
     "error_code",
     "error_text",
+    "field_of",
     "language",
     "numbered",
     "states_of",
@@ -89,6 +90,21 @@ ERROR_CODES: Mapping[Kind, int] = {
 }
 """Numbers of our own for ``errorMsg.errCode``: the contract fixes none for these."""
 
+_FIELDS: Mapping[str, str] = {
+    "client": "params",
+    "code": "executionCode",
+    "engine": "executeApplicationName",
+    "label": "requestApplicationName",
+    "language": "runType",
+    "parameters": "params.configuration",
+    "queue_seconds": "jobQueuingTimeout",
+    "request_id": "requestId",
+    "retries": "jobRetryCount",
+    "seconds": "jobRunningTimeout",
+    "user": "executeUser",
+}
+"""What the core's names for the parts of a submit are called in a body."""
+
 _REASON_CODES: Mapping[Reason, int] = {
     Reason.EXITED: 92001,
     Reason.SIGNALLED: 92002,
@@ -138,6 +154,11 @@ def language(run_type: str) -> str:
     """The core's language for a runType; one that is not known here goes on in lower case."""
     word = run_type.lower()
     return _LANGUAGES.get(word, word)
+
+
+def field_of(name: str) -> str:
+    """The field of a body that an error of the core is about; other names stay as they are."""
+    return _FIELDS.get(name, name)
 
 
 def states_of(word: str) -> tuple[TaskState, ...]:

@@ -47,6 +47,15 @@ def test_an_unknown_word_has_no_states() -> None:
     assert states_of("running") == ()
 
 
+def test_a_field_is_called_as_in_the_body() -> None:
+    """What the core says of a part of a submit is said of the field that its sender wrote."""
+    names = {"request_id": "requestId", "engine": "executeApplicationName", "data.x": "data.x"}
+    for name, field in names.items():
+        error = GatewayError(Kind.CONFLICT, "no", field=name)
+        reply = dialect().refuse(error, Request("POST", f"{ROOT}/entrance/execute"))
+        assert said(reply)["data"]["field"] == field
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_has_an_envelope(kind: Kind) -> None:
     """The status is one of the five, ``data`` is an object with ``errorMsg`` and no ``stack``."""
