@@ -12,7 +12,7 @@ from functools import partial
 
 from gateway.config import Results as Limits
 from gateway.services.logs import Logs
-from gateway.services.sheets import Workbook, csv_rows
+from gateway.services.sheets import MOST_COLUMNS, Workbook, csv_rows
 from gateway.services.verbs import OnTasks
 from gateway.stores.results import OpenResult, ResultStore
 from protocol.commands import LogRead
@@ -88,6 +88,12 @@ class ResultService:
         ]
         if not wanted:
             raise GatewayError(Kind.NOT_FOUND, "there is no such result set to be exported")
+        widest = max(len(result.columns) for result in wanted)
+        if command.format is ExportFormat.XLSX and widest > MOST_COLUMNS:
+            raise GatewayError(
+                Kind.TOO_LARGE,
+                f"a sheet has at most {MOST_COLUMNS} columns, not {widest}: take CSV",
+            )
         make = self._csv if command.format is ExportFormat.CSV else self._xlsx
         return Exported(task, command.format, -1, make(task, wanted, command))
 

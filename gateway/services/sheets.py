@@ -20,7 +20,10 @@ from protocol.errors import GatewayError, Kind
 from protocol.media import JsonValue
 from protocol.results import Column, ExportResults, Row, cell_text
 
-__all__ = ["Workbook", "csv_rows"]
+__all__ = ["MOST_COLUMNS", "Workbook", "csv_rows"]
+
+MOST_COLUMNS = 16_384
+"""Of a sheet: there is no place for more in the format, and the library drops them in silence."""
 
 _LONGEST_CELL = 32_767
 _LONGEST_NAME = 31

@@ -114,6 +114,19 @@ async def test_a_workbook_has_a_sheet_for_each_table(service: ResultService) -> 
     assert error.value.kind is Kind.NOT_FOUND
 
 
+async def test_a_table_wider_than_a_sheet(service: ResultService, tmp_path: Path) -> None:
+    """It is refused as a workbook rather than cut, and no trouble as CSV."""
+    names = [f"c{number}" for number in range(16_385)]
+    with Table(names, folder=tmp_path / TASK.id / "results"):
+        pass
+    for number in (None, 3):
+        with pytest.raises(GatewayError) as error:
+            await exported(service, ExportResults(REF, number, ExportFormat.XLSX))
+        assert error.value.kind is Kind.TOO_LARGE
+    head = await exported(service, ExportResults(REF, 3, ExportFormat.CSV))
+    assert head.count(b",") == 16_384
+
+
 def test_names_and_cells_of_a_workbook() -> None:
     """Names that are taken, empty or too long get others; numbers stay exact or become texts."""
     book = Workbook("NULL")
