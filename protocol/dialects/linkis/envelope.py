@@ -32,7 +32,7 @@ __all__ = [
 ROOT = "/api/rest_j/v1"
 PREFIXES = (ROOT, "/api/rest_j", "/api/rest_s/v1", "/api/rest_s")
 
-_PREFIX = re.compile(r"/api/rest_[js](?:/v1)?(?=/)(?!/v[0-9]+/)")
+_PREFIX = re.compile(r"/api/rest_[js](?:/v1)?(?=/|\Z)(?!/v[0-9]+/)")
 _STRANGER = "You are not logged in, please login first"
 _INTERNAL = "something went wrong inside the gateway"
 

@@ -47,6 +47,13 @@ def test_an_unknown_word_has_no_states() -> None:
     assert states_of("running") == ()
 
 
+@pytest.mark.parametrize("path", [ROOT, "/api/rest_j", "/api/rest_s/v1"])
+def test_the_root_is_called_what_it_is(path: str) -> None:
+    """A call of nothing but the prefix is told by the prefix."""
+    error = GatewayError(Kind.NOT_FOUND, "nothing is here")
+    assert said(dialect().refuse(error, Request("GET", path)))["method"] == ROOT
+
+
 def test_a_field_is_called_as_in_the_body() -> None:
     """What the core says of a part of a submit is said of the field that its sender wrote."""
     names = {"request_id": "requestId", "engine": "executeApplicationName", "data.x": "data.x"}
