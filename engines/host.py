@@ -28,9 +28,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+from engines import processes
 from engines import statement as statements
 from engines.adapter import Adapter, Ending, SessionOver
-from engines.facts import ExitKind
+from engines.facts import ExitKind, ShimFact
 from engines.rundir import RunDir
 from engines.statement import Statement
 
@@ -72,6 +73,9 @@ class Host:
         self._adapter = adapter
         self._idle_seconds = idle_seconds
         self._secret = Path(session.file(SECRET)).read_text("ascii").strip()
+        pid = os.getpid()
+        boot = processes.boot_id()
+        self._fact = ShimFact(pid, processes.start_time(pid), boot, "", session.run_id)
         self._selector = selectors.DefaultSelector()
         self._statements: queue.SimpleQueue[Statement] = queue.SimpleQueue()
         self._endings: queue.SimpleQueue[Ending | SessionOver] = queue.SimpleQueue()
@@ -262,19 +266,21 @@ class Host:
         if self._current is not None:
             return {"answer": "busy"}
         try:
-            current = statements.take(path, self._session.run_id, self._wake)
+            current = statements.take(path, self._fact, self._wake)
         except OSError as error:
             return {"answer": "refused", "why": f"the disk refused: {error.strerror}"}
         if current is None:
             return {"answer": "refused", "why": "somebody is or was on this run"}
         self._current = current
         self._count += 1
+        if self._failure is None:
+            self._statements.put(current)
+        # A knock that came before this is no loss: whether one is due is looked at now.
+        current.listen()
         self._look_at = 0.0
         self._selector.register(current.control, selectors.EVENT_READ)
         if self._failure is not None:
             self._finish(self._failure)
-            return {"answer": "taken"}
-        self._statements.put(current)
         return {"answer": "taken"}
 
     def _word(self) -> str:

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from engines import processes
 from engines.adapter import Code
 from engines.bell import Bell
 from engines.facts import Exit, ExitKind, ShimFact, Started, encode
@@ -78,7 +77,7 @@ class Statement:
     def __init__(self, run: RunDir, order: Order, lock: int, wake: Callable[[], None]) -> None:
         self.run = run
         self.order = order
-        self.control = _control_socket(run)
+        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self.interrupted = 0
         self._lock = lock
         self._wake = wake
@@ -90,6 +89,17 @@ class Statement:
         self._started_ms = 0
         self._begun = 0.0
         self._said = False
+        self._stated = False
+
+    def listen(self) -> None:
+        """Has a socket at which one may knock; one without a name if there can be none."""
+        with contextlib.suppress(OSError):
+            directory = os.open(self.run.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                # A socket's name may have 107 bytes; the way over the descriptor is always short.
+                self.control.bind(f"/proc/self/fd/{directory}/{CONTROL}")
+            finally:
+                os.close(directory)
 
     @property
     def begun(self) -> float:
@@ -97,11 +107,8 @@ class Statement:
         return self._begun
 
     def begin(self) -> None:
-        """Says that its code runs from now on."""
+        """Says that its code runs from now on: on disk only if it does not end at once."""
         self._started_ms, self._begun = _now_ms(), time.monotonic()
-        with contextlib.suppress(OSError):
-            fact = Started(os.getpid(), self._started_ms)
-            self.run.write(STARTED, encode(fact), durable=False)
         if self.order.notice:
             self.err(self.order.notice.encode() + b"\n")
         with self._guard:
@@ -119,7 +126,10 @@ class Statement:
     def settle(self) -> float | None:
         """Rings what is owed; the monotonic time at which to call again, None if it is not."""
         with self._guard:
-            self._bell.settle(time.monotonic())
+            owed, now = self._bell.owed, time.monotonic()
+            if owed is not None and now >= owed:
+                self._state_begun()
+            self._bell.settle(now)
             return self._bell.owed
 
     def end(
@@ -167,17 +177,28 @@ class Statement:
                 return
             self._recorder.add(kind, _now_ms(), data)
             before, now = self._bell.owed, time.monotonic()
+            if self._said:
+                self._state_begun()
             self._bell.ring(now, 0.0 if self._said else _SAID_SECONDS)
             self._said = True
             sooner = self._bell.owed is not None and self._bell.owed != before
         if sooner:
             self._wake()
 
+    def _state_begun(self) -> None:
+        """States that it is at work, before anybody is told to look at it there."""
+        if self._stated or not self._begun:
+            return
+        self._stated = True
+        with contextlib.suppress(OSError):
+            fact = Started(os.getpid(), self._started_ms)
+            self.run.write(STARTED, encode(fact), durable=False)
 
-def take(path: str, session: str, wake: Callable[[], None]) -> Statement | None:
+
+def take(path: str, host: ShimFact, wake: Callable[[], None]) -> Statement | None:
     """Takes an accepted run; None if somebody is or was on it, or if it was killed before.
 
-    From its return on the run can end only by what this process writes, or by its death.
+    From its return on the run can end only by what this process, ``host``, writes, or by its death.
 
     Raises:
         OSError: the disk refused; the run is still only accepted.
@@ -196,9 +217,7 @@ def take(path: str, session: str, wake: Callable[[], None]) -> Statement | None:
             return None
         order = decode_order(Path(run.file(STATEMENT)).read_bytes())
         statement = Statement(run, order, lock, wake)
-        pid = os.getpid()
-        fact = ShimFact(pid, processes.start_time(pid), processes.boot_id(), "", session)
-        run.write(SHIM, encode(fact), durable=True)
+        run.write(SHIM, encode(host), durable=True)
         taken = True
         return statement
     finally:
@@ -216,19 +235,6 @@ def _lock(run: RunDir) -> int | None:
             return None
         time.sleep(_TAKE_SECONDS)
     return None
-
-
-def _control_socket(run: RunDir) -> socket.socket:
-    """The socket at which one may knock; one without a name if there can be none."""
-    control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    directory = os.open(run.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # A socket's name may have 107 bytes; the way over the descriptor is always short.
-        with contextlib.suppress(OSError):
-            control.bind(f"/proc/self/fd/{directory}/{CONTROL}")
-    finally:
-        os.close(directory)
-    return control
 
 
 def _state_ending(run: RunDir, ending: Exit) -> None:

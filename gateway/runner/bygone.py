@@ -18,7 +18,7 @@ from gateway.clock import now_ms
 from gateway.ids import is_task_id
 from gateway.journal import journal
 from gateway.runner.node import Node
-from gateway.runner.verdict import is_forgotten, judge
+from gateway.runner.verdict import begun_ms, is_forgotten, judge
 from gateway.stores.revival import Ended
 from gateway.stores.spec import decode_spec
 from protocol.errors import GatewayError
@@ -73,9 +73,9 @@ class Bygone:
         if run is None or is_forgotten(run):
             return None
         try:
-            end, spec, started = run.exit(), decode_spec(run.spec()), run.started()
+            end, spec = run.exit(), decode_spec(run.spec())
             wished = run.kill_wish() is not None
-            last = _last_line(run)
+            last, begun = _last_line(run), begun_ms(run, end) if end else 0
         except (OSError, GatewayError) as error:
             _journal.warning("run directory not readable", run=run_id, error=str(error))
             self._broken.add(run_id)
@@ -83,8 +83,7 @@ class Bygone:
         if end is None:
             return None
         verdict = judge(end, wished=wished)
-        started_ms = started.started_ms if started else 0
-        return Ended(spec, verdict.state, verdict.outcome, end.ended_ms, started_ms, last)
+        return Ended(spec, verdict.state, verdict.outcome, end.ended_ms, begun, last)
 
     def _vanished(self, ended: Sequence[Ended]) -> list[TaskId]:
         found = ((one.spec.task_id, self._node.spool.find(one.spec.task_id)) for one in ended)

@@ -26,7 +26,7 @@ from gateway.runner.patience import Patience
 from gateway.runner.progress import ProgressMirror
 from gateway.runner.roster import Live
 from gateway.runner.sessions import SessionBusy
-from gateway.runner.verdict import is_forgotten, judge
+from gateway.runner.verdict import begun_ms, is_forgotten, judge
 from gateway.stores.spec import decode_spec
 from gateway.stores.tasks import Ending
 from protocol.errors import GatewayError, Kind
@@ -285,13 +285,12 @@ class Course:
         if end is None:
             return
         verdict = judge(end, wished=run.kill_wish() is not None)
-        started = run.started()
 
         async def told(last: int, *, sent: bool) -> Task:
             ending = Ending(
                 verdict.state,
                 verdict.outcome,
-                started.started_ms if started else 0,
+                begun_ms(run, end),
                 end.ended_ms,
                 last,
                 node.config.retention.hot_seconds,

@@ -14,7 +14,7 @@ from engines.rundir import RunDir
 from gateway.stores.spool import FORGET
 from protocol.tasks import Outcome, Reason, TaskState
 
-__all__ = ["FORGET", "Verdict", "is_forgotten", "judge"]
+__all__ = ["FORGET", "Verdict", "begun_ms", "is_forgotten", "judge"]
 
 
 class Verdict(NamedTuple):
@@ -46,6 +46,17 @@ _STATES = {
 def is_forgotten(run: RunDir) -> bool:
     """Whether the task was deleted, so that nothing of the run is to be kept or shown."""
     return Path(run.file(FORGET)).exists()
+
+
+def begun_ms(run: RunDir, end: Exit) -> int:
+    """When a run that ended had begun, in ms since the epoch; 0 if it had not.
+
+    A short run says so in its ending only, and an ending that cannot be read says nothing.
+    """
+    if end.started_ms:
+        return end.started_ms
+    started = run.started()
+    return started.started_ms if started else 0
 
 
 def judge(end: Exit, *, wished: bool) -> Verdict:

@@ -75,7 +75,7 @@ def test_the_command_dies(temporary: dict[str, str], number: signal.Signals) -> 
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == b"begun\n"
-        assert alive(f"sleep\0{mark}")
+        wait_until_sync(lambda: alive(f"sleep\0{mark}"), "the run to be there")
         process.send_signal(number)
         process.wait(40)
         assert process.returncode in (-9, 128 + 15)
