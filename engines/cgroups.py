@@ -33,9 +33,9 @@ _CLONE_ARGS = Struct("<11Q")
 _libc = ctypes.PyDLL(None)
 
 
-def name(run_id: str) -> str:
-    """The name of a run's group."""
-    return f"narthex-{run_id}"
+def name(owner: str) -> str:
+    """The name of the group of whoever has this word for itself alone."""
+    return f"narthex-{owner}"
 
 
 def own_group() -> str:
@@ -50,11 +50,11 @@ def own_group() -> str:
     return _locate(mounts, groups)
 
 
-def make(parent: str, run_id: str) -> str:
-    """Makes the group of a run below ``parent``; its directory, empty if that is not allowed."""
+def make(parent: str, owner: str) -> str:
+    """Makes a group below ``parent``; its directory, empty if that is not allowed."""
     if not parent:
         return ""
-    path = f"{parent}/{name(run_id)}"
+    path = f"{parent}/{name(owner)}"
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:

@@ -1,7 +1,8 @@
-"""What happens between fork and exec in the process that becomes the task.
+"""The process that becomes the task: forked ahead, told what it is to be, and let go.
 
 It leaves nothing of the shim behind: own session, default signals, three descriptors, the task's
-limits. An error goes back through a pipe that a successful exec closes. Standard library only.
+limits. It executes nothing before it is let go. An error goes back through a pipe that a successful
+exec closes. Standard library only.
 """
 
 from __future__ import annotations
@@ -11,38 +12,105 @@ import fcntl
 import os
 import resource
 import signal
+import socket
+from collections.abc import Iterable
 from struct import Struct
 from typing import NoReturn
 
 from engines import cgroups, processes
-from engines.order import STARTING_NICE, Bounds, Order
+from engines.order import STARTING_NICE, Bounds, Order, decode_order
 
-__all__ = ["become", "decode_failure"]
+__all__ = ["Unborn", "decode_failure"]
 
 _FAILURE = Struct("<i")
 _NOT_STARTED = 127
+_STDERR = 2
 _HIGH = 64
+_ORDER = b"o"
+_GO = b"g"
 _OOM_SCORE = b"500"
 
 
-def become(
-    order: Order, group: str, umask: int, parent: int, pipes: tuple[int, int, int, int]
-) -> NoReturn:
-    """Turns this forked process into the task when it is let go; never returns.
+class Unborn:
+    """A process that waits to become a task, forked by the one that makes it.
 
-    ``pipes`` are the ends for stdout, for stderr, for the report of a failure, and the one through
-    which a byte lets it go: without one nothing is executed.
+    Args:
+        group: the directory of the run's control group, in which it is born; empty for none.
+        umask: what the task is to have.
+
+    Attributes:
+        pid: a child of this process, to be waited for.
+        out, err: what the task says on stdout and stderr.
+        report: says why there was no exec; its end without a word is the exec.
+
+    Raises:
+        OSError: there can be no further process or pipe.
     """
-    out, err, report, gate = pipes
+
+    def __init__(self, group: str, umask: int) -> None:
+        ends: list[int] = []
+        try:
+            for _ in range(3):
+                ends += os.pipe2(os.O_CLOEXEC)
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError:
+            _close(ends)
+            raise
+        self._gate = ours
+        self.out, self.err, self.report = ends[::2]
+        parent = os.getpid()
+        try:
+            self.pid, inside = cgroups.fork_into(group)
+        except OSError:
+            _close(ends)
+            ours.close()
+            theirs.close()
+            raise
+        if not self.pid:
+            _become("" if inside else group, umask, parent, (*ends[1::2], theirs.detach()))
+        _close(ends[1::2])
+        theirs.close()
+
+    def instruct(self, message: int) -> bool:
+        """Gives it the order, a descriptor of a file; False if it is no more."""
+        try:
+            socket.send_fds(self._gate, [_ORDER], [message])
+        except OSError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Lets it execute what it was told; if it could not get ready its report says why."""
+        with self._gate as gate, contextlib.suppress(OSError):
+            gate.send(_GO)
+
+    def abandon(self) -> None:
+        """Sees to it that it ends without having executed anything."""
+        self._gate.close()
+        _close([self.out, self.err, self.report])
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+def _become(group: str, umask: int, parent: int, ends: tuple[int, ...]) -> NoReturn:
+    """Turns this forked process into the task when it is told to; never returns."""
+    out, err, *others = ends
+    # Out of the way of the number that is promised for the file of progress.
+    report, gate = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in others)
     try:
-        _prepare(order, group, umask, parent)
+        _leave(group, umask, parent, (out, err, report, gate))
         os.dup2(out, 1)
         os.dup2(err, 2)
-        report = _open_progress(order, report)
-        os.chdir(order.directory)
-        if not os.read(gate, 1):
-            os._exit(_NOT_STARTED)
-        os.execvpe(order.argv[0], order.argv, order.environment)  # noqa: S606 - our very purpose
+        with socket.socket(fileno=gate) as told:
+            order = _told(told)
+            if order is None:
+                os._exit(_NOT_STARTED)
+            _limit(order.bounds)
+            _open_progress(order)
+            os.chdir(order.directory)
+            if not told.recv(len(_GO)):
+                os._exit(_NOT_STARTED)
+            os.execvpe(order.argv[0], order.argv, order.environment)  # noqa: S606 - our very purpose
     except OSError as error:
         os.write(report, _FAILURE.pack(error.errno or 0) + str(error).encode(errors="replace"))
     except (ValueError, IndexError) as error:
@@ -51,26 +119,37 @@ def become(
         os._exit(_NOT_STARTED)
 
 
+def _told(gate: socket.socket) -> Order | None:
+    """The order, None if there will never be one."""
+    given = socket.recv_fds(gate, len(_ORDER), 1)[1]
+    if not given:
+        return None
+    (message,) = given
+    try:
+        return decode_order(os.pread(message, os.fstat(message).st_size, 0))
+    finally:
+        os.close(message)
+
+
 def decode_failure(data: bytes) -> tuple[int, str]:
     """The errno, 0 if none fits, and the sentence of a failure that came through the pipe."""
     return int(_FAILURE.unpack_from(data)[0]), data[_FAILURE.size :].decode(errors="replace")
 
 
-def _open_progress(order: Order, report: int) -> int:
-    """Opens the file of progress under the number that is promised; the moved report's number."""
+def _open_progress(order: Order) -> None:
+    """Opens the file of progress under the number that is promised."""
     number = order.environment.get("NARTHEX_PROGRESS_FD", "")
     if not number.isdigit():
-        return report
-    report = fcntl.fcntl(report, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+        return
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     # Progress is a courtesy: a run goes without rather than not at all.
     with contextlib.suppress(OSError, KeyError):
         os.dup2(os.open(order.environment["NARTHEX_PROGRESS"], flags, 0o600), int(number))
         os.set_inheritable(int(number), True)  # noqa: FBT003 - the library's signature
-    return report
 
 
-def _prepare(order: Order, group: str, umask: int, parent: int) -> None:
+def _leave(group: str, umask: int, parent: int, ends: tuple[int, ...]) -> None:
+    """Leaves everything of the parent's behind but the given descriptors."""
     # A session of its own, so that a script's `kill 0` does not reach the shim.
     os.setsid()
     processes.stand_back(STARTING_NICE)
@@ -79,12 +158,19 @@ def _prepare(order: Order, group: str, umask: int, parent: int) -> None:
         os._exit(_NOT_STARTED)
     if group:
         cgroups.enter(group)
+    # While one of these is open here, its other end does not see that the parent is gone.
+    _close(fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > _STDERR and fd not in ends)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "wb") as file:
         file.write(_OOM_SCORE)
     _restore_signals()
-    _limit(order.bounds)
     processes.refuse_privileges()
     os.umask(umask)
+
+
+def _close(fds: Iterable[int]) -> None:
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def _restore_signals() -> None:

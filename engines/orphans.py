@@ -51,7 +51,7 @@ def _bury(run: RunDir, shim: ShimFact, deadline: float) -> Exit:
     restarted = shim.boot_id != processes.boot_id()
     verified = restarted
     if not restarted:
-        verified = _kill_group(shim.cgroup, run.run_id, deadline)
+        verified = _kill_group(shim, run.run_id, deadline)
         verified &= _kill_by_cookie(run.run_id, deadline)
     size = _mend_output(run)
     started = run.started()
@@ -71,9 +71,12 @@ def _bury(run: RunDir, shim: ShimFact, deadline: float) -> Exit:
     )
 
 
-def _kill_group(path: str, run_id: str, deadline: float) -> bool:
+def _kill_group(shim: ShimFact, run_id: str, deadline: float) -> bool:
     """Kills the run's group until it is proved empty; False if there is no such proof."""
-    if os.path.basename(path) != cgroups.name(run_id):
+    path = shim.cgroup
+    # A group is named for its shim; those of an earlier version for their run.
+    known = {cgroups.name(f"{shim.pid}-{shim.start_time}"), cgroups.name(run_id)}
+    if os.path.basename(path) not in known:
         return False
     while not cgroups.empty(path):
         if time.monotonic() >= deadline:

@@ -19,6 +19,7 @@ __all__ = [
     "descendants",
     "die_with_parent",
     "has_cookie",
+    "identity",
     "refuse_privileges",
     "signal_checked",
     "signal_tree",
@@ -79,6 +80,11 @@ def start_time(pid: int) -> int:
     """When a process started, in clock ticks since boot; 0 if there is no such process."""
     fields = _stat(pid)
     return int(fields[_START_TIME]) if fields else 0
+
+
+def identity(pid: int) -> str:
+    """A word for a process that no other one has during this boot."""
+    return f"{pid}-{start_time(pid)}"
 
 
 def children(pid: int) -> list[int]:

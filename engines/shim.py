@@ -15,10 +15,13 @@ import signal
 import socket
 import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from engines import cgroups, processes
 from engines.bell import Bell
+from engines.child import Unborn
 from engines.facts import Exit, ExitKind, ShimFact, encode
 from engines.order import STARTING_NICE, decode_order
 from engines.recorder import Recorder
@@ -31,6 +34,7 @@ ORDER = b"o"
 """What comes with the descriptors of a run."""
 
 _FIRST = 3
+_UMASK = 0o077
 _HIGH = 64
 _EXIT_PAUSE_SECONDS = 1.0
 _EXIT_TRIES = 3600
@@ -50,23 +54,37 @@ def main(lock: int, message: int, group: str, boot: str) -> NoReturn:
     status = 1
     try:
         _, message = _detach(lock, message)
-        _supervise(message, group, boot)
+        own = _own_group(group)
+        _supervise(message, own, boot, os.umask(_UMASK), None)
         status = 0
     finally:
         os._exit(status)
 
 
 def wait(orders: int, group: str, boot: str) -> NoReturn:
-    """The same for the run whose lock and order come through a socket; ends if none comes."""
+    """The same for the run whose lock and order come through a socket; ends if none comes.
+
+    What will be the task is forked ahead as well, so that a start waits for no fork at all.
+    """
     status = 1
     try:
         (orders,) = _detach(orders)
+        own = _own_group(group)
+        umask = os.umask(_UMASK)
+        try:
+            unborn = Unborn(own, umask)
+        except OSError:
+            cgroups.remove(own)
+            raise
         with socket.socket(fileno=orders) as waiting:
             given = socket.recv_fds(waiting, len(ORDER), 2)[1]
         if given:
             lock, message = given
             os.set_inheritable(lock, False)  # noqa: FBT003 - the library's signature
-            _supervise(message, group, boot)
+            _supervise(message, own, boot, umask, unborn)
+        else:
+            unborn.abandon()
+            cgroups.remove(own)
         status = 0
     finally:
         os._exit(status)
@@ -80,6 +98,8 @@ def _detach(*fds: int) -> list[int]:
         signal.signal(name, signal.SIG_IGN)
     # Ignored would be lost in a task that is not yet itself when it is killed; held back is not.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    # The zygote has the kernel reap its children; how those of a shim end is the shim's to know.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # Out of the way first, for either may have the other's number.
     kept = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH) for fd in fds]
     null = os.open(os.devnull, os.O_RDWR)
@@ -96,22 +116,30 @@ def _detach(*fds: int) -> list[int]:
     return list(range(_FIRST, last + 1))
 
 
-def _supervise(message: int, group: str, boot: str) -> None:
+def _own_group(parent: str) -> str:
+    """The control group of this shim's run, empty if there is none."""
+    return cgroups.make(parent, processes.identity(os.getpid()))
+
+
+def _supervise(message: int, own: str, boot: str, umask: int, unborn: Unborn | None) -> None:
+    if unborn is not None and not unborn.instruct(message):
+        unborn.abandon()
+        unborn = None
     order = decode_order(os.pread(message, os.fstat(message).st_size, 0))
-    os.close(message)
     run = RunDir(order.run)
     os.chdir(order.run)
-    umask = os.umask(0o077)
     recorder = Recorder(run.file(OUTPUT), order.bounds.output_bytes)
-    own = cgroups.make(group, run.run_id)
     pid = os.getpid()
     fact = ShimFact(pid, processes.start_time(pid), boot, own)
     run.write(SHIM, encode(fact), durable=False)  # made durable before the task is let go
     bell = Bell(order.bell, run.run_id)
     if run.kill_wish() is not None:
+        if unborn is not None:
+            unborn.abandon()
         ending = killed_before_start()
     else:
-        ending = _run_task(Watch(order, run, recorder, own, bell), umask)
+        watch = Watch(order, run, recorder, own, bell)
+        ending = _run_task(watch, partial(_told, unborn, own, umask, message))
     cgroups.remove(own)
     with contextlib.suppress(OSError):
         os.unlink(CONTROL)
@@ -119,10 +147,21 @@ def _supervise(message: int, group: str, boot: str) -> None:
     _ring_out(bell)
 
 
-def _run_task(watch: Watch, umask: int) -> Exit:
+def _told(unborn: Unborn | None, group: str, umask: int, message: int) -> Unborn:
+    """What will be the task and has its order; if there was none ahead it is forked now."""
+    try:
+        if unborn is None:
+            unborn = Unborn(group, umask)
+            unborn.instruct(message)  # if it could not get ready its report says why
+        return unborn
+    finally:
+        os.close(message)
+
+
+def _run_task(watch: Watch, make: Callable[[], Unborn]) -> Exit:
     """Runs the task to its end; an error of our own ends it too, and is said to be one."""
     try:
-        watch.start(umask)
+        watch.start(make)
         watch.keep()
         return watch.ending()
     except Exception:  # noqa: BLE001 - the supervisor of one run must leave a true ending

@@ -14,9 +14,11 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
 
-from engines import cgroups, child, processes
+from engines import cgroups, processes
 from engines.bell import Bell
+from engines.child import Unborn, decode_failure
 from engines.facts import Exit, ExitKind, Started, encode
 from engines.kill_report import Chronicle, encode_report
 from engines.order import Order
@@ -33,6 +35,8 @@ _DEAF_SECONDS = 0.2
 _REPORT_SECONDS = 0.2
 _STATE_SECONDS = 1.0
 _NEW_SECONDS = 0.25
+_TELL_SECONDS = 0.005
+"""A run that says or ends something sooner is told with that: one thing less to do for each."""
 _READ_BYTES = 1 << 16
 _REPORT_BYTES = 1 << 12
 _LAST_READS = 64
@@ -79,32 +83,36 @@ class Watch:
         self._kill_at = _NEVER
         self._drain_until = _NEVER
         self._settle_at = _NEVER
+        self._tell_at = _NEVER
         self._started_ms = 0
         self._begun = time.monotonic()
         self._ended = self._begun
-        self._control = _control_socket()
-        self._pause = _LOOK_SECONDS if self._control.getsockname() else _DEAF_SECONDS
-        self._wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        self._pause = _DEAF_SECONDS
+        self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _do_nothing)
         self._poll.register(self._wake, select.POLLIN)
-        self._poll.register(self._control.fileno(), select.POLLIN)
 
-    def start(self, umask: int) -> None:
-        """Forks the task, and lets it go once it is durable that it may have run.
+    def start(self, make: Callable[[], Unborn]) -> None:
+        """Lets the task go, once it is durable that it may have run.
 
-        Whether it could be executed comes through a pipe later.
+        ``make`` gives what waits to become it, with its order. Whether it could be executed comes
+        through a pipe later.
         """
         try:
-            self._release(self._fork(umask))
+            self._release(make())
         except OSError as error:
             self._failure = (error.errno or 0, str(error))
             self._status = 0
             self._childless = True
-            self._pipes = {}
-            self._report = -1
         # The arguments and the environment are no longer needed, and may be large.
         self._order = self._order._replace(argv=[], environment={})
+        # A knock that came before this is no loss: whether one is due is looked at first of all.
+        self._control = _control_socket()
+        self._pause = _LOOK_SECONDS if self._control.getsockname() else _DEAF_SECONDS
+        self._poll.register(self._control.fileno(), select.POLLIN)
+        # What ended before its end was listened for has not woken anybody.
+        os.write(self._waker, b"w")
 
     def keep(self) -> None:
         """Watches until no process of the run is left and all that it said is recorded."""
@@ -116,6 +124,8 @@ class Watch:
                 self._look(now)
             if now >= self._settle_at:
                 self._settle(now)
+            if now >= self._tell_at:
+                self._tell(now)
             if now >= self._stop_at and self._why is None and self._status is None:
                 self._begin_kill(ExitKind.TIME_LIMIT, self._order.bounds.grace_seconds, now)
             if now >= self._kill_at or (now >= self._drain_until and not self._childless):
@@ -179,36 +189,21 @@ class Watch:
             refused_line=self.recorder.refused_line,
         )
 
-    def _fork(self, umask: int) -> int:
-        """Forks the process that waits to become the task; what lets it go."""
-        out, out_end = os.pipe2(os.O_CLOEXEC)
-        err, err_end = os.pipe2(os.O_CLOEXEC)
-        self._report, report_end = os.pipe2(os.O_CLOEXEC)
-        gate_end, gate = os.pipe2(os.O_CLOEXEC)
-        self._pipes = {out: OUT, err: ERR}
-        ends = (out_end, err_end, report_end, gate_end)
-        parent = os.getpid()
-        self._pid, inside = cgroups.fork_into(self._group)
-        if not self._pid:
-            os.close(gate)  # or its end would never be seen
-            child.become(self._order, "" if inside else self._group, umask, parent, ends)
-        for fd in ends:
-            os.close(fd)
-        return gate
-
-    def _release(self, gate: int) -> None:
+    def _release(self, unborn: Unborn) -> None:
         """Lets the task go. While it gets ready, the disk does what it has to before."""
         try:
             self.run.sync()
-            os.write(gate, b"g")
         except OSError:
-            os.close(gate)
-            os.waitpid(self._pid, 0)
+            unborn.abandon()
             raise
-        os.close(gate)
-        for fd in (*self._pipes, self._report):
+        self._pid = unborn.pid
+        self._pipes = {unborn.out: OUT, unborn.err: ERR}
+        self._report = unborn.report
+        # The exec is heard before what the program says: what is ready at once comes in this order.
+        for fd in (self._report, *self._pipes):
             os.set_blocking(fd, False)
             self._poll.register(fd, select.POLLIN)
+        unborn.release()
 
     def _verdict(self) -> tuple[ExitKind, int | None, int | None, str, str]:
         if self._failure is not None and self._why is None:
@@ -244,6 +239,7 @@ class Watch:
             self._stop_at if self._why is None and self._status is None else _NEVER,
             self._drain_until,
             self._settle_at,
+            self._tell_at,
             _NEVER if owed is None else owed,
         )
         return max(0, int((until - time.monotonic()) * 1000) + 1)
@@ -270,7 +266,10 @@ class Watch:
             kind = self._pipes[fd]
             if kept := self._redactors[kind].feed(data):
                 self.recorder.add(kind, _now_ms(), kept)
-                self._bell.ring(time.monotonic())
+                now = time.monotonic()
+                if self._tell_at < _NEVER and self._status is None:
+                    self._tell(now)
+                self._bell.ring(now)
             return True
         self._poll.unregister(fd)
         del self._pipes[fd]
@@ -284,18 +283,25 @@ class Watch:
         os.close(self._report)
         self._report = -1
         if data:
-            self._failure = child.decode_failure(data)
+            self._failure = decode_failure(data)
             return
         self._begun = time.monotonic()
         self._started_ms = _now_ms()
         self._settle_at = self._begun + _NEW_SECONDS
         if self._order.bounds.seconds:
             self._stop_at = self._begun + self._order.bounds.seconds
-        # A fact for the curious: the ending does not depend on it, so a full disk is no reason.
+        self._tell_at = self._begun + _TELL_SECONDS
+
+    def _tell(self, now: float) -> None:
+        """States and tells that the task runs; not asked of one that has ended before.
+
+        A fact for the curious: the ending does not depend on it, so a full disk is no reason.
+        """
+        self._tell_at = _NEVER
         with contextlib.suppress(OSError):
             fact = Started(self._pid, self._started_ms)
             self.run.write(STARTED, encode(fact), durable=False)
-        self._bell.ring(self._begun)
+        self._bell.ring(now)
 
     def _settle(self, now: float) -> None:
         """Gives a run that is no longer new its full share, so that its readers take none of it."""

@@ -2,8 +2,9 @@
 
 It holds no run's lock, takes no notice of how shims end, and goes when its socket closes; shims
 live on. A request is eight bytes and two descriptors (the run's lock, the order); the answer is the
-eight bytes, the errno (0 for success) and the pid. One shim is always forked ahead of its run, so
-that a start need not wait for a fork. Standard library only; single-threaded.
+eight bytes, the errno (0 for success) and the pid. One shim is forked ahead of its run, and by that
+what will be its task, so that a start need not wait for a fork. Standard library only;
+single-threaded.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import signal
 import socket
 from struct import Struct
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from engines import cgroups, processes, shim
 from engines.order import STARTING_NICE
@@ -24,7 +26,15 @@ __all__ = ["ANSWER", "REQUEST", "serve"]
 REQUEST = Struct("<Q")
 ANSWER = Struct("<QiI")
 
-_Spare = tuple[int, socket.socket]
+_REST_SECONDS = 0.01
+
+
+class _Spare(NamedTuple):
+    """A shim that waits for a run."""
+
+    pid: int
+    identity: str
+    orders: socket.socket
 
 
 def serve(fd: int, *, groups: bool = True, nice: int = 0) -> None:
@@ -46,6 +56,8 @@ def serve(fd: int, *, groups: bool = True, nice: int = 0) -> None:
     with socket.socket(fileno=fd) as requests:
         spare = _ahead(group, boot)
         while True:
+            if spare is None and not _is_asked(requests):
+                spare = _ahead(group, boot)
             try:
                 message, fds, _, _ = socket.recv_fds(requests, REQUEST.size, 2)
             except ConnectionResetError:
@@ -53,14 +65,19 @@ def serve(fd: int, *, groups: bool = True, nice: int = 0) -> None:
             if not message:
                 return
             (number,) = REQUEST.unpack(message)
-            failure, pid = _hand_over(spare, fds) or _fork(fds, group, boot)
+            failure, pid = _hand_over(spare, fds, group) or _fork(fds, group, boot)
+            spare = None
             for given in fds:
                 os.close(given)
             try:
                 requests.send(ANSWER.pack(number, failure, pid))
             except OSError:
                 return  # the runner is gone: the shim that was made for it goes on by itself
-            spare = _ahead(group, boot)
+
+
+def _is_asked(requests: socket.socket) -> bool:
+    """Whether the next run comes before the last one had the processors for its first moments."""
+    return bool(select.select([requests], [], [], _REST_SECONDS)[0])
 
 
 def _ahead(group: str, boot: str) -> _Spare | None:
@@ -75,20 +92,21 @@ def _ahead(group: str, boot: str) -> _Spare | None:
         if not pid:
             ours.close()
             shim.wait(theirs.fileno(), group, boot)
-    return pid, ours
+    return _Spare(pid, processes.identity(pid), ours)
 
 
-def _hand_over(spare: _Spare | None, fds: list[int]) -> tuple[int, int] | None:
+def _hand_over(spare: _Spare | None, fds: list[int], group: str) -> tuple[int, int] | None:
     """Gives a run to the shim that waits; no errno and its pid, None if it does not wait."""
     if spare is None:
         return None
-    pid, orders = spare
-    with orders:
+    with spare.orders as orders:
         try:
             socket.send_fds(orders, [shim.ORDER], fds)
         except OSError:
+            if group:
+                cgroups.remove(f"{group}/{cgroups.name(spare.identity)}")
             return None
-    return 0, pid
+    return 0, spare.pid
 
 
 def _fork(fds: list[int], group: str, boot: str) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 """A shim without a zygote, started by the protocol: takes the lock, looks, marks, and is the shim.
 
-Usage: lone_shim.py ROOT RUN MARKER EFFECT. The task appends a byte to the file EFFECT, prints two
+Usage: lone_shim.py ROOT RUN MARKER EFFECT WAY. It is a shim that was made for this run, or with the
+way ``ahead`` one that waited for it. The task appends a byte to the file EFFECT, prints two
 lines, leaves a process behind and exits with 7. Ends with 3 if somebody is or was on the run.
 """
 
 import os
+import socket
 import sys
 
 sys.path.append(sys.argv[1])
@@ -13,7 +15,7 @@ from engines import cgroups, processes, shim
 from engines.order import Bounds, Order, encode_order
 from engines.rundir import WORK, RunDir
 
-_, _, path, marker, effect = sys.argv
+_, _, path, marker, effect, way = sys.argv
 run = RunDir(path)
 lock = run.take()
 if lock is None or run.shim() is not None or run.exit() is not None:
@@ -30,5 +32,10 @@ order = Order(
 message = os.memfd_create("order", os.MFD_CLOEXEC)
 os.write(message, encode_order(order))
 group, boot = cgroups.own_group(), processes.boot_id()
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 os.access(marker, os.F_OK)
+if way == "ahead":
+    socket.send_fds(ours, [shim.ORDER], [lock, message])
+    os.close(lock)
+    shim.wait(theirs.fileno(), group, boot)
 shim.main(lock, message, group, boot)

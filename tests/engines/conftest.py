@@ -106,8 +106,9 @@ class Judge:
 
 
 def waiting(zygote: Zygote) -> set[int]:
-    """The shims that wait for a run: those that have not yet gone into its directory."""
-    return {pid for pid in processes.children(zygote.pid) if _place(pid) == "/"}
+    """What waits for a run: the shims that have not yet gone into its directory, and theirs."""
+    shims = {pid for pid in processes.children(zygote.pid) if _place(pid) == "/"}
+    return shims.union(*map(processes.descendants, shims))
 
 
 def _place(pid: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines import processes
+from engines import cgroups, processes
 from engines.contract import EngineError
 from engines.launcher import Zygote
 from engines.order import STARTING_NICE
@@ -120,16 +120,66 @@ async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
             list(Path("/proc/self/fd").iterdir())
         )
 
+    async def quiet() -> None:
+        pid = runs.zygote.pid
+        await wait_until(
+            lambda: set(processes.descendants(pid)) == waiting(runs.zygote),
+            "no shim is left that had a run",
+        )
+        await wait_until(lambda: len(waiting(runs.zygote)) == 2, "a shim and what will be its task")
+
+    await quiet()
     before = counts()
     ended = [await runs.start("true") for _ in range(30)]
     for run in ended:
         await runs.end(run)
-    pid = runs.zygote.pid
-    await wait_until(
-        lambda: set(processes.children(pid)) == waiting(runs.zygote), "no shim is left that had one"
-    )
-    await wait_until(lambda: len(waiting(runs.zygote)) == 1, "one to wait for the next")
+    await quiet()
     assert counts() == before
+
+
+@pytest.mark.parametrize("dies", ["shim", "task"])
+async def test_what_waits_for_a_run_may_die(runs: Runs, dies: str) -> None:
+    """A run does not depend on the shim and the task that were forked ahead of it."""
+    shim, task = await pair(runs.zygote)
+    group = Path(cgroups.own_group(), cgroups.name(processes.identity(shim)))
+    os.kill(shim if dies == "shim" else task, signal.SIGKILL)
+    gone = {shim, task} if dies == "shim" else {task}
+    await wait_until(lambda: not any(map(lives, gone)), "the dead to be gone")
+    run = runs.new()
+    assert await runs.launch(run, "sh", "-c", "echo x; exit 4")
+    assert (await runs.end(run)).exit_code == 4
+    assert read_lines(run) == [(1, b"x")]
+    assert not group.exists()
+
+
+async def test_what_waits_ends_with_the_zygote(runs: Runs) -> None:
+    """Neither process nor group is left of a shim that gets no run."""
+    shim, task = await pair(runs.zygote)
+    group = Path(cgroups.own_group(), cgroups.name(processes.identity(shim)))
+    await runs.zygote.close()
+    await wait_until(lambda: not lives(shim), "the shim to end")
+    assert not lives(task)
+    assert not group.exists()
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def pair(zygote: Zygote) -> tuple[int, int]:
+    """The shim that waits for a run, and what will be its task."""
+    found: list[int] = []
+
+    def there() -> bool:
+        found[:] = [pid for pid in processes.descendants(zygote.pid) if pid in waiting(zygote)]
+        return len(found) == 2
+
+    await wait_until(there, "a shim and what will be its task")
+    return found[0], found[1]
 
 
 async def test_a_shim_holds_nothing_but_its_own(runs: Runs) -> None:

@@ -28,14 +28,16 @@ from tests.support.waiting import wait_until_sync
 
 ROOT = Path(engines.__file__).parent.parent
 SHIM = Path(tests.children.__file__).with_name("lone_shim.py")
-SAMPLE = 40
+WAYS = ["ahead", "alone"]
+"""The shim that waited for its run, as most do, and the one that was forked for it."""
+SAMPLE = 30
 ABREAST = 4
 
 
 class Victim:
     """One run directory, the command that is its shim, and the file of its side effect."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, way: str) -> None:
         for name in ("new", "live"):
             (folder / name).mkdir(exist_ok=True)
         self.run = RunDir.create(folder / "new", folder / "live", str(uuid.uuid4()), b"{}")
@@ -43,7 +45,7 @@ class Victim:
         self.effect = folder / f"{self.run.run_id}.effect"
         self.command = (
             *(sys.executable, "-I", "-S", str(SHIM), str(ROOT)),
-            *(self.run.path, MARKER, str(self.effect)),
+            *(self.run.path, MARKER, str(self.effect), way),
         )
 
     @property
@@ -87,9 +89,9 @@ class Victim:
         return "done"
 
 
-def crashed(folder: Path, point: Point) -> str:
+def crashed(folder: Path, way: str, point: Point) -> str:
     """Kills a new victim's shim at a point and says what became of it."""
-    victim = Victim(folder)
+    victim = Victim(folder, way)
     reached = crash(victim.command, point)
     try:
         became = victim.judge()
@@ -98,30 +100,31 @@ def crashed(folder: Path, point: Point) -> str:
     return became if reached else f"not reached, {became}"
 
 
-def all_crashed(folder: Path, chosen: Sequence[Point], judge: Judge) -> Counter[str]:
+def all_crashed(folder: Path, way: str, chosen: Sequence[Point], judge: Judge) -> Counter[str]:
     """What became of a victim at each of some points, several at a time."""
     with judge.inside(), ThreadPoolExecutor(ABREAST) as threads:
-        found = Counter(threads.map(lambda point: crashed(folder, point), chosen))
+        found = Counter(threads.map(lambda point: crashed(folder, way, point), chosen))
     wait_until_sync(lambda: not judge.populated, "nobody to be left of all victims")
     return found
 
 
-def recorded(folder: Path) -> list[Point]:
+def recorded(folder: Path, way: str) -> list[Point]:
     """The points of a shim that is left alone."""
-    victim = Victim(folder)
+    victim = Victim(folder, way)
     found = points(victim.command, folder / "record")
     assert victim.judge() == "done"
     return found
 
 
 @pytest.mark.timeout(180)
-def test_a_crash_at_many_system_calls(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_crash_at_many_system_calls(tmp_path: Path, way: str) -> None:
     """At every call once the shim states who it is, and at some before, no false word is left."""
     with judging("crash") as judge:
-        found = recorded(tmp_path)
+        found = recorded(tmp_path, way)
         stated = next(point.place for point in found if point.name.startswith("rename"))
         drawn = chance("points").sample(found[:stated], min(SAMPLE, stated))
-        became = all_crashed(tmp_path, [*drawn, *found[stated:]], judge)
+        became = all_crashed(tmp_path, way, [*drawn, *found[stated:]], judge)
     assert became["never started"]
     assert became["lost"]
     assert became["done"]
@@ -129,11 +132,12 @@ def test_a_crash_at_many_system_calls(tmp_path: Path) -> None:
 
 @pytest.mark.storm
 @pytest.mark.timeout(600)
-def test_a_crash_at_every_system_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_crash_at_every_system_call(tmp_path: Path, way: str) -> None:
     """At none of all points a run is started twice or called a success falsely."""
     with judging("every-crash") as judge:
-        found = recorded(tmp_path)
-        became = all_crashed(tmp_path, found, judge)
+        found = recorded(tmp_path, way)
+        became = all_crashed(tmp_path, way, found, judge)
     print(len(found), dict(became))  # noqa: T201 - the figures of a long test
     assert became["never started"]
     assert became["lost"]
