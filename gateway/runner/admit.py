@@ -71,7 +71,10 @@ class Admission:
         each = min(free, self._slots.per_user)
         heads = await node.queue.heads(self._users, each)
         chosen = choose(map(self._claim, heads), self._slots, len(node.roster))
-        await asyncio.gather(*map(self._take, chosen))
+        # Those that go well are waited for as well: the next look must not meet them half-way.
+        for outcome in await asyncio.gather(*map(self._take, chosen), return_exceptions=True):
+            if outcome is not None:
+                raise outcome
         # If all that waits was seen and chosen there is nothing else until somebody rings.
         cut = len(heads) >= self._users or any(len(head.tasks) >= each for head in heads)
         return bool(chosen) and (cut or len(chosen) < sum(len(head.tasks) for head in heads))
@@ -85,7 +88,15 @@ class Admission:
     async def _take(self, start: Start) -> None:
         node = self._node
         task_id = TaskId(start.task_id)
-        if not await node.queue.take(task_id, start.owner, start.virtual_time, epoch=node.epoch):
+        try:
+            taken = await node.queue.take(
+                task_id, start.owner, start.virtual_time, epoch=node.epoch
+            )
+        except GatewayError:
+            # It may have left the queue for all that is known here.
+            self._doubt(task_id)
+            raise
+        if not taken:
             return
         run = None
         if is_task_id(task_id):  # a foreign writer may have queued anything

@@ -15,6 +15,7 @@ from gateway.runner.node import Node
 from gateway.runner.roster import Live
 from gateway.stores.link import Link
 from gateway.stores.spec import TaskSpec
+from protocol.errors import GatewayError
 from protocol.tasks import ById, TaskState
 from tests.gateway.runner.rig import make_node, settings, spec_of
 from tests.support.waiting import wait_until
@@ -86,6 +87,19 @@ async def test_a_task_without_a_directory_is_lost(scene: Scene) -> None:
     await scene.admission.look()
     assert [live.run_id for live in scene.begun] == [real.task_id]
     assert (await scene.node.tasks.read(ById(ghost.task_id))).state is TaskState.LOST
+
+
+async def test_a_task_of_which_nobody_heard_is_doubted(scene: Scene, link: Link) -> None:
+    """If the answer to the taking of a task is lost the patrol is asked to look after it."""
+    spec = await scene.queued(1)
+    await link.call("CLIENT", "PAUSE", 20_000, "WRITE")
+    try:
+        with pytest.raises(GatewayError):
+            await scene.admission.look()
+    finally:
+        await link.call("CLIENT", "UNPAUSE")
+    assert scene.doubted == [spec.task_id]
+    assert scene.begun == []
 
 
 async def test_a_kill_of_a_waiting_task_takes_no_slot(scene: Scene) -> None:
