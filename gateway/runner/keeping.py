@@ -87,6 +87,8 @@ class Keeping:
         self._all.drop(run_id)
         if owner := self._owner_of.pop(run_id, ""):
             self._owners[owner].drop(run_id)
+            if not len(self._owners[owner]):
+                del self._owners[owner]
 
     async def run(self) -> None:
         """Looks at everything once, and then at what ends, for ever."""
@@ -138,15 +140,27 @@ class Keeping:
         if not await asyncio.to_thread(_is_to_seal, run):
             return
         sealing = Seal(run)
-        try:
-            while True:
-                begun = monotonic()
-                if not await asyncio.to_thread(sealing.step):
-                    return
+        while True:
+            begun = monotonic()
+            if not await asyncio.to_thread(_step, sealing):
+                return
+            try:
                 # As long a rest as it took: others need the processor more.
                 await asyncio.sleep(monotonic() - begun)
-        finally:
+            except asyncio.CancelledError:
+                sealing.close()
+                raise
+
+
+def _step(sealing: Seal) -> bool:
+    """One step; closed after the last one by the thread itself, which nobody can cancel."""
+    more = False
+    try:
+        more = sealing.step()
+    finally:
+        if not more:
             sealing.close()
+    return more
 
 
 def _is_to_seal(run: RunDir) -> bool:
