@@ -19,7 +19,17 @@ import pytest
 
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["MARKER", "Point", "crash", "failing", "points", "strace"]
+__all__ = [
+    "MARKER",
+    "Call",
+    "Point",
+    "crash",
+    "failing",
+    "killing",
+    "points",
+    "recording",
+    "strace",
+]
 
 MARKER = "/narthex-marks-the-beginning"
 """A path that the recorded program asks for just before the part that is to be crashed."""
@@ -35,6 +45,18 @@ class Point(NamedTuple):
     name: str
     number: int
     place: int
+
+
+class Call(NamedTuple):
+    """The ``number``-th call of a name by a thread, from the moment on at which it is traced.
+
+    ``thread`` is its rank among the threads of its process by age. ``text`` is as in the record.
+    """
+
+    thread: int
+    name: str
+    number: int
+    text: str
 
 
 def strace() -> str:
@@ -71,20 +93,54 @@ def points(command: Sequence[str], record: Path) -> list[Point]:
 
 
 @contextlib.contextmanager
-def failing(pid: int, calls: str, error: str) -> Iterator[None]:
+def failing(pid: int, calls: str, error: str, *more: str) -> Iterator[None]:
     """Has the system calls of a living process fail for the length of the block.
 
-    ``calls`` are names with commas; all threads are meant, its children are not.
+    ``calls`` are names with commas; all threads are meant, its children are not. ``more`` are
+    further words for strace, such as the only paths that are meant.
     """
-    command = [strace(), "-qq", "-f", "-o", "/dev/null", "-e", f"trace={calls}"]
-    threads = [f"--attach={entry.name}" for entry in Path(f"/proc/{pid}/task").iterdir()]
+    words = ["-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}"]
+    with _tracing(pid, [*words, *more], threads(pid)):
+        yield
+
+
+@contextlib.contextmanager
+def recording(pid: int, record: Path, into: list[Call]) -> Iterator[None]:
+    """Gathers all calls that the threads of a living process make during the block, in order."""
+    ranks = {str(thread): rank for rank, thread in enumerate(threads(pid))}
+    with _tracing(pid, ["-y", "-o", str(record)], threads(pid)):
+        yield
+    counted: Counter[tuple[str, str]] = Counter()
+    for line in record.read_text(errors="replace").splitlines():
+        thread, _, text = line.partition(" ")
+        name, opened, _ = text.lstrip().partition("(")
+        if opened and name.isidentifier() and thread in ranks:
+            counted[thread, name] += 1
+            into.append(Call(ranks[thread], name, counted[thread, name], text.lstrip()))
+
+
+@contextlib.contextmanager
+def killing(pid: int, call: Call) -> Iterator[None]:
+    """Kills a living process at a call, if one of its threads comes to it during the block."""
+    inject = f"inject={call.name}:signal=SIGKILL:when={call.number}"
+    words = ["-o", "/dev/null", "-e", f"trace={call.name}", "-e", inject]
+    with _tracing(pid, words, threads(pid)[call.thread :][:1]):
+        yield
+
+
+@contextlib.contextmanager
+def _tracing(pid: int, words: Sequence[str], chosen: Sequence[int]) -> Iterator[None]:
+    """Attaches strace to some threads of a process; new ones are meant too if all are chosen."""
+    follow = ["-f"] if list(chosen) == threads(pid) else []
     tracer = subprocess.Popen(
-        [*command, "-e", f"inject={calls}:error={error}", *threads],
+        [strace(), "-qq", *follow, *words, *(f"--attach={thread}" for thread in chosen)],
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
-        wait_until_sync(lambda: traced(pid) or tracer.poll() is not None, "strace to attach")
+        wait_until_sync(
+            lambda: _traced(pid, chosen) or tracer.poll() is not None, "strace to attach"
+        )
         if tracer.poll() is not None:
             pytest.skip(f"strace cannot attach here: {tracer.stderr and tracer.stderr.read()}")
         yield
@@ -93,9 +149,14 @@ def failing(pid: int, calls: str, error: str) -> Iterator[None]:
         tracer.communicate(timeout=_SECONDS)
 
 
-def traced(pid: int) -> bool:
-    """Whether all threads of a process are traced."""
-    found = [entry.read_text() for entry in Path(f"/proc/{pid}/task").glob("*/status")]
+def threads(pid: int) -> list[int]:
+    """The threads of a living process, the oldest first as far as numbers tell."""
+    return sorted(int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir())
+
+
+def _traced(pid: int, chosen: Sequence[int]) -> bool:
+    """Whether these threads of a process are traced."""
+    found = [Path(f"/proc/{pid}/task/{thread}/status").read_text() for thread in chosen]
     return bool(found) and not any("TracerPid:\t0\n" in text for text in found)
 
 
