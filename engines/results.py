@@ -8,7 +8,7 @@ memory for one chunk. Blocks on the disk; for worker threads.
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import itertools
 import json
 import os
@@ -38,6 +38,8 @@ RESULTS = "results"
 """The directory of all result sets, below the run directory."""
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_FOREIGN = frozenset({errno.EACCES, errno.ELOOP, errno.ENOTDIR, errno.ENXIO})
+"""What opening says of something that the task put there and that is no file of ours."""
 _MAX_FACT_BYTES = 1 << 22
 _MAX_PLAIN = MAX_ROW_BYTES + 2 * CHUNK_BYTES
 _MAX_MEDIA = 100
@@ -108,11 +110,13 @@ class Results:
         self._path = path
 
     def numbers(self) -> list[int]:
-        """The result sets that have begun, in order."""
+        """The result sets that have begun, in order. Raises OSError if the disk refuses."""
         try:
             descriptor = os.open(self._path, _FLAGS | os.O_DIRECTORY)
-        except OSError:
-            return []
+        except OSError as error:
+            if _is_absence(error):
+                return []
+            raise
         try:
             names = os.listdir(descriptor)  # noqa: PTH208 - a descriptor is no path
             numbers = sorted(int(name) for name in names if _is_number(name))[:MAX_SETS]
@@ -121,11 +125,14 @@ class Results:
             os.close(descriptor)
 
     def all(self) -> list[SetFacts]:
-        """What is known of each, in order."""
+        """What is known of each, in order. Raises OSError if the disk refuses: never a part."""
         found = []
         for number in self.numbers():
-            with contextlib.suppress(FileNotFoundError), self.open(number) as reader:
-                found.append(reader.facts)
+            try:
+                with self.open(number) as reader:
+                    found.append(reader.facts)
+            except FileNotFoundError:
+                continue
         return found
 
     def open(self, number: int) -> ResultReader:
@@ -133,6 +140,7 @@ class Results:
 
         Raises:
             FileNotFoundError: there is no such one, or it is not one of ours.
+            OSError: the disk refuses, which says nothing about what there is.
         """
         folder = -1
         try:
@@ -143,7 +151,9 @@ class Results:
                 os.close(root)
             return ResultReader(number, folder)
         except OSError as error:
-            raise FileNotFoundError(f"no result set {number}") from error
+            if _is_absence(error):
+                raise FileNotFoundError(f"no result set {number}") from error
+            raise
         finally:
             if folder >= 0:
                 os.close(folder)
@@ -157,8 +167,7 @@ class ResultReader(Closeable):
         self._index = -1
         self._rows = _open(folder, ROWS)
         try:
-            with contextlib.suppress(OSError):
-                self._index = _open(folder, INDEX)
+            self._index = _open_if_there(folder, INDEX)
             status = os.fstat(self._rows)
             self._size = status.st_size
             self._entries = 0 if self._index < 0 else os.fstat(self._index).st_size // ENTRY.size
@@ -286,9 +295,8 @@ class ResultReader(Closeable):
 
 def _fact(folder: int, name: str) -> dict[str, object]:
     """One of the small files; empty if it is not there or makes no sense."""
-    try:
-        descriptor = _open(folder, name)
-    except OSError:
+    descriptor = _open_if_there(folder, name)
+    if descriptor < 0:
         return {}
     try:
         size = min(os.fstat(descriptor).st_size, _MAX_FACT_BYTES)
@@ -307,6 +315,21 @@ def _open(folder: int, name: str) -> int:
         os.close(descriptor)
         raise FileNotFoundError(name)
     return descriptor
+
+
+def _open_if_there(folder: int, name: str) -> int:
+    """The same, or -1 if it is not there."""
+    try:
+        return _open(folder, name)
+    except OSError as error:
+        if _is_absence(error):
+            return -1
+        raise
+
+
+def _is_absence(error: OSError) -> bool:
+    """Whether an error says that there is nothing of ours, and not that the disk refuses."""
+    return isinstance(error, FileNotFoundError) or error.errno in _FOREIGN
 
 
 def _row(line: bytes) -> list[object] | None:
@@ -355,6 +378,8 @@ def _is_number(name: str) -> bool:
 def _has(folder: int, path: str) -> bool:
     try:
         os.stat(path, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
+    except OSError as error:
+        if _is_absence(error):
+            return False
+        raise
     return True

@@ -85,7 +85,10 @@ class Supervisor:
             _journal.warning("all run directories are gone", run=live.run_id)
             return False
         if not isinstance(error, FileNotFoundError) or not _vanished(live.run):
-            _journal.error("run in trouble", run=live.run_id, exc_info=error)
+            if isinstance(error, OSError):
+                _journal.warning("run in trouble", run=live.run_id, error=str(error))
+            else:
+                _journal.error("run in trouble", run=live.run_id, exc_info=error)
             return False
         outcome = Outcome(
             Reason.SHIM_DIED, None, None, "the run directory is missing", verified=False

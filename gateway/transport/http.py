@@ -70,8 +70,11 @@ class HttpHandler:
                 reply = await self._reply(exchange, labels)
                 status = reply.status
                 await exchange.send(reply)
+            # Only what happens while a reply is under way gets here: the line is cut.
+            except GatewayError as error:
+                _log.warning("a reply broke off", route=labels[1], error=error.message)
+                raise
             except Exception:
-                # Only what happens while a reply is under way gets here: the line is cut.
                 _log.exception("a reply broke off", route=labels[1])
                 raise
         self._metrics.requests.labels(*labels, status).inc()

@@ -1,6 +1,7 @@
 """Result sets: what a task writes is what is read, page by page, whatever happens to the writer."""
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -261,6 +262,22 @@ def test_only_plain_files_are_read(tmp_path: Path, trap: str) -> None:
     with pytest.raises(FileNotFoundError):
         Results(folder).open(0)
     assert Results(folder).all() == []
+
+
+def test_trouble_is_not_absence(tmp_path: Path) -> None:
+    """Where nothing can be opened at the moment nobody says that there are no results."""
+    written(tmp_path / "results", 10)
+    results = Results(tmp_path / "results")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            results.all()
+        with pytest.raises(OSError, match="Too many open files"):
+            results.open(0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [facts.rows for facts in results.all()] == [10]
 
 
 @pytest.mark.parametrize("plain", [10, 1 << 31])
