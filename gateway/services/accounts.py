@@ -88,6 +88,13 @@ class Sessions:
         account = await self._passwords.verify(name, password)
         if account is None:
             raise GatewayError(Kind.UNAUTHENTICATED, "the user name or the password is wrong")
+        if clock.now_ms() // 1000 < account.changed_ms // 1000:
+            # Whoever believed a ticket of this time would believe one for an older password.
+            raise GatewayError(
+                Kind.UNAVAILABLE,
+                "the clock of the gateway is wrong: it is before the time of your password",
+                retry_after=60.0,
+            )
         return self._issuer.issue(account.name, account.role, clock.now_ms(), self._seconds)
 
     async def logout(self, principal: Principal) -> None:

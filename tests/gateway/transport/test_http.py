@@ -1,7 +1,9 @@
 """The one HTTP handler, asked by real clients and by people who are none."""
 
+import asyncio
 import json
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,7 +13,10 @@ import httpx
 import pytest
 
 from gateway.config import load
+from gateway.places import Places
 from gateway.plugins import load_dialects
+from gateway.stores.accounts import Accounts
+from protocol.accounts import Role
 from tests.gateway.transport.raw import connected, exchanged, head, status_of
 from tests.support.gateway import PASSWORD, Gateway
 
@@ -118,6 +123,19 @@ def test_a_login_gives_a_safe_cookie_that_works(stranger: httpx.Client) -> None:
     assert stranger.post(f"{API}/user/logout", json={}).status_code == 200
     again = stranger.get(f"{API}/user/userInfo", headers={"Cookie": kept})
     assert again.status_code == 401
+
+
+def test_a_clock_before_the_password_lets_nobody_in(
+    gateway: Gateway, stranger: httpx.Client
+) -> None:
+    """Who logs in while the clock is wrong is told so, and not let in to be refused everywhere."""
+    accounts = Accounts(Places.of(gateway.data).accounts)
+    later = int(time.time() * 1000) + 86_400_000
+    asyncio.run(accounts.add("later", PASSWORD, Role.USER, later))
+    reply = stranger.post(f"{API}/user/login", json={"userName": "later", "password": PASSWORD})
+    assert reply.status_code == 503
+    assert "the clock of the gateway is wrong" in reply.json()["message"]
+    assert "set-cookie" not in reply.headers
 
 
 def test_the_cookie_does_not_work_for_other_sites(stranger: httpx.Client) -> None:
