@@ -91,7 +91,7 @@ class Bygone:
 
     async def _restore_buried(self) -> AsyncIterator[None]:
         node = self._node
-        steps = node.spool.tombstones.steps(now_ms(), _LOOK)
+        steps = node.spool.tombstones.steps(node.steady.now_ms(), _LOOK)
         while (look := await asyncio.to_thread(next, steps, None)) is not None:
             by_id = {stone.task_id: stone for stone in look}
             lacking = await node.revival.absent(list(by_id), ended=True)

@@ -164,7 +164,7 @@ class Course:
         live = self._live
         if live.run.kill_wish() is not None and await asyncio.to_thread(live.run.call_off):
             return True
-        if self._spec.overdue(now_ms()):
+        if self._spec.overdue(self._node.steady.now_ms()):
             await self._end_waiting()
             return True
         if not live.counts:

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable
 
 from engines.facts import RunState
-from gateway.clock import now_ms
 from gateway.ids import is_task_id
 from gateway.runner.node import Node
 from gateway.runner.roster import Live
@@ -65,7 +64,9 @@ class Killer:
             return
         try:
             waits = run.state() is RunState.ACCEPTED
-            if run.kill_wish() is None and not decode_spec(run.spec()).overdue(now_ms()):
+            if run.kill_wish() is None and not decode_spec(run.spec()).overdue(
+                self._node.steady.now_ms()
+            ):
                 return
         except (OSError, GatewayError):  # moved on meanwhile, or no run directory of ours
             return

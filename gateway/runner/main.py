@@ -32,6 +32,7 @@ from gateway.runner.recover import Recovery
 from gateway.runner.retention import Retention
 from gateway.runner.roster import Live, Roster
 from gateway.runner.sessions import Sessions
+from gateway.runner.steady import SteadyClock
 from gateway.runner.supervise import Supervisor
 from gateway.runner.vouch import Vouching
 from gateway.stores.errors import StaleEpoch
@@ -153,6 +154,7 @@ async def composed(
             spool=spool,
             objects=Objects(places.objects),
             roster=Roster(),
+            steady=SteadyClock(places.spool / "clock"),
         )
         zygote = Zygote(nice=config.runner.nice)
         await zygote.start()

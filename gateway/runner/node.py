@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.config import Config
 from gateway.runner.roster import Roster
+from gateway.runner.steady import SteadyClock
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
 from gateway.stores.partials import PartialStore
@@ -19,7 +20,10 @@ __all__ = ["Node"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node as its runner sees it. ``epoch`` goes with every write to Redis."""
+    """One node as its runner sees it. ``epoch`` goes with every write to Redis.
+
+    ``steady`` says what has grown old, where that ends something.
+    """
 
     epoch: int
     config: Config
@@ -31,3 +35,4 @@ class Node:
     spool: Spool
     objects: Objects
     roster: Roster
+    steady: SteadyClock

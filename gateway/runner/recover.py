@@ -106,9 +106,8 @@ class Recovery:
 
     async def audit(self) -> AsyncIterator[None]:
         """Brings back what somebody took out of the index, a bounded step for each item."""
-        oldest = now_ms() - _AGE_MS
         live = await self._node.spool.live_ids()
-        known = [one for one in live if is_task_id(one) and time_of(one) < oldest]
+        known = [one for one in live if is_task_id(one) and _is_settled(one)]
         for step in _steps(known, _LOOK):
             async for found in self._live(await self._node.revival.absent(step, ended=False)):
                 await self._restore(found)
@@ -138,8 +137,7 @@ class Recovery:
         for step in _steps(ids, _STEP):
             for run_id in await asyncio.to_thread(self._wished, step):
                 self._killer.ask(run_id)
-        oldest = now_ms() - _AGE_MS
-        unknown = [one for one in ids if one not in self._known and time_of(one) < oldest]
+        unknown = [one for one in ids if one not in self._known and _is_settled(one)]
         async for found in self._live(unknown):
             await self._restore(found)
 
@@ -151,7 +149,7 @@ class Recovery:
         """Has those ended that waited too long; only those that still wait are remembered."""
         if not self._due:
             return
-        now = now_ms()
+        now = self._node.steady.now_ms()
         self._due = {one: self._due[one] for one in waiting if one in self._due}
         for run_id, due_ms in self._due.items():
             if due_ms <= now:
@@ -232,7 +230,7 @@ class Recovery:
             await self._node.tasks.raise_number(largest + _MARGIN)
 
     def _largest_number(self, ids: Sequence[TaskId]) -> int:
-        stones = next(self._node.spool.tombstones.steps(now_ms(), _NEWEST), ())
+        stones = next(self._node.spool.tombstones.steps(self._node.steady.now_ms(), _NEWEST), ())
         largest = max((stone.number for stone in stones), default=0)
         for run_id in ids:
             run = self._node.spool.find(run_id)
@@ -240,6 +238,11 @@ class Recovery:
                 with contextlib.suppress(OSError, GatewayError):
                     largest = max(largest, decode_spec(run.spec()).number)
         return largest
+
+
+def _is_settled(task_id: TaskId) -> bool:
+    """Whether nobody can be indexing a task any more; one of the future is from before a jump."""
+    return abs(now_ms() - time_of(task_id)) > _AGE_MS
 
 
 def _steps(ids: Sequence[TaskId], size: int) -> Iterator[Sequence[TaskId]]:

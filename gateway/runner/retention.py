@@ -1,13 +1,13 @@
 """The end of what was kept: tasks whose time has passed, and files that nobody uses.
 
 In bounded steps. A task that is still active is killed first and goes when it has ended. The index
-forgets before the disk does, so that nothing is listed whose output is gone.
+forgets before the disk does, so that nothing is listed whose output is gone. A wall clock that
+jumped ahead makes nothing go.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 
 from gateway.clock import monotonic, now_ms
 from gateway.ids import is_task_id
@@ -35,6 +35,7 @@ class Retention:
 
     async def run(self) -> None:
         """Looks for what is due, for ever."""
+        await asyncio.to_thread(self._node.steady.keep)
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             try:
@@ -47,7 +48,7 @@ class Retention:
         """Does one bounded step."""
         node = self._node
         # Active ones stay due until they have ended: they must not keep the others from their turn.
-        for task_id in await node.tasks.due(now_ms(), _STEP + len(node.roster)):
+        for task_id in await node.tasks.due(node.steady.now_ms(), _STEP + len(node.roster)):
             await self.end(task_id)
         if monotonic() - self._swept >= _SWEEP_SECONDS:
             self._swept = monotonic()
@@ -58,10 +59,10 @@ class Retention:
         node = self._node
         known = is_task_id(task_id)  # a foreign writer may have put anything there
         if known and await node.spool.wish_kill(task_id, node.config.runner.grace_seconds):
-            await node.tasks.wish_kill(task_id, now_ms())
+            await self._show_kill(task_id)
             self._killer.ask(task_id)
             return
-        until = now_ms() + node.config.retention.tombstone_seconds * 1000
+        until = node.steady.now_ms() + node.config.retention.tombstone_seconds * 1000
         if known:
             await node.spool.bury(task_id, until)
         await node.tasks.bury(task_id, until, epoch=node.epoch)
@@ -69,9 +70,17 @@ class Retention:
             await node.spool.remove(task_id)
             self.keeping.forget(task_id)
 
+    async def _show_kill(self, task_id: TaskId) -> None:
+        try:
+            await self._node.tasks.wish_kill(task_id, now_ms())
+        except GatewayError as error:
+            # The index lost it just now: it comes back, and the wish is on disk.
+            if error.kind not in (Kind.NOT_FOUND, Kind.GONE):
+                raise
+
     async def _sweep(self) -> None:
         node = self._node
-        keep = node.config.retention
-        await node.spool.sweep(now_ms(), keep.tombstone_seconds * 1000)
-        before = time.time() - keep.object_seconds
-        await asyncio.to_thread(node.objects.sweep, before)
+        keep, now = node.config.retention, node.steady.now_ms()
+        await node.spool.sweep(now, keep.tombstone_seconds * 1000)
+        await asyncio.to_thread(node.objects.sweep, now / 1000 - keep.object_seconds)
+        await asyncio.to_thread(node.steady.keep)

@@ -6,6 +6,7 @@
     requests/<hash>           hard link to a spec: the request ids of a user that were accepted
     buried/<YYYYMMDD>         tasks that are no longer kept, by the day on which that is forgotten
     node.lock, epoch          which runner of this node is the one that may act
+    clock                     what time it was, by the clock of this boot of the machine
 
 Nothing here depends on Redis. Reading has threads of its own, so that a slow disk never makes a
 kill wait. A disk that refuses is UNAVAILABLE and never half an acceptance.

@@ -20,6 +20,7 @@ from gateway.ids import new_task_id
 from gateway.places import Places
 from gateway.runner.node import Node
 from gateway.runner.roster import Roster
+from gateway.runner.steady import SteadyClock
 from gateway.stores.link import Link
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
@@ -58,6 +59,7 @@ def make_node(link: Link, places: Places, config: Config, epoch: int = 1) -> Nod
         spool=spool,
         objects=Objects(places.objects),
         roster=Roster(),
+        steady=SteadyClock(places.spool / "clock"),
     )
 
 

@@ -153,6 +153,15 @@ async def test_the_patrol_finds_what_nobody_told(scene: Scene) -> None:
     assert await scene.waiting() == {old.task_id}
 
 
+async def test_the_patrol_finds_what_is_from_the_future(scene: Scene) -> None:
+    """A task that was accepted before the clock jumped back does not wait until it comes again."""
+    later = now_ms() + 86_400_000
+    spec = replace(spec_of(1), task_id=new_task_id(later), created_ms=later)
+    await scene.node.spool.accept(spec)
+    await scene.recovery.patrol()
+    assert await scene.waiting() == {spec.task_id}
+
+
 async def test_a_stray_directory_is_no_obstacle(scene: Scene, tmp_path: Path) -> None:
     """What is no run directory is passed over; a damaged one is taken in, to be ended."""
     spec, _ = await scene.accepted(1)

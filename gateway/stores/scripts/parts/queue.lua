@@ -20,6 +20,13 @@ local function enqueue(id, owner, number)
   end
 end
 
+-- When the record of an ended task goes by itself: some time after the runner should have buried it.
+-- By a clock that jumped ahead that may be long over, and then it stays for an hour at least.
+local function life_end(expires, keep_ms)
+  local now = tonumber(redis.call('TIME')[1]) * 1000
+  return math.max(expires + keep_ms, now + 3600000)
+end
+
 -- Brings queue, running set and life of a task in line with the place of its state: wait, run,
 -- stay (wherever it is), out (of the queue) or final.
 local function settle(id, owner, number, place, keep_ms)
@@ -44,11 +51,12 @@ local function settle(id, owner, number, place, keep_ms)
   local found = redis.call('HMGET', TASK .. id, 'expires', 'name')
   local expires = tonumber(found[1] or '0')
   if expires > 0 then
-    redis.call('PEXPIREAT', TASK .. id, expires + keep_ms)
-    redis.call('PEXPIREAT', NUMBERED .. number, expires + keep_ms)
+    local life = life_end(expires, keep_ms)
+    redis.call('PEXPIREAT', TASK .. id, life)
+    redis.call('PEXPIREAT', NUMBERED .. number, life)
     local name = NAME .. owner .. '\0' .. (found[2] or '')
     if found[2] ~= '' and redis.call('GET', name) == id then
-      redis.call('PEXPIREAT', name, expires + keep_ms)
+      redis.call('PEXPIREAT', name, life)
     end
   end
 end
