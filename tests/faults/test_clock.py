@@ -1,4 +1,7 @@
-"""The wall clock jumps while tasks run: durations, limits and identities do not care."""
+"""The wall clock jumps while tasks run: durations, limits and identities do not care.
+
+Tokens are judged by it, as they must be: a user has to log in again, or to wait until it is right.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,22 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.ids import time_of
 from tests.faults.clock import Clock
 from tests.faults.storm import complaints
 from tests.faults.visitor import calling
-from tests.journeys.entrance import Caller
+from tests.journeys.entrance import Caller, shell
+from tests.journeys.linkis_people import admin_password, client
 from tests.support.served import Served, command, serving
 from tests.support.waiting import wait_until_sync
 
 HOUR = 3600
+DAY = 24 * HOUR
+YEARS = (3652 * DAY, -3652 * DAY, DAY - int(time.time()), 0)
+"""Ten years to and fro, and the second day of 1970."""
 LIFE = str(12 * HOUR)
 JUMPS = (3 * HOUR, HOUR, 4 * HOUR, 0)
 """Ahead of the token's time and within its life: it is judged by the wall clock, as it must be."""
@@ -72,3 +80,67 @@ def test_the_clock_jumps_to_and_fro(tmp_path: Path) -> None:
         for one in told:
             assert caller.status(one) in {"Succeed", "Timeout"}
         assert not complaints(gateway)
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(300)
+def test_the_clock_jumps_by_years(tmp_path: Path) -> None:
+    """Nothing that is kept goes and nothing ends; who is refused is told, and it heals."""
+    clock, go = Clock(tmp_path / "clock"), tmp_path / "go"
+    with serving(tmp_path / "data", **clock.environment()) as gateway, calling(gateway) as caller:
+        kept, later = caller.execute("echo kept"), []
+        assert caller.finished(kept) == "Succeed"
+        through = caller.execute(f"echo one; until [ -e {go} ]; do sleep 0.05; done; echo two")
+        wait_until_sync(lambda: caller.status(through) == "Running", "the run to run")
+        for jump in YEARS:
+            clock.jump(jump)
+            ready(gateway, caller)
+            if jump:
+                refused = caller.http.get(f"{gateway.api}/{kept}/status")
+                assert refused.status_code == 401
+                assert "the token is not valid or has expired" in refused.json()["message"]
+            if jump > 0:
+                later.append(logged_in(gateway, kept, through))
+            elif jump < 0:
+                said = login(gateway, client(gateway))
+                assert said.status_code == 503
+                assert "the clock of the gateway is wrong" in said.json()["message"]
+            clock.jump(0)
+            ready(gateway, caller)
+            # While it rebuilds the index, the gateway may ask for patience.
+            wait_until_sync(lambda: state(caller.http, gateway, kept) == "Succeed", "the kept one")
+            assert [line["text"] for line in caller.lines(kept)] == ["kept"]
+            assert caller.status(through) == "Running"
+            assert caller.finished(caller.execute("echo now")) == "Succeed"
+        go.touch()
+        assert caller.finished(through) == "Succeed"
+        assert [line["text"] for line in caller.lines(through)] == ["one", "two"]
+        assert [caller.status(one) for one in later] == ["Succeed"]
+        assert len({kept, through, *later}) == 3
+        assert not complaints(gateway)
+
+
+def logged_in(gateway: Served, kept: str, through: str) -> str:
+    """A run of somebody who logged in ten years from now, and sees what there was before."""
+    with client(gateway, Origin=gateway.url) as user:
+        assert login(gateway, user).status_code == 200
+        wait_until_sync(lambda: state(user, gateway, kept) == "Succeed", "the kept one", 30)
+        made = user.post("entrance/execute", json=shell("echo later")).json()["data"]["execID"]
+        wait_until_sync(lambda: state(user, gateway, made) == "Succeed", "the run to end", 30)
+        assert jumped(gateway, YEARS[0]), "the clock did not jump"
+        assert state(user, gateway, kept) == "Succeed"
+        assert state(user, gateway, through) == "Running"
+        return str(made)
+
+
+def login(gateway: Served, user: httpx.Client) -> httpx.Response:
+    """What is said to a login of the administrator."""
+    words = {"userName": "admin", "password": admin_password(gateway)}
+    return user.post("user/login", json=words)
+
+
+def state(user: httpx.Client, gateway: Served, exec_id: str) -> str:
+    """The status of a task; nothing if it cannot be told at the moment."""
+    reply = user.get(f"{gateway.api}/{exec_id}/status")
+    assert reply.status_code in {200, 503}, reply.text
+    return str(reply.json()["data"].get("status", ""))
