@@ -1,8 +1,9 @@
 """A shim without a zygote, started by the protocol: takes the lock, looks, marks, and is the shim.
 
-Usage: lone_shim.py ROOT RUN MARKER EFFECT WAY. It is a shim that was made for this run, or with the
-way ``ahead`` one that waited for it. The task appends a byte to the file EFFECT, prints two
-lines, leaves a process behind and exits with 7. Ends with 3 if somebody is or was on the run.
+Usage: lone_shim.py ROOT RUN MARKER EFFECT WAY [SECONDS]. It is a shim that was made for this run,
+or with the way ``ahead`` one that waited for it. The task appends a byte to the file EFFECT, prints
+two lines, leaves a process behind and exits with 7. With SECONDS it lasts, and that is its limit.
+Ends with 3 if somebody is or was on the run.
 """
 
 import os
@@ -15,18 +16,20 @@ from engines import cgroups, processes, shim
 from engines.order import Bounds, Order, encode_order
 from engines.rundir import WORK, RunDir
 
-_, _, path, marker, effect, way = sys.argv
+_, _, path, marker, effect, way, *limits = sys.argv
 run = RunDir(path)
 lock = run.take()
 if lock is None or run.shim() is not None or run.exit() is not None:
     sys.exit(3)
 task = 'printf x >> "$0"; echo one; (sleep 20 &); echo two >&2; exit 7'
+if limits:
+    task = "exec sleep 30"
 order = Order(
     run.path,
     ["/bin/sh", "-c", task, effect],
     {"PATH": os.environ["PATH"], "NARTHEX_RUN_ID": run.run_id},
     run.file(WORK),
-    Bounds(20, 0.2, 1 << 20, 0.05, 0, 0, 0, 0),
+    Bounds(float(limits[0]) if limits else 20, 0.2, 1 << 20, 0.05, 0, 0, 0, 0),
     "",
 )
 message = os.memfd_create("order", os.MFD_CLOEXEC)

@@ -5,22 +5,34 @@ Tokens are judged by it, as they must be: a user has to log in again, or to wait
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
+import uuid
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
+import engines
+import tests.children
+from engines.facts import ExitKind
+from engines.rundir import WORK, RunDir
 from gateway.ids import time_of
 from tests.faults.clock import Clock
 from tests.faults.storm import complaints
+from tests.faults.syscalls import MARKER
 from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller, shell
 from tests.journeys.linkis_people import admin_password, client
 from tests.support.served import Served, command, serving
 from tests.support.waiting import wait_until_sync
 
+ROOT = Path(engines.__file__).parent.parent
+SHIM = Path(tests.children.__file__).with_name("lone_shim.py")
+LIMIT = 2
 HOUR = 3600
 DAY = 24 * HOUR
 YEARS = (3652 * DAY, -3652 * DAY, DAY - int(time.time()), 0)
@@ -28,6 +40,30 @@ YEARS = (3652 * DAY, -3652 * DAY, DAY - int(time.time()), 0)
 LIFE = str(12 * HOUR)
 JUMPS = (3 * HOUR, HOUR, 4 * HOUR, 0)
 """Ahead of the token's time and within its life: it is judged by the wall clock, as it must be."""
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize("jump", YEARS[:2])
+def test_the_clock_of_a_shim_jumps(tmp_path: Path, jump: int) -> None:
+    """The limit of a run keeps its length while the clock of its shim is set away by years."""
+    clock = Clock(tmp_path / "clock")
+    for name in ("new", "live"):
+        (tmp_path / name).mkdir()
+    run = RunDir.create(tmp_path / "new", tmp_path / "live", str(uuid.uuid4()), b"{}")
+    Path(run.file(WORK)).mkdir()
+    words = (str(ROOT), run.path, MARKER, str(tmp_path / "effect"), "alone", str(LIMIT))
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", str(SHIM), *words], env={**os.environ, **clock.environment()}
+    ) as shim:
+        wait_until_sync(lambda: run.started() is not None, "the run to start")
+        clock.jump(jump)
+        assert shim.wait(20) == 0
+    assert LIMIT <= time.monotonic() - began < LIMIT + 5
+    end = run.exit()
+    assert end is not None
+    assert end.kind is ExitKind.TIME_LIMIT
+    assert abs(end.ended_ms / 1000 - time.time() - jump) < 60, "the clock did not jump"
 
 
 def ready(gateway: Served, caller: Caller) -> None:
