@@ -120,11 +120,14 @@ def recording(pid: int, record: Path, into: list[Call]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def killing(pid: int, call: Call) -> Iterator[None]:
-    """Kills a living process at a call, if one of its threads comes to it during the block."""
+def killing(pid: int, call: Call, *, anywhere: bool = False) -> Iterator[None]:
+    """Kills a living process at a call, if its thread comes to it during the block.
+
+    ``anywhere`` means all threads but the first: which of them does a piece of work is chance.
+    """
     inject = f"inject={call.name}:signal=SIGKILL:when={call.number}"
     words = ["-o", "/dev/null", "-e", f"trace={call.name}", "-e", inject]
-    with _tracing(pid, words, threads(pid)[call.thread :][:1]):
+    with _tracing(pid, words, threads(pid)[1:] if anywhere else threads(pid)[call.thread :][:1]):
         yield
 
 

@@ -56,13 +56,18 @@ class Stage:
         self.judge(name, exec_id)
         return [call for call in found if is_change(call)]
 
-    def crash(self, call: Call) -> str:
+    def surely(self, call: Call) -> str:
+        """Kills it at a call, if need be of another thread than the one that made it before."""
+        became = self.crash(call)
+        return became if "killed" in became or not call.thread else self.crash(call, anywhere=True)
+
+    def crash(self, call: Call, *, anywhere: bool = False) -> str:
         """Kills the part at a call of a submit, and says what became of it."""
         pid, name = self.warm(), next(self.names)
-        if call.thread >= len(threads(pid)):
+        if not anywhere and call.thread >= len(threads(pid)):
             return "no such thread"
         exec_id = ""
-        with killing(pid, call), suppress(httpx.TransportError):
+        with killing(pid, call, anywhere=anywhere), suppress(httpx.TransportError):
             exec_id = self.submit(name)
             if self.part == RUNNER:
                 self.until(lambda: self.put_away(1) or not alive(pid), "the run or its runner")
@@ -206,6 +211,8 @@ def test_it_dies_at_every_call(tmp_path: Path, part: str) -> None:
     """At none of all points a task is lost, is there twice or runs twice."""
     with staged(part, tmp_path) as stage:
         calls = stage.record()
-        became = Counter(map(stage.crash, calls))
+        became = Counter(map(stage.surely, calls))
     print(part, len(calls), dict(became))  # noqa: T201 - the figures of a long test
-    assert sum(number for word, number in became.items() if "killed" in word) > len(calls) // 2
+    # What a part does on its own in between may come in the way of a point now and then.
+    killed = sum(number for word, number in became.items() if "killed" in word)
+    assert killed >= len(calls) * 3 // 4
