@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from engines.order import Bounds
+
 __all__ = [
     "Capabilities",
     "Engine",
@@ -52,6 +54,10 @@ class Limits:
     memory_bytes: int = 0
     open_files: int = 0
     file_bytes: int = 0
+
+    def bounds(self) -> Bounds:
+        """The same for a shim, which knows nothing of engines."""
+        return Bounds(*(getattr(self, name) for name in Bounds._fields))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engines.contract import EngineError, Launch, Limits
-from engines.order import Bounds, Order, encode_order
+from engines.contract import EngineError, Launch
+from engines.order import Order, encode_order
 from engines.orphans import COOKIE
 from engines.rundir import Exit, ExitKind, RunDir, killed_before_start
 from engines.zygote import ANSWER, REQUEST
@@ -235,22 +235,9 @@ def _order(run: RunDir, launch: Launch, bell: str) -> Order:
         list(launch.argv),
         {**launch.environment, COOKIE: run.run_id},
         str(launch.directory),
-        _bounds(launch.limits),
+        launch.limits.bounds(),
         bell,
         launch.secrets,
-    )
-
-
-def _bounds(limits: Limits) -> Bounds:
-    return Bounds(
-        limits.seconds,
-        limits.grace_seconds,
-        limits.output_bytes,
-        limits.drain_seconds,
-        limits.processes,
-        limits.memory_bytes,
-        limits.open_files,
-        limits.file_bytes,
     )
 
 

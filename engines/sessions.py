@@ -19,7 +19,6 @@ from pathlib import Path
 from engines.adapter import Code
 from engines.contract import EngineError, Launch, Limits, RunSpec, SessionSpec
 from engines.host import HOST, SECRET, STATUS
-from engines.order import Bounds
 from engines.rundir import RunDir, write_new
 from engines.statement import STATEMENT, Order, encode_order
 
@@ -103,20 +102,10 @@ def instruct(
         for name, value in spec.environment.items()
         if base.get(name) != value and name not in _NOT_FOR_STATEMENTS
     }
-    limits = spec.limits
     order = Order(
         Code(spec.language, spec.code, own, dict(spec.parameters), str(spec.work)),
         hidden,
-        Bounds(
-            limits.seconds,
-            limits.grace_seconds,
-            limits.output_bytes,
-            limits.drain_seconds,
-            limits.processes,
-            limits.memory_bytes,
-            limits.open_files,
-            limits.file_bytes,
-        ),
+        spec.limits.bounds(),
         bell,
         notice,
     )

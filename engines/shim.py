@@ -23,6 +23,7 @@ from engines import cgroups, processes
 from engines.bell import Bell
 from engines.child import Unborn
 from engines.facts import Exit, ExitKind, ShimFact, encode
+from engines.last_word import state_ending
 from engines.order import STARTING_NICE, decode_order
 from engines.recorder import Recorder
 from engines.rundir import CONTROL, FAULT, OUTPUT, SHIM, RunDir, killed_before_start
@@ -36,8 +37,6 @@ ORDER = b"o"
 _FIRST = 3
 _UMASK = 0o077
 _HIGH = 64
-_EXIT_PAUSE_SECONDS = 1.0
-_EXIT_TRIES = 3600
 _RINGS = 20
 _RING_SECONDS = 0.005
 
@@ -143,7 +142,7 @@ def _supervise(message: int, own: str, boot: str, umask: int, unborn: Unborn | N
     cgroups.remove(own)
     with contextlib.suppress(OSError):
         os.unlink(CONTROL)
-    _state_ending(run, ending)
+    state_ending(run, ending)
     _ring_out(bell)
 
 
@@ -176,19 +175,6 @@ def _run_task(watch: Watch, make: Callable[[], Unborn]) -> Exit:
             bytes=watch.recorder.size,
             dropped=watch.recorder.dropped,
         )
-
-
-def _state_ending(run: RunDir, ending: Exit) -> None:
-    """Writes the ending, which nobody else can know: a full disk is waited for, within reason."""
-    for _ in range(_EXIT_TRIES):
-        try:
-            run.write_exit(ending)
-        except FileNotFoundError:
-            return
-        except OSError:
-            time.sleep(_EXIT_PAUSE_SECONDS)
-        else:
-            return
 
 
 def _ring_out(bell: Bell) -> None:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from engines.adapter import Code
 from engines.bell import Bell
 from engines.facts import Exit, ExitKind, ShimFact, Started, encode
+from engines.last_word import state_ending
 from engines.order import Bounds
 from engines.recorder import Recorder
 from engines.records import ERR, OUT
@@ -33,8 +34,6 @@ STATEMENT = "statement"
 
 _TAKE_TRIES = 20
 _TAKE_SECONDS = 0.002
-_EXIT_TRIES = 3600
-_EXIT_PAUSE_SECONDS = 1.0
 _BEGUN_SECONDS = 0.02
 _SAID_SECONDS = 0.004
 """A short statement is told once, with its end: looking at it at work would only hold it up."""
@@ -164,7 +163,7 @@ class Statement:
         with contextlib.suppress(OSError):
             Path(self.run.file(CONTROL)).unlink()
         self.control.close()
-        _state_ending(self.run, ending)
+        state_ending(self.run, ending)
         os.close(self._lock)
         with self._guard:
             self._bell.owed = None
@@ -235,19 +234,6 @@ def _lock(run: RunDir) -> int | None:
             return None
         time.sleep(_TAKE_SECONDS)
     return None
-
-
-def _state_ending(run: RunDir, ending: Exit) -> None:
-    """Writes the ending, which nobody else can know: a full disk is waited for, within reason."""
-    for _ in range(_EXIT_TRIES):
-        try:
-            run.write_exit(ending)
-        except FileNotFoundError:
-            return
-        except OSError:
-            time.sleep(_EXIT_PAUSE_SECONDS)
-        else:
-            return
 
 
 def _now_ms() -> int:

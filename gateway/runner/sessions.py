@@ -13,9 +13,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engines.contract import EngineError, Limits, RunSpec, SessionSpec
+from engines.contract import EngineError, RunSpec, SessionSpec
 from engines.facts import RunState
 from engines.launcher import Zygote
 from engines.rundir import RunDir, sweep_orphan
@@ -185,22 +185,13 @@ class Sessions:
     async def _make(self, statement: Statement) -> StoredSession:
         stored = await asyncio.to_thread(self._store.create, statement.tag, now_ms())
         work = self._store.work(stored)
-        limits = statement.order.limits
         launch = host_launch(
             statement.plan,
             stored.run,
             work,
             self._store.sockets(stored.id),
             {**statement.base, "PWD": str(work)},
-            Limits(
-                grace_seconds=limits.grace_seconds,
-                output_bytes=_OUTPUT_BYTES,
-                drain_seconds=limits.drain_seconds,
-                processes=limits.processes,
-                memory_bytes=limits.memory_bytes,
-                open_files=limits.open_files,
-                file_bytes=limits.file_bytes,
-            ),
+            replace(statement.order.limits, seconds=0.0, output_bytes=_OUTPUT_BYTES),
             self._settings.idle_seconds,
         )
         try:
