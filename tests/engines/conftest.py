@@ -85,6 +85,10 @@ async def runs(tmp_path: Path) -> AsyncIterator[Runs]:
         yield Runs(tmp_path, zygote)
 
 
+PAIR = 2
+"""So many processes wait for a run: a shim and what will be its task."""
+
+
 class Judge:
     """Says what is left, by a control group around a zygote and all that comes from it."""
 
@@ -131,4 +135,6 @@ def group() -> Iterator[str]:
 async def ungrouped(tmp_path: Path, group: str) -> AsyncIterator[tuple[Runs, Judge]]:
     """Runs without control groups of their own, under the eyes of a judge."""
     async with Zygote(groups=False) as zygote:
+        # What is forked while the judge admits what there is could slip through.
+        await wait_until(lambda: len(waiting(zygote)) == PAIR, "a shim and what will be its task")
         yield Runs(tmp_path, zygote), Judge(group, zygote)

@@ -16,7 +16,7 @@ from engines.launcher import Zygote
 from engines.order import STARTING_NICE
 from engines.rundir import ExitKind, RunState
 from engines.suite import read_lines
-from tests.engines.conftest import Runs, waiting
+from tests.engines.conftest import PAIR, Runs, waiting
 from tests.support.waiting import wait_until
 
 
@@ -126,7 +126,9 @@ async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
             lambda: set(processes.descendants(pid)) == waiting(runs.zygote),
             "no shim is left that had a run",
         )
-        await wait_until(lambda: len(waiting(runs.zygote)) == 2, "a shim and what will be its task")
+        await wait_until(
+            lambda: len(waiting(runs.zygote)) == PAIR, "a shim and what will be its task"
+        )
 
     await quiet()
     before = counts()
@@ -176,7 +178,7 @@ async def pair(zygote: Zygote) -> tuple[int, int]:
 
     def there() -> bool:
         found[:] = [pid for pid in processes.descendants(zygote.pid) if pid in waiting(zygote)]
-        return len(found) == 2
+        return len(found) == PAIR
 
     await wait_until(there, "a shim and what will be its task")
     return found[0], found[1]
