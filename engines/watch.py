@@ -125,7 +125,8 @@ class Watch:
             if now >= self._settle_at:
                 self._settle(now)
             if now >= self._tell_at:
-                self._tell(now)
+                self._state_begun()
+                self._bell.ring(now)
             if now >= self._stop_at and self._why is None and self._status is None:
                 self._begin_kill(ExitKind.TIME_LIMIT, self._order.bounds.grace_seconds, now)
             if now >= self._kill_at or (now >= self._drain_until and not self._childless):
@@ -265,11 +266,10 @@ class Watch:
         if data:
             kind = self._pipes[fd]
             if kept := self._redactors[kind].feed(data):
-                self.recorder.add(kind, _now_ms(), kept)
-                now = time.monotonic()
                 if self._tell_at < _NEVER and self._status is None:
-                    self._tell(now)
-                self._bell.ring(now)
+                    self._state_begun()
+                self.recorder.add(kind, _now_ms(), kept)
+                self._bell.ring(time.monotonic())
             return True
         self._poll.unregister(fd)
         del self._pipes[fd]
@@ -292,8 +292,8 @@ class Watch:
             self._stop_at = self._begun + self._order.bounds.seconds
         self._tell_at = self._begun + _TELL_SECONDS
 
-    def _tell(self, now: float) -> None:
-        """States and tells that the task runs; not asked of one that has ended before.
+    def _state_begun(self) -> None:
+        """States that the task runs; whoever sees what it says finds it running, or ended.
 
         A fact for the curious: the ending does not depend on it, so a full disk is no reason.
         """
@@ -301,7 +301,6 @@ class Watch:
         with contextlib.suppress(OSError):
             fact = Started(self._pid, self._started_ms)
             self.run.write(STARTED, encode(fact), durable=False)
-        self._bell.ring(now)
 
     def _settle(self, now: float) -> None:
         """Gives a run that is no longer new its full share, so that its readers take none of it."""

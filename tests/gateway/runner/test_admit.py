@@ -92,6 +92,7 @@ async def test_a_task_without_a_directory_is_lost(scene: Scene) -> None:
 async def test_a_task_of_which_nobody_heard_is_doubted(scene: Scene, link: Link) -> None:
     """If the answer to the taking of a task is lost the patrol is asked to look after it."""
     spec = await scene.queued(1)
+    await scene.node.queue.heads(1, 1)  # or it would be loaded, which is a write
     await link.call("CLIENT", "PAUSE", 20_000, "WRITE")
     try:
         with pytest.raises(GatewayError):
