@@ -24,7 +24,7 @@ from engines.bell import Bell
 from engines.child import Unborn
 from engines.facts import Exit, ExitKind, ShimFact, encode
 from engines.last_word import state_ending
-from engines.order import STARTING_NICE, decode_order
+from engines.order import STARTING_NICE, decode_order, rehearse
 from engines.recorder import Recorder
 from engines.rundir import CONTROL, FAULT, OUTPUT, SHIM, RunDir, killed_before_start
 from engines.watch import Watch
@@ -54,7 +54,7 @@ def main(lock: int, message: int, group: str, boot: str) -> NoReturn:
     try:
         _, message = _detach(lock, message)
         own = _own_group(group)
-        _supervise(message, own, boot, os.umask(_UMASK), None)
+        _supervise(message, _fact(own, boot), own, os.umask(_UMASK), None)
         status = 0
     finally:
         os._exit(status)
@@ -75,12 +75,14 @@ def wait(orders: int, group: str, boot: str) -> NoReturn:
         except OSError:
             cgroups.remove(own)
             raise
+        fact = _fact(own, boot)
+        rehearse()
         with socket.socket(fileno=orders) as waiting:
             given = socket.recv_fds(waiting, len(ORDER), 2)[1]
         if given:
             lock, message = given
             os.set_inheritable(lock, False)  # noqa: FBT003 - the library's signature
-            _supervise(message, own, boot, umask, unborn)
+            _supervise(message, fact, own, umask, unborn)
         else:
             unborn.abandon()
             cgroups.remove(own)
@@ -120,7 +122,13 @@ def _own_group(parent: str) -> str:
     return cgroups.make(parent, processes.identity(os.getpid()))
 
 
-def _supervise(message: int, own: str, boot: str, umask: int, unborn: Unborn | None) -> None:
+def _fact(own: str, boot: str) -> bytes:
+    """Who this shim is, as it states it."""
+    pid = os.getpid()
+    return encode(ShimFact(pid, processes.start_time(pid), boot, own))
+
+
+def _supervise(message: int, fact: bytes, own: str, umask: int, unborn: Unborn | None) -> None:
     if unborn is not None and not unborn.instruct(message):
         unborn.abandon()
         unborn = None
@@ -128,9 +136,7 @@ def _supervise(message: int, own: str, boot: str, umask: int, unborn: Unborn | N
     run = RunDir(order.run)
     os.chdir(order.run)
     recorder = Recorder(run.file(OUTPUT), order.bounds.output_bytes)
-    pid = os.getpid()
-    fact = ShimFact(pid, processes.start_time(pid), boot, own)
-    run.write(SHIM, encode(fact), durable=False)  # made durable before the task is let go
+    run.write(SHIM, fact, durable=False)  # made durable before the task is let go
     bell = Bell(order.bell, run.run_id)
     if run.kill_wish() is not None:
         if unborn is not None:
