@@ -32,6 +32,8 @@ narthex.table(((n, f"row {n}") for n in range(20000)), ["n", ("s", "string", "")
 narthex.text("a text")
 EOF
 """
+PATIENCE = 2000
+"""How often the live run looks whether it may end."""
 WRITE = f"for ((n = 0; n < {len(FULL)}; n++)); do echo line $n {'x' * 50}; done\n"
 
 
@@ -51,8 +53,10 @@ class Scene:
     def begin(self) -> None:
         """Has another live run, which has written nearly all and waits for ``go``."""
         self.go = self.folder / uuid.uuid4().hex
-        until = f"until [ -e {self.go} ]; do sleep 0.05; done; echo end"
-        self.live = self.caller.execute(WRITE + until)
+        until = (
+            f"for ((n = 0; n < {PATIENCE}; n++)); do [ -e {self.go} ] && break; sleep 0.05; done"
+        )
+        self.live = self.caller.execute(f"{WRITE}{until}; echo end")
         wait_until_sync(lambda: len(self.log(self.live)) == len(FULL), "the live run to write")
 
     @property
@@ -115,7 +119,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """The stage of all tests here; it is as good after each of them as before."""
     folder = tmp_path_factory.mktemp("unreadable")
     with serving(folder / "data", **SMALL_WINDOW) as gateway, calling(gateway) as caller:
-        yield Scene(gateway, caller, folder)
+        scene = Scene(gateway, caller, folder)
+        yield scene
+        # It would go on without a gateway.
+        scene.go.touch()
+        assert caller.finished(scene.live) == "Succeed"
 
 
 @contextmanager
