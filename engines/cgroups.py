@@ -7,21 +7,27 @@ slower way. The shim imports this file: standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 from struct import Struct
 
+from engines.trees import walk
+
 __all__ = [
     "empty",
     "enter",
     "fork_into",
+    "freeze",
+    "frozen",
     "kill",
     "make",
     "name",
     "oom_kills",
     "own_group",
     "remove",
+    "thaw",
 ]
 
 _CLONE3 = 435
@@ -103,10 +109,26 @@ def fork_into(path: str) -> tuple[int, bool]:
 
 def kill(path: str) -> None:
     """Kills all that are in a group and below it, forking ones included; a gone group is empty."""
+    _order(f"{path}/cgroup.kill", b"1")
+
+
+def freeze(path: str) -> bool:
+    """Asks all that are in a group to stand still; False if this kernel does not do that."""
+    return _order(f"{path}/cgroup.freeze", b"1")
+
+
+def thaw(path: str) -> None:
+    """Lets all that are in a group go on."""
+    _order(f"{path}/cgroup.freeze", b"0")
+
+
+def frozen(path: str) -> bool:
+    """Whether all that are in a group stand still."""
     try:
-        _write(f"{path}/cgroup.kill", b"1")
+        with open(f"{path}/cgroup.events", "rb") as file:
+            return b"frozen 1" in file.read()
     except OSError:
-        return
+        return False
 
 
 def empty(path: str) -> bool:
@@ -130,11 +152,14 @@ def oom_kills(path: str) -> int:
 
 def remove(path: str) -> None:
     """Removes an empty group and the groups that its processes made below it."""
-    for directory, _, _ in os.walk(path, topdown=False):
-        try:
-            os.rmdir(directory)
-        except OSError:
-            continue
+    try:
+        for step in walk(path):
+            if step.entries is None:
+                with contextlib.suppress(OSError):
+                    os.rmdir(step.name, dir_fd=step.fd)
+        os.rmdir(path)
+    except OSError:
+        return
 
 
 def _locate(mounts: str, groups: str) -> str:
@@ -150,6 +175,14 @@ def _locate(mounts: str, groups: str) -> str:
                 inside = own if root == "/" else own[len(root) :]
                 return f"{point}{inside}".rstrip("/")
     return ""
+
+
+def _order(path: str, data: bytes) -> bool:
+    try:
+        _write(path, data)
+    except OSError:
+        return False
+    return True
 
 
 def _write(path: str, data: bytes) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from engines.order import Bounds
+from engines.shim.launch_request import Bounds
+from engines.shim.sandbox import Sandbox
 
 __all__ = [
     "Capabilities",
@@ -44,6 +45,8 @@ class Limits:
     the certain signal; ``output_bytes`` of recorded output; ``drain_seconds`` for which a pipe that
     a grandchild holds is read after the main process ended; ``processes``, ``memory_bytes``,
     ``open_files`` and ``file_bytes`` (the largest single file) as resource limits for each process.
+    ``most_seconds`` is the longest running time that may be asked for later; ``warn_signal`` is
+    sent to the main process ``warn_seconds`` before its running time is over.
     """
 
     seconds: float = 0.0
@@ -54,6 +57,9 @@ class Limits:
     memory_bytes: int = 0
     open_files: int = 0
     file_bytes: int = 0
+    most_seconds: float = 0.0
+    warn_signal: int = 0
+    warn_seconds: float = 0.0
 
     def bounds(self) -> Bounds:
         """The same for a shim, which knows nothing of engines."""
@@ -82,24 +88,57 @@ class RunSpec:
     def session(self) -> str | None:
         """The session that the parameter ``session`` names; empty for the nameless one.
 
-        None for a process of its own, which is asked for by the name ``none``.
+        None for a process of its own, which is asked for by the name ``none``, or by arguments or
+        an input, which a statement cannot have.
 
         Raises:
-            EngineError: it is no text, or too long a one.
+            EngineError: it is no text, or too long a one, or has arguments or an input.
         """
         name = self.parameters.get("session", "")
         if not isinstance(name, str) or len(name) > _MAX_NAME:
             raise EngineError(f"the name of a session is a text of at most {_MAX_NAME} characters")
+        if name in ("", _NONE) and (self.arguments or self.stdin is not None):
+            return None
+        if name != _NONE and (self.arguments or self.stdin is not None):
+            raise EngineError("a statement in a session has neither arguments nor an input")
         return None if name == _NONE else name
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What the parameter ``arguments`` gives the program besides the code.
+
+        Raises:
+            EngineError: it is no list of texts without NUL.
+        """
+        given = self.parameters.get("arguments", ())
+        if not isinstance(given, list | tuple) or not all(
+            isinstance(one, str) and "\0" not in one for one in given
+        ):
+            raise EngineError("arguments are a list of texts without NUL characters")
+        return tuple(given)
+
+    @property
+    def stdin(self) -> str | None:
+        """What the parameter ``stdin`` lets the program read; None for nothing.
+
+        Raises:
+            EngineError: it is no text.
+        """
+        given = self.parameters.get("stdin")
+        if given is not None and not isinstance(given, str):
+            raise EngineError("what a program is to read is a text")
+        return given
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """The process to start: its arguments (the first is the program), environment and directory.
 
-    It gets /dev/null as stdin, two pipes as stdout and stderr, the file of its progress as
-    descriptor 3 if its environment names that, and no other descriptor. ``secrets`` are texts
-    that must not be recorded in what it prints; whoever calls the engine adds them.
+    It gets the file ``stdin``, or else /dev/null, as stdin, two pipes as stdout and stderr, the
+    file of its progress as descriptor 3 if its environment names that, and no other descriptor.
+    ``secrets`` are texts that must not be recorded in what it prints; whoever calls the engine adds
+    them, the file and the ``sandbox``, which is what it sees of the machine. ``writable`` are the
+    paths of the run directory, besides the working directory, into which the engine lets it write.
     """
 
     argv: tuple[str, ...]
@@ -107,6 +146,9 @@ class Launch:
     directory: Path
     limits: Limits = Limits()
     secrets: tuple[str, ...] = ()
+    stdin: str = ""
+    writable: tuple[str, ...] = ()
+    sandbox: Sandbox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +159,7 @@ class SessionSpec:
     a session. ``adapter`` is the ``module:class`` that the host loads and calls with ``settings``,
     which must be what JSON can say. ``environment`` goes over what every run sees.
     ``interpreter`` is the Python (3.11 or newer) of the host, empty for the gateway's own.
+    ``programs`` are the whole paths of what the host starts, which a sandbox has to show.
     """
 
     key: str
@@ -124,18 +167,26 @@ class SessionSpec:
     settings: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     interpreter: str = ""
+    programs: tuple[str, ...] = ()
 
     @classmethod
-    def named(cls, name: str, adapter: str, settings: Mapping[str, object]) -> SessionSpec:
+    def named(
+        cls, name: str, adapter: str, settings: Mapping[str, object], *programs: str
+    ) -> SessionSpec:
         """The session of that name with these settings; with others it is another session."""
-        return cls(json.dumps([name, settings], sort_keys=True), adapter, settings)
+        key = json.dumps([name, settings], sort_keys=True)
+        return cls(key, adapter, settings, programs=programs)
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine can do: the languages it takes, in its own words, all lower case."""
+    """What an engine can do: the languages it takes, in its own words, all lower case.
+
+    ``stands_for`` are names of other engines whose code it takes where they are not enabled.
+    """
 
     languages: frozenset[str]
+    stands_for: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

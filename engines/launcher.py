@@ -13,17 +13,24 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from engines.contract import EngineError, Launch
-from engines.order import Order, encode_order
-from engines.orphans import COOKIE
-from engines.rundir import Exit, ExitKind, RunDir, killed_before_start
-from engines.zygote import ANSWER, REQUEST
+from engines.rundir.directory import Exit, ExitKind, RunDir, killed_before_start
+from engines.rundir.requests import read_control
+from engines.shim.launch_request import LaunchRequest, encode_request
+from engines.shim.native import build as native
+from engines.shim.orphans import COOKIE
+from engines.shim.redact import Redactor
+from engines.shim.zygote import ANSWER, REQUEST
 
-__all__ = ["PASSING", "Zygote"]
+__all__ = ["PASSING", "ShimChoice", "Zygote"]
+
+ShimChoice = Literal["auto", "native", "python"]
+"""Which shim supervises runs: ``auto`` is the native one where it was built."""
 
 PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 """What a machine lacks for a start and may have again soon."""
@@ -31,13 +38,13 @@ PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _CODE = """
 import sys
 sys.path.append(sys.argv[1])
-from engines.zygote import serve
+from engines.shim.zygote import serve
 serve(int(sys.argv[2]), groups=bool(sys.argv[3]), nice=int(sys.argv[4]))
 """
 _ROOT = str(Path(__file__).resolve().parent.parent)
 _KEPT = ("LD_LIBRARY_PATH",)
 _LOOK_TRIES = 20
-_LOOK_SECONDS = 0.002
+_POLL_SECONDS = 0.002
 _END_SECONDS = 5.0
 
 
@@ -48,10 +55,19 @@ class Zygote:
         answer_seconds: after this time without an answer the zygote counts as dead.
         groups: whether runs get control groups of their own where that is possible.
         nice: how far runs stand back when processors are short, 0 to 19.
+        shim: which shim the runs have; with any other than ``python`` none can be in a sandbox.
     """
 
-    def __init__(self, answer_seconds: float = 10.0, *, groups: bool = True, nice: int = 0) -> None:
+    def __init__(
+        self,
+        answer_seconds: float = 10.0,
+        *,
+        groups: bool = True,
+        nice: int = 0,
+        shim: ShimChoice = "python",
+    ) -> None:
         self._answer_seconds = answer_seconds
+        self._shim = shim
         self._groups = groups
         self._nice = nice
         self._turn = asyncio.Lock()
@@ -91,26 +107,34 @@ class Zygote:
         async with self._turn:
             await self._end()
 
-    async def launch(self, run: RunDir, launch: Launch, bell: str, *, settle: bool = True) -> bool:
+    async def launch(
+        self, run: RunDir, launch: Launch, notifier: str, *, settle: bool = True
+    ) -> bool:
         """Starts a run, at most once for ever; its directory tells how it goes from here on.
 
-        Returns False, and does nothing, if somebody is or was on this run, or if it was killed
-        before: its state says which. True means that this call settled it: a shim holds the lock,
+        Returns False, and does nothing, if somebody is or was on this run, or if it was killed or
+        is held: its state says which. True means that this call settled it: a shim holds the lock,
         or, if no process could be made, the ending says so. A shim that dies before it could say
         who it is leaves the run ACCEPTED, and it may be launched again.
 
         Args:
             run: the accepted run.
             launch: what to start.
-            bell: path of the datagram socket that is told of output and endings; empty for none.
+            notifier: path of the datagram socket that is told of output and endings; empty for
+                none.
             settle: whether a lack of processes or memory is the end of the run. If not, it stays
                 startable and the OSError is raised.
 
         Raises:
-            EngineError: the zygote does not answer, twice; the run was not started.
+            EngineError: the zygote does not answer, twice; or the run is to be in a sandbox and
+                its shim may be one that makes none. The run was not started.
             OSError: no process could be made at the moment, and nothing is settled.
         """
-        order = encode_order(_order(run, launch, bell))
+        if launch.sandbox is not None and self._shim != "python":
+            raise EngineError("the native shim makes no sandboxes: this run was not started")
+        # The Python shim finds by itself what a secret may look like in output.
+        forms = Redactor(launch.secrets).forms if self._shim != "python" else ()
+        order = encode_request(_order(run, launch, notifier, forms))
         first = await self._attempt(run, order, settle=settle)
         if first is not None:
             return first
@@ -128,8 +152,10 @@ class Zygote:
         try:
             if run.shim() is not None or run.exit() is not None:
                 return False
-            if run.kill_wish() is not None:
+            if run.kill_request() is not None:
                 await asyncio.to_thread(run.write_exit, killed_before_start())
+                return False
+            if read_control(run).held:
                 return False
             failure = await self._hand_over(order, lock)
             if failure in PASSING and not settle:
@@ -171,12 +197,23 @@ class Zygote:
         await self._end()
         return None
 
+    async def _command(self, fd: int) -> tuple[str, ...]:
+        """What is to be executed; EngineError if it was asked for and is not there."""
+        arguments = (str(fd), "1" if self._groups else "", str(self._nice))
+        if self._shim != "python":
+            found = await asyncio.to_thread(native.find)
+            if found is not None:
+                return (str(found), *arguments)
+            if self._shim == "native":
+                raise EngineError("the native shim was not built: see `narthex doctor`")
+        return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _CODE, _ROOT, *arguments)
+
     async def _spawn(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *_command(theirs.fileno(), groups=self._groups, nice=self._nice),
+                    *await self._command(theirs.fileno()),
                     stdin=DEVNULL,
                     stdout=DEVNULL,
                     env={name: os.environ[name] for name in _KEPT if name in os.environ},
@@ -184,8 +221,10 @@ class Zygote:
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
                 )
-            except OSError as error:
+            except (OSError, EngineError) as error:
                 ours.close()
+                if isinstance(error, EngineError):
+                    raise
                 raise EngineError(
                     f"the process that starts runs cannot be started: {error}"
                 ) from error
@@ -220,24 +259,22 @@ async def _take(run: RunDir) -> int | None:
             return lock
         if run.shim() is not None:
             return None
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     return None
 
 
-def _command(fd: int, *, groups: bool, nice: int) -> tuple[str, ...]:
-    arguments = (_ROOT, str(fd), "1" if groups else "", str(nice))
-    return (sys.executable, "-I", "-S", "-X", "utf8", "-c", _CODE, *arguments)
-
-
-def _order(run: RunDir, launch: Launch, bell: str) -> Order:
-    return Order(
+def _order(run: RunDir, launch: Launch, notifier: str, forms: Iterable[bytes]) -> LaunchRequest:
+    return LaunchRequest(
         str(Path(run.path).absolute()),
         list(launch.argv),
         {**launch.environment, COOKIE: run.run_id},
         str(launch.directory),
         launch.limits.bounds(),
-        bell,
+        notifier,
         launch.secrets,
+        launch.stdin,
+        tuple(form.decode("utf-8", "surrogateescape") for form in forms),
+        launch.sandbox,
     )
 
 

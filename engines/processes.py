@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 __all__ = [
     "become_subreaper",
@@ -20,11 +20,15 @@ __all__ = [
     "die_with_parent",
     "has_cookie",
     "identity",
+    "inmost",
+    "is_dead",
     "refuse_privileges",
     "signal_checked",
+    "signal_relative",
     "signal_tree",
     "stand_back",
     "start_time",
+    "thread_states",
     "with_cookie",
 ]
 
@@ -117,11 +121,43 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def inmost(pid: int) -> tuple[int, int]:
+    """The task in whose place a process waits outside of a sandbox, and its parent; 0 for none.
+
+    The first child of the only child: as long as the task lives nothing was born before it.
+    """
+    first = next(iter(children(pid)), 0)
+    task = next(iter(children(first)), 0) if first else 0
+    return task, first
+
+
 def signal_tree(root: int, *numbers: int) -> list[int]:
     """Sends signals to everything below ``root``; the pids that got them."""
     known = descendants(root)
     family = {root, *known}
-    return [pid for pid in known if signal_checked(pid, lambda p: _parent(p) in family, numbers)]
+    return [pid for pid in known if signal_relative(pid, family, *numbers)]
+
+
+def signal_relative(pid: int, family: Container[int], *numbers: int) -> bool:
+    """Sends signals to a process if one of the family is its parent; False if it is gone."""
+    return signal_checked(pid, lambda one: _parent(one) in family, numbers)
+
+
+def thread_states(pid: int) -> bytes:
+    """What each thread of a process does, one letter each as the kernel says; empty if gone."""
+    states = b""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return states
+    for thread in threads:
+        states += b"".join(_stat(f"{pid}/task/{thread}")[:1])
+    return states
+
+
+def is_dead(pid: int) -> bool:
+    """Whether a process has ended, its parent knowing of it or not."""
+    return not thread_states(pid).strip(b"ZXx")
 
 
 def signal_checked(pid: int, is_meant: Callable[[int], bool], numbers: Iterable[int]) -> bool:
@@ -169,7 +205,7 @@ def _parent(pid: int) -> int:
     return int(fields[_PARENT]) if fields else 0
 
 
-def _stat(pid: int) -> list[bytes]:
+def _stat(pid: int | str) -> list[bytes]:
     """The fields of a process from its state on: the name before them may hold anything."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:

@@ -71,7 +71,8 @@ class PythonEngine:
         path = spec.directory / _FILE
         path.write_bytes(spec.code.encode("utf-8", "surrogateescape"))
         path.chmod(0o600)
-        return Launch((self._program(), "-u", str(path)), spec.environment, spec.work, spec.limits)
+        argv = (self._program(), "-u", str(path), *spec.arguments)
+        return Launch(argv, spec.environment, spec.work, spec.limits)
 
     def session(self, spec: RunSpec) -> SessionSpec | None:
         """The session that the parameter ``session`` names, the nameless one without it.
@@ -90,7 +91,8 @@ class PythonEngine:
                 "a script runs without with the parameter session set to none"
             )
         settings = {"interpreter": self._interpreter}
-        return SessionSpec.named(name, "engines.kernel:KernelAdapter", settings)
+        adapter = "engines.session.kernel:KernelAdapter"
+        return SessionSpec.named(name, adapter, settings, self._program())
 
     def _check(self, spec: RunSpec) -> None:
         if spec.language not in self.capabilities.languages:

@@ -1,7 +1,7 @@
-"""The shell engine: scripts for bash, and one-liners for sh.
+"""The shell engine: scripts for bash and for sh.
 
-A bash script runs from a file of its own, so that it may be as long as it likes and ``$0`` is a
-name; ``sh`` code runs as ``sh -c``. It must never add anything to the code.
+Code runs from a file of its own, so that it may be as long as it likes, ``$0`` is a name, and
+nobody else on the machine reads it in the list of processes. It must never change the code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from engines.contract import Capabilities, EngineError, Health, Launch, RunSpec,
 __all__ = ["ShellEngine"]
 
 _FILE = "script.sh"
-_MAX_ARGUMENT = 128 * 1024 - 1
 
 
 class ShellEngine:
@@ -51,22 +50,15 @@ class ShellEngine:
         """Writes the script into the run directory, outside of the working directory.
 
         Raises:
-            EngineError: the language is none of ours, or the code holds a NUL or is too long for
-                ``sh -c``.
+            EngineError: the language is none of ours, or the code holds a NUL.
         """
         if "\0" in spec.code:
             raise EngineError("shell code cannot hold a NUL character")
         code = spec.code.encode("utf-8", "surrogateescape")
-        if spec.language == "sh":
-            if len(code) > _MAX_ARGUMENT:
-                raise EngineError(
-                    f"code for sh may have {_MAX_ARGUMENT} bytes, this has {len(code)}"
-                )
-            argv: tuple[str, ...] = (self._program(self._sh), "-c", spec.code)
-        elif spec.language in self.capabilities.languages:
-            argv = (self._program(self._bash), str(_write(spec.directory, code)))
-        else:
+        if spec.language not in self.capabilities.languages:
             raise EngineError(f"the shell engine does not take {spec.language!r}")
+        program = self._program(self._sh if spec.language == "sh" else self._bash)
+        argv = (program, str(_write(spec.directory, code)), *spec.arguments)
         return Launch(argv, spec.environment, spec.work, spec.limits)
 
     @staticmethod

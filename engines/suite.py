@@ -19,12 +19,13 @@ import pytest
 from engines.contract import Engine, EngineError, Launch, Limits, RunSpec
 from engines.launcher import Zygote
 from engines.processes import with_cookie
-from engines.replay import Replay
-from engines.rundir import Exit, ExitKind, RunDir, RunState
+from engines.rundir.creation import create_run
+from engines.rundir.directory import Exit, ExitKind, RunDir, RunState
+from engines.rundir.replay import Replay
 
 __all__ = ["Dialogue", "EngineSuite", "Stage"]
 
-_PATIENCE_SECONDS = 20.0
+_TIMEOUT_SECONDS = 20.0
 _PAUSE_SECONDS = 0.005
 _CODE = 7
 
@@ -72,7 +73,7 @@ class Stage:
     def prepare(self, language: str, code: str, limits: Limits) -> tuple[RunDir, Launch]:
         """An accepted run and what the engine says is to be started for it."""
         directory = self._directory
-        run = RunDir.create(directory / "new", directory / "live", str(uuid.uuid4()), b"")
+        run = create_run(directory / "new", directory / "live", str(uuid.uuid4()), b"")
         work = Path(run.file("work"))
         work.mkdir()
         spec = RunSpec(
@@ -93,7 +94,7 @@ class Stage:
         return run
 
     async def end(self, run: RunDir) -> Exit:
-        """How a run ends, waited for with patience."""
+        """How a run ends, waited for."""
         await until(lambda: run.state() == RunState.ENDED)
         ending = run.exit()
         if ending is None:
@@ -191,8 +192,8 @@ class EngineSuite:
         """A run that ignores the polite signal is gone after the grace, with all its processes."""
         run = await stage.start(dialogue.language, dialogue.stubborn, limits)
         await until(lambda: (1, b"ready") in read_lines(run))
-        check(run.wish_kill(limits.grace_seconds), "the first wish")
-        run.ring()
+        check(run.request_kill(limits.grace_seconds), "the first request")
+        run.notify()
         ending = await stage.end(run)
         check(ending.kind == ExitKind.KILLED, f"killed: {ending}")
         check(ending.verified, "proved that nothing is left")
@@ -249,8 +250,8 @@ def left(run: RunDir) -> list[int]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Waits until something is so; fails after the suite's patience."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    """Waits until something is so; fails after the suite's time limit."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError("waited in vain")

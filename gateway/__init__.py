@@ -1,1 +1,1 @@
-"""The house: listens, decides who may, queues, runs, remembers and answers."""
+"""The gateway: listens, decides who may, queues, runs, remembers and answers."""

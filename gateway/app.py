@@ -12,182 +12,163 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from gateway import clock
+from gateway.api_documents.documents import ApiDocuments
+from gateway.auth.form_tokens import FormTokens
 from gateway.auth.identify import Identify
 from gateway.auth.login_key import load_login_key
 from gateway.auth.origins import Origins
+from gateway.auth.passwords import KnownPasswords
+from gateway.auth.proxies import Proxies
 from gateway.auth.throttle import Throttle
 from gateway.auth.tokens import SigningKeyError, Tokens, load_key
 from gateway.config import Config, ConfigError, load
+from gateway.data_paths import DataPathError, DataPaths
 from gateway.dispatch import Dispatch
 from gateway.feed import Feed
-from gateway.garbage import settle
+from gateway.garbage import freeze_gc
 from gateway.ids import new_request_id
 from gateway.journal import journal, set_up
+from gateway.memory import MemoryKeeper, use_few_arenas
 from gateway.metrics import Metrics
-from gateway.places import PlaceError, Places
-from gateway.plugins import load_dialects, load_engines
-from gateway.services.accounts import Sessions
-from gateway.services.bell import RunnerBell
-from gateway.services.files import FileService
-from gateway.services.history import History
-from gateway.services.kills import Kills
-from gateway.services.logs import Logs
-from gateway.services.objects import ObjectService
-from gateway.services.results import ResultService
-from gateway.services.sessions import EngineSessions
-from gateway.services.tasks import Tasks
-from gateway.services.variables import VariableService
-from gateway.stores.accounts import Accounts
-from gateway.stores.delivery import DeliveryStore
-from gateway.stores.folders import FolderLimits, Folders
-from gateway.stores.kills import KillFiles
-from gateway.stores.link import Link
-from gateway.stores.logs import LogStore
-from gateway.stores.objects import ObjectLimits, Objects
-from gateway.stores.partials import PartialStore
-from gateway.stores.queue import TaskQueue
-from gateway.stores.results import ResultStore
-from gateway.stores.revocations import Revocations
-from gateway.stores.sessions import SessionStore
-from gateway.stores.spool import Spool
-from gateway.stores.tasks import TaskStore
-from gateway.stores.variables import Variables
+from gateway.plugins import Mount, load_dialects, load_engines, load_services
+from gateway.services.catalog import commands_of, join
+from gateway.services.heavy_work import SWITCH_SECONDS, HeavyWork
+from gateway.services.notifier import RunnerNotifier
+from gateway.services.parts import Credentials, Parts
+from gateway.services.queue_figures import QueueFigures
+from gateway.stores.opened import Stores, opened
+from gateway.tracing.tracer import Tracer, closed, tracer_of
+from gateway.transport.authenticate import Authenticate
+from gateway.transport.connections import Connections, most_connections
 from gateway.transport.health import Health
 from gateway.transport.http import HttpHandler
 from gateway.transport.server import Server
 from gateway.transport.switchboard import Switchboard
-from gateway.transport.tails import Sources
+from gateway.transport.usage import Usage
 
-__all__ = ["main", "serving"]
+__all__ = ["composed", "main", "serving"]
 
-_log = journal("gateway.app")
-
-
-@dataclass(frozen=True, slots=True)
-class _Stores:
-    link: Link
-    tasks: TaskStore
-    queue: TaskQueue
-    logs: LogStore
-    delivery: DeliveryStore
-    partials: PartialStore
-    spool: Spool
-    objects: Objects
-    results: ResultStore
-    accounts: Accounts
-    revocations: Revocations
+_journal = journal("gateway.app")
 
 
 @contextlib.asynccontextmanager
-async def serving(config: Config, places: Places, listener: socket.socket) -> AsyncIterator[None]:
+async def serving(config: Config, paths: DataPaths, listener: socket.socket) -> AsyncIterator[None]:
     """A gateway on a listening socket for the length of the block."""
-    async with _stores(config, places) as stores, asyncio.TaskGroup() as background:
-        feed = Feed(stores.link)
+    tracer = tracer_of(config.tracing, "gateway", paths.data)
+    heavy = HeavyWork(config.limits.heavy_per_user)
+    async with (
+        closed(tracer),
+        contextlib.aclosing(heavy),
+        opened(config, paths) as stores,
+        asyncio.TaskGroup() as background,
+    ):
+        feed = Feed(stores.redis)
         listening = background.create_task(feed.run())
-        bell = RunnerBell(places.runner_socket)
+        keeping = background.create_task(MemoryKeeper().run())
+        notifier = RunnerNotifier(paths.runner_socket)
         address = _address(config, listener)
         try:
             async with asyncio.TaskGroup() as unfinished:
-                server = _assembled(config, places, address, stores, feed, bell, unfinished)
+                server = _assembled(
+                    config, paths, address, stores, feed, notifier, unfinished, heavy, tracer
+                )
                 async with server.serving(listener):
                     yield
         finally:
-            bell.close()
+            notifier.close()
             listening.cancel()
+            keeping.cancel()
 
 
-@contextlib.asynccontextmanager
-async def _stores(config: Config, places: Places) -> AsyncIterator[_Stores]:
-    link = Link(
-        config.redis.url or f"unix://{places.redis_socket}",
-        timeout=config.redis.timeout_seconds,
-        calls=config.redis.calls,
-    )
-    spool = Spool(places.spool)
-    results = ResultStore(spool.find)
-    try:
-        yield _Stores(
-            link,
-            TaskStore(link, tombstone_seconds=config.retention.tombstone_seconds),
-            TaskQueue(link, weights=config.runner.weights),
-            LogStore(link, hot_bytes=config.retention.hot_bytes),
-            DeliveryStore(link),
-            PartialStore(link),
-            spool,
-            Objects(places.objects, _object_limits(config)),
-            results,
-            Accounts(places.accounts),
-            Revocations(places.revoked),
-        )
-    finally:
-        results.close()
-        spool.close()
-        await link.close()
-
-
-def _object_limits(config: Config) -> ObjectLimits:
-    return ObjectLimits(
-        max_bytes=config.limits.upload_bytes,
-        quota_bytes=config.objects.quota_bytes,
-        max_parts=config.objects.parts,
-    )
-
-
-def _assembled(
+def _assembled(  # noqa: PLR0913, PLR0917 - one for each part
     config: Config,
-    places: Places,
+    paths: DataPaths,
     address: str,
-    stores: _Stores,
+    stores: Stores,
     feed: Feed,
-    bell: RunnerBell,
+    notifier: RunnerNotifier,
     unfinished: asyncio.TaskGroup,
+    heavy: HeavyWork,
+    tracer: Tracer | None,
 ) -> Server:
     metrics = Metrics()
-    tokens = Tokens(load_key(places.token_key), config.auth.max_token_seconds)
-    identify = Identify(tokens, stores.accounts, stores.revocations, clock.now_ms)
-    engines = {name: engine.capabilities for name, engine in load_engines(config).items()}
-    data = ObjectService(
-        stores.objects, stores.tasks, stores.spool, answer_bytes=config.objects.answer_bytes
+    key = load_key(paths.token_key)
+    tokens = Tokens(key, config.auth.max_token_seconds)
+    identify = Identify(tokens, stores.directory, stores.revocations, clock.now_ms)
+    parts = Parts(
+        config=config,
+        paths=paths,
+        stores=stores,
+        feed=feed,
+        notifier=notifier,
+        engines={name: engine.capabilities for name, engine in load_engines(config).items()},
+        credentials=_credentials(config, paths, tokens),
+        metrics=metrics,
+        unfinished=unfinished,
+        heavy=heavy,
+        tracer=tracer,
     )
-    tasks = Tasks(config, engines, stores.tasks, stores.spool, bell, data, unfinished)
-    logs = Logs(config.limits, stores.tasks, stores.logs, stores.spool, feed)
-    key = load_login_key(places.login_key) if config.auth.encrypt_logins else None
-    kept = config.files
-    limits = FolderLimits(kept.quota_bytes, kept.file_bytes, kept.entries)
-    files = FileService(Folders(places.files, limits), kept.read_bytes)
-    variables = VariableService(Variables(places.variables))
-    store = SessionStore(places.spool, places.sessions)
-    warm = EngineSessions(store, config.runner.grace_seconds)
-    results = ResultService(config.results, stores.results, logs)
-    kills = Kills(config.limits, tasks, KillFiles(stores.spool.find), feed)
-    sessions = Sessions(tokens, stores.accounts, stores.revocations, config.auth.token_seconds, key)
-    throttle = Throttle(config.auth.login_window_seconds)
-    history = History(config, stores.tasks, stores.queue, stores.spool)
-    dispatch = Dispatch(
-        {**results.verbs, **kills.verbs},
-        {**files.verbs, **warm.verbs, **variables.verbs},
-        tasks,
-        logs,
-        sessions,
-        data,
-        throttle,
-        config.auth.login_attempts,
-        metrics,
-        history,
-    )
-    sources = Sources(
-        dispatch, tasks, logs, stores.queue, feed, stores.delivery, stores.partials, metrics
-    )
-    switchboard = Switchboard(load_dialects(config, address))
+    mounts = load_dialects(config, address)
+    dispatch = composed(parts, mounts)
+    switchboard = Switchboard(mounts)
     origins = Origins(config.server)
-    health = Health(_Readiness(stores), metrics)
-    handler = HttpHandler(config, switchboard, dispatch, identify, origins, health, metrics)
-    return Server(config, handler, switchboard, sources, identify, origins, metrics)
+    health = Health(_Readiness(stores), metrics, QueueFigures(stores.queue, metrics))
+    proxies = Proxies(config.server.trusted_proxies)
+    most = most_connections(config.server.connections)
+    connections = Connections(most, min(most, config.server.connections_per_address), proxies)
+    usage = Usage(config.limits, most * 3 // 4)
+    passwords = KnownPasswords(stores.directory, clock.now_ms, clock.monotonic)
+    authenticate = Authenticate(identify, passwords, dispatch, origins)
+    handler = HttpHandler(
+        config,
+        switchboard,
+        dispatch,
+        authenticate,
+        origins,
+        health,
+        metrics,
+        usage,
+        heavy,
+        FormTokens(key),
+        ApiDocuments(mounts, address),
+    )
+    return Server(
+        config,
+        handler,
+        switchboard,
+        dispatch,
+        identify,
+        origins,
+        metrics,
+        usage,
+        heavy,
+        proxies,
+        connections,
+    )
+
+
+def composed(parts: Parts, mounts: Sequence[Mount]) -> Dispatch:
+    """What carries commands out: every service that is enabled, built and joined.
+
+    Raises:
+        ConfigError: a command of the product, or of a package that brings a dialect or a service,
+            is carried out by two services or by none.
+    """
+    kinds = load_services(parts.config)
+    brought = (*kinds, *(type(mount.dialect) for mount in mounts))
+    wanted = commands_of(kind.__module__.partition(".")[0] for kind in brought)
+    dispatch = Dispatch(join(map(parts.get, kinds), wanted), parts.metrics, parts.heavy)
+    parts.connect(dispatch)
+    return dispatch
+
+
+def _credentials(config: Config, paths: DataPaths, tokens: Tokens) -> Credentials:
+    key = load_login_key(paths.login_key) if config.auth.encrypt_logins else None
+    return Credentials(tokens, Throttle(config.auth.login_window_seconds), key)
 
 
 def _address(config: Config, listener: socket.socket) -> str:
@@ -199,46 +180,57 @@ def _address(config: Config, listener: socket.socket) -> str:
 
 
 class _Readiness:
-    """Whether tasks can be accepted: store and disk take them, a runner vouches for the index."""
+    """Whether tasks can be accepted: store and disk take them, the lease of the index is held."""
 
-    def __init__(self, stores: _Stores) -> None:
+    def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._process = new_request_id()
 
     async def __call__(self) -> None:
-        await self._stores.link.check(self._process)
-        await self._stores.tasks.vouched()
+        await self._stores.redis.check(self._process)
+        await self._stores.lease.require()
         await self._stores.spool.check()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one gateway process until SIGTERM; its exit status."""
     options = _options(arguments)
-    places = Places.of(options.data_dir)
+    paths = DataPaths.of(options.data_dir)
     status = 0
+    use_few_arenas()
     try:
         config = load(options.config)
         set_up(config.log, "gateway")
         with socket.socket(fileno=options.fd) as listener:
             listener.setblocking(False)  # noqa: FBT003 - the library's signature
-            asyncio.run(_until_told(config, places, listener))
-    except* (ConfigError, PlaceError, SigningKeyError) as refused:
-        for error in refused.exceptions:
+            asyncio.run(_wait_for_shutdown(config, paths, listener))
+    except* (ConfigError, DataPathError, SigningKeyError) as refused:
+        for error in _leaves(refused):
             sys.stderr.write(f"narthex gateway: {error}\n")
         status = 2
     return status
 
 
-async def _until_told(config: Config, places: Places, listener: socket.socket) -> None:
-    told = asyncio.Event()
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors themselves, however many task groups they went through."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+async def _wait_for_shutdown(config: Config, paths: DataPaths, listener: socket.socket) -> None:
+    reported = asyncio.Event()
     loop = asyncio.get_running_loop()
-    async with serving(config, places, listener):
+    async with serving(config, paths, listener):
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
-        settle()
-        _log.info("serving")
-        await told.wait()
-        _log.info("stopping")
+            loop.add_signal_handler(number, reported.set)
+        sys.setswitchinterval(SWITCH_SECONDS)
+        freeze_gc()
+        _journal.info("serving")
+        await reported.wait()
+        _journal.info("stopping")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

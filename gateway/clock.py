@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["monotonic", "now_ms"]
+__all__ = ["local_time", "monotonic", "now_ms"]
 
 
 def now_ms() -> int:
@@ -15,3 +15,8 @@ def now_ms() -> int:
 def monotonic() -> float:
     """Seconds on a clock that never goes back, for durations and deadlines."""
     return time.monotonic()
+
+
+def local_time() -> time.struct_time:
+    """The time of day where the gateway stands, for what people say about hours and days."""
+    return time.localtime()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gc
 
-__all__ = ["settle"]
+__all__ = ["freeze_gc"]
 
 _YOUNG, _MIDDLE, _OLD = 5_000, 10, 10
 """Most objects die by themselves: more than usual may come before it is worth a look."""
 
 
-def settle() -> None:
+def freeze_gc() -> None:
     """Takes all that exists now as there to stay; once, when a process has all that it needs."""
     gc.collect()
     gc.freeze()

@@ -8,7 +8,7 @@ import uuid
 
 from protocol.tasks import TaskId
 
-__all__ = ["is_task_id", "new_request_id", "new_task_id", "time_of"]
+__all__ = ["is_task_id", "new_request_id", "new_task_id", "new_token_id", "time_of"]
 
 _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
@@ -37,3 +37,8 @@ def is_task_id(text: str) -> bool:
 def new_request_id() -> str:
     """A name for one request in logs and headers: 16 random hex digits."""
     return os.urandom(8).hex()
+
+
+def new_token_id() -> str:
+    """An id for a token: 32 random hex digits, which nobody can guess."""
+    return os.urandom(16).hex()

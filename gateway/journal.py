@@ -21,7 +21,7 @@ import structlog
 
 from gateway.config import Log
 
-__all__ = ["Journal", "bound", "journal", "line_safe", "set_up"]
+__all__ = ["Journal", "bound", "bound_values", "journal", "line_safe", "set_up"]
 
 Journal = structlog.stdlib.BoundLogger
 
@@ -65,6 +65,11 @@ class bound:  # noqa: N801 - used like a function
         _BOUND.reset(self._token)
 
 
+def bound_values() -> Mapping[str, object]:
+    """What every line carries at the moment."""
+    return _BOUND.get()
+
+
 def set_up(settings: Log, process: str, stream: TextIO | None = None) -> None:
     """Sends everything this process says, libraries included, through one safe formatter.
 
@@ -99,6 +104,8 @@ def set_up(settings: Log, process: str, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("gateway").setLevel(settings.level.upper())
+    # Who did what is said whatever else is not.
+    logging.getLogger("gateway.audit").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     structlog.configure(
         processors=[
@@ -143,6 +150,8 @@ def _value(key: str, value: object) -> object:
 def line_safe(text: str, limit: int = _MAX_CHARACTERS) -> str:
     """The text without anything that could break a line, steer a terminal or carry a token."""
     cut = text if len(text) <= limit else text[:limit] + "..."
+    if cut.isascii() and cut.isprintable():  # nearly always, and looked at in one go
+        return _BEARER.sub("***", cut) if "eyJ" in cut else cut
     escaped = "".join(
         character
         if unicodedata.category(character) not in _UNSAFE_CATEGORIES

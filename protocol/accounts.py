@@ -1,11 +1,22 @@
-"""Who asks: principals, roles and credentials."""
+"""Who asks: principals, roles, credentials and tokens."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Credential", "Principal", "Role", "Ticket"]
+__all__ = [
+    "Credential",
+    "IssuedToken",
+    "Password",
+    "Principal",
+    "Reads",
+    "Role",
+    "Ticket",
+    "Token",
+    "TokenFacts",
+    "TokenKind",
+]
 
 
 class Role(StrEnum):
@@ -15,23 +26,76 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Reads(StrEnum):
+    """Whose tasks a request may read, of those that their owners share.
+
+    OWN are the caller's only, LOGGED_IN all for who is logged in, PUBLIC all for strangers as well.
+    What nobody shares is its owner's and the administrators', whatever this says.
+    """
+
+    OWN = "own"
+    LOGGED_IN = "logged_in"
+    PUBLIC = "public"
+
+
+class TokenKind(StrEnum):
+    """What a token was made for.
+
+    One of a browser ends with the password it was made under. One of an application does not; it
+    cannot manage users, passwords or tokens.
+    """
+
+    BROWSER = "browser"
+    APPLICATION = "application"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFacts:
+    """What a token says besides whose it is. Times are whole seconds since the epoch.
+
+    ``until`` is how far it may ever be renewed. ``parents`` are the ids of the tokens that it was
+    derived from, each of which it ends with. ``by`` is the administrator who had it made for
+    somebody else, empty for none. ``proved`` is whether it was bought with a password.
+    """
+
+    id: str
+    issued: int
+    expires: int
+    until: int
+    kind: TokenKind = TokenKind.BROWSER
+    parents: tuple[str, ...] = ()
+    by: str = ""
+    proved: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The authenticated user of a request. ``expires_ms`` is when the proof of it ends."""
+    """The authenticated user of a request. ``expires_ms`` is when the proof of it ends.
+
+    ``token`` is what the proof says; None for who needed none. ``holder`` is whose token it is, if
+    an administrator acts for the user; else empty.
+    """
 
     name: str
     role: Role
     token_id: str = ""
     expires_ms: int = 0
+    token: TokenFacts | None = None
+    holder: str = ""
 
     @property
     def admin(self) -> bool:
         """Whether everybody's tasks are theirs to see and kill."""
         return self.role is Role.ADMIN
 
+    @property
+    def application(self) -> bool:
+        """Whether it is a program with a token of its own."""
+        return self.token is not None and self.token.kind is TokenKind.APPLICATION
+
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class Token:
     """A proof of identity as it came: ``token`` is a signed token in compact form.
 
     ``from_cookie`` is true if a browser sent it by itself, so that the request's origin matters.
@@ -42,6 +106,28 @@ class Credential:
     from_cookie: bool = False
     acting: str = ""
 
+    @property
+    def ambient(self) -> bool:
+        """Whether a browser may have sent it unasked."""
+        return self.from_cookie
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A name and a password as they came with a request (HTTP Basic)."""
+
+    user: str
+    password: str = field(repr=False)
+
+    @property
+    def ambient(self) -> bool:
+        """A browser that was told it once sends it again by itself."""
+        return True
+
+
+Credential = Token | Password
+"""A proof of identity as it came with a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
@@ -50,3 +136,15 @@ class Ticket:
     token: str
     principal: Principal
     expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token that is alive, as a list shows it.
+
+    ``token`` is the signed token itself, empty where the asker may not have it: it is somebody
+    else's, or it outlives what it was asked with.
+    """
+
+    facts: TokenFacts
+    token: str = field(default="", repr=False)

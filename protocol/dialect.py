@@ -7,11 +7,12 @@ into bytes; who may ask and what happens is decided elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from protocol.accounts import Credential
-from protocol.commands import Command
+from protocol.accounts import Credential, Reads
+from protocol.command import Command
+from protocol.commands.subscriptions import Credit, FollowTask, Watch
 from protocol.errors import GatewayError
 from protocol.events import Event
 from protocol.http import Reply, Request
@@ -23,16 +24,21 @@ __all__ = [
     "Ask",
     "Authenticate",
     "Close",
+    "Conversation",
     "Credit",
     "Dialect",
     "Follow",
     "Frame",
+    "Located",
+    "LocatingDialect",
+    "PasswordDialect",
     "Route",
     "Send",
-    "Session",
     "Step",
     "Unfollow",
     "Watch",
+    "WebSocketDialect",
+    "WeighingDialect",
 ]
 
 R = TypeVar("R")
@@ -43,9 +49,14 @@ Frame = str | bytes
 class Route(Generic[R]):
     """One row of a dialect's table.
 
-    ``template`` is a path below the mount with ``{name}`` for one segment each. ``parse`` raises
+    ``template`` is a path below the mount with ``{name}`` for one segment each, and with
+    ``{name...}`` at its end for the rest, of one or more segments. ``parse`` raises
     GatewayError for what it cannot understand. ``open`` marks a route that needs no credential.
-    ``streams`` marks one whose body is not read into memory.
+    ``streams`` marks one whose body is not read into memory. ``harmless`` marks one that changes
+    nothing though its method may, so that any page may have it asked. ``reads`` opens what owners
+    share to others, for reading; a PUBLIC one needs no credential. The settings of the mount may
+    say otherwise. ``acts`` marks one that changes something though its method may not. ``slow``
+    marks one whose reply may be long to render: that is done beside the loop.
     """
 
     method: str
@@ -54,18 +65,28 @@ class Route(Generic[R]):
     render: Callable[[R, Request], Reply]
     open: bool = False
     streams: bool = False
+    harmless: bool = False
+    acts: bool = False
+    reads: Reads = Reads.OWN
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """The session wants a command carried out; the result comes back under ``key``.
 
-    A ``patient`` one is asked again as long as the gateway cannot tell (kind UNAVAILABLE).
+    A ``patient`` one is asked again as long as the gateway cannot tell (kind UNAVAILABLE). A
+    ``slow`` one has a reply that may be long to render, and an ``open`` one needs no login, as in
+    Route: any other is refused to strangers, whatever its command is. ``headers`` is what the
+    message said that HTTP says in headers: the trace that it belongs to.
     """
 
     key: int
     command: Command[Any]
     patient: bool = False
+    slow: bool = False
+    open: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +116,6 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
-    """What a subscription is told besides the end.
-
-    ``partial`` is what stands on a line that has not ended yet.
-    """
-
-    lines: bool = True
-    state: bool = False
-    progress: bool = False
-    queue: bool = False
-    partial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """How far lines may be told ahead of the last Acknowledge: at most so many lines and bytes.
-
-    0 is no bound. Each line and part counts one byte more than it holds; a long line counts as a
-    line when its last part is told. A page may exceed the bytes by its last line or part.
-    """
-
-    lines: int = 0
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Follow:
     """The session subscribes to a task; events come back under ``key`` until Ended.
 
@@ -131,6 +126,8 @@ class Follow:
     socket of the user has such a one for the task, goes on after what that one was told (and not
     at ``cursor``), and leaves its own place behind for the next. ``begun`` wants that only of what
     some socket was told a part of and not the end; else the subscription ends in silence.
+    What that one is known to have taken counts, not what it was sent. ``acknowledge`` wants to be
+    told (``SubmitUnconfirmed``) if nobody is known to have taken even the answer to the submit.
     ``credit`` bounds how far it runs ahead of its client; None for as fast as the socket takes it.
     """
 
@@ -140,7 +137,21 @@ class Follow:
     watch: Watch = Watch()
     resume: bool = False
     begun: bool = False
+    acknowledge: bool = False
     credit: Credit | None = None
+
+    @property
+    def command(self) -> FollowTask:
+        """What is asked of the gateway for it."""
+        return FollowTask(
+            self.task,
+            self.cursor,
+            self.watch,
+            self.resume,
+            self.begun,
+            self.acknowledge,
+            self.credit,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +175,12 @@ class Unfollow:
 Step = Acknowledge | Ask | Authenticate | Send | Close | Follow | Unfollow
 
 
-class Session(Protocol):
+class Conversation(Protocol):
     """One websocket's conversation without the socket. Every method returns what to do, in order.
 
     The transport calls ``received`` for each message, ``answered`` or ``failed`` exactly once for
-    each Ask and ``failed`` at most once for each Follow, and ``told`` for each event. Time comes
-    in as an argument (ms since the epoch).
+    each Ask and ``failed`` at most once for each Follow, and ``on_event`` for each event. Time
+    comes in as an argument (ms since the epoch).
     """
 
     def opened(self, user: str, now_ms: int) -> Sequence[Step]:
@@ -188,7 +199,7 @@ class Session(Protocol):
         """The command or subscription under ``key`` was refused."""
         ...
 
-    def told(self, key: int, event: Event, now_ms: int) -> Sequence[Step]:
+    def on_event(self, key: int, event: Event, now_ms: int) -> Sequence[Step]:
         """Something happened to the task followed under ``key``."""
         ...
 
@@ -204,11 +215,6 @@ class Dialect(Protocol):
         ...
 
     @property
-    def sockets(self) -> Sequence[str]:
-        """Path templates below the mount at which a websocket may be opened; empty for none."""
-        ...
-
-    @property
     def cookie(self) -> str:
         """Name of the cookie in which this dialect's clients carry their ticket; empty for none."""
         ...
@@ -220,10 +226,60 @@ class Dialect(Protocol):
         """
         ...
 
-    def session(self, query: Mapping[str, str]) -> Session:
+    def refuse(self, error: GatewayError, request: Request) -> Reply:
+        """The error in the dialect's own shape; total over every kind."""
+        ...
+
+
+@runtime_checkable
+class WebSocketDialect(Dialect, Protocol):
+    """A dialect that holds conversations as well; one that has no websocket leaves this out."""
+
+    @property
+    def sockets(self) -> Sequence[str]:
+        """Path templates below the mount at which a websocket may be opened; empty for none."""
+        ...
+
+    def heavy(self, data: Frame) -> bool:
+        """Whether it may take more than a moment to understand a body or message."""
+        ...
+
+    def conversation(self, query: Mapping[str, str]) -> Conversation:
         """A fresh conversation for one websocket, opened with this query."""
         ...
 
-    def refuse(self, error: GatewayError, request: Request) -> Reply:
-        """The error in the dialect's own shape; total over every kind."""
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The path by which a route is found, and the suffix that was taken off it; empty if none."""
+
+    path: str
+    suffix: str = ""
+
+
+@runtime_checkable
+class LocatingDialect(Dialect, Protocol):
+    """A dialect whose paths may end in the format of the answer, such as ``/jobs/42.yaml``."""
+
+    def locate(self, path: str) -> Located:
+        """What a clean path below the mount names; asked before a route is sought."""
+        ...
+
+
+@runtime_checkable
+class PasswordDialect(Dialect, Protocol):
+    """A dialect that takes a name and a password with each request (HTTP Basic)."""
+
+    @property
+    def realm(self) -> str:
+        """What a client is told it needs a password for, in the dialect's own challenge."""
+        ...
+
+
+@runtime_checkable
+class WeighingDialect(Dialect, Protocol):
+    """A dialect that knows which bodies take long to read; of others the long ones are taken to."""
+
+    def heavy(self, data: Frame) -> bool:
+        """Whether it may take more than a moment to understand a body or message."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["GatewayError", "Kind"]
+__all__ = ["GatewayError", "Kind", "Subject"]
 
 
 class Kind(StrEnum):
@@ -23,6 +23,32 @@ class Kind(StrEnum):
     INTERNAL = "internal"
 
 
+class Subject(StrEnum):
+    """The closed set of things that a refusal may be about, so that a dialect can name its error.
+
+    NONE is a refusal of the request itself, or one for which the kind says enough. TASK_NAME is the
+    name that an owner gives to a task, DATA an upload or the output of a task, FILE a user's file
+    or folder, RESOURCE what the pool gives out, ROUTE an address at which nothing is.
+    """
+
+    NONE = ""
+    TASK = "task"
+    TASK_NAME = "task_name"
+    GROUP = "group"
+    USER = "user"
+    USER_GROUP = "user_group"
+    TOKEN = "token"  # noqa: S105 - a word
+    QUEUE = "queue"
+    RESOURCE = "resource"
+    RULE = "rule"
+    ENGINE = "engine"
+    SESSION = "session"
+    FILE = "file"
+    DATA = "data"
+    RESULT = "result"
+    ROUTE = "route"
+
+
 class GatewayError(Exception):
     """A refusal that a person can read and a program can act upon.
 
@@ -30,14 +56,22 @@ class GatewayError(Exception):
         kind: which of the closed set of reasons.
         message: one sentence for the person; starts in lower case, names the thing and the value.
         field: path of the offending field of the request, such as ``data.runType``; empty if none.
+        subject: what it is about, for programs that must not read the sentence.
         retry_after: seconds after which a repetition may succeed; 0 if repeating is pointless.
     """
 
     def __init__(
-        self, kind: Kind, message: str, *, field: str = "", retry_after: float = 0.0
+        self,
+        kind: Kind,
+        message: str,
+        *,
+        field: str = "",
+        subject: Subject = Subject.NONE,
+        retry_after: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.field = field
+        self.subject = subject
         self.retry_after = retry_after

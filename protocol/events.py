@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from protocol.logs import Line, LogPage, Said
+from protocol.logs import Line, LogPage, RenderedPageCache
 from protocol.tasks import Task
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ProgressChanged",
     "QueueMoved",
     "StateChanged",
+    "SubmitUnconfirmed",
 ]
 
 
@@ -24,7 +25,7 @@ class LinesAppended:
 
     task: Task
     page: LogPage
-    said: Said = field(default_factory=dict, compare=False, repr=False)
+    said: RenderedPageCache = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,25 @@ class QueueMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmitUnconfirmed:
+    """The answer to the submit of the task may not have reached its client; the first event."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The task is final and every line was told; the last event of every subscription."""
 
     task: Task
 
 
-Event = LinesAppended | LineOpen | StateChanged | ProgressChanged | QueueMoved | Ended
+Event = (
+    LinesAppended
+    | LineOpen
+    | StateChanged
+    | ProgressChanged
+    | QueueMoved
+    | SubmitUnconfirmed
+    | Ended
+)

@@ -8,30 +8,17 @@ here; how it is walked is the store's affair.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable
 from dataclasses import dataclass
 
-from protocol.commands import Command, Execute
-from protocol.errors import GatewayError, Kind
-from protocol.tasks import Task
-from protocol.variables import ExecuteFilled
+from protocol.errors import GatewayError, Kind, Subject
 
 __all__ = [
-    "CheckFile",
-    "ExecuteScript",
     "FileContent",
     "FileEntry",
     "FilePath",
     "Folder",
-    "ListFolder",
-    "MakeFolder",
-    "OpenFile",
     "OpenedFile",
-    "ReadFile",
-    "ReceiveFiles",
-    "RemoveFile",
-    "RenameFile",
-    "WriteFile",
     "file_path",
     "file_url",
 ]
@@ -83,7 +70,9 @@ def file_url(text: str, field: str = "path") -> FilePath:
         return file_path("", text)
     owner, _, below = text[scheme.end() :].partition("/")
     if not owner:
-        raise GatewayError(Kind.NOT_FOUND, "there is no such file or folder", field=field)
+        raise GatewayError(
+            Kind.NOT_FOUND, "there is no such file or folder", field=field, subject=Subject.FILE
+        )
     return file_path(owner, below)
 
 
@@ -97,12 +86,16 @@ def _checked(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file or folder as it is now. ``size`` is in bytes, 0 for a folder; times are ms, epoch."""
+    """A file or folder as it is now. ``size`` is in bytes, 0 for a folder; times are ms, epoch.
+
+    ``mode`` is the whole mode of the file system, type and permissions.
+    """
 
     path: FilePath
     folder: bool
     size: int
     modified_ms: int
+    mode: int = 0
 
     @property
     def name(self) -> str:
@@ -132,87 +125,3 @@ class OpenedFile:
 
     entry: FileEntry
     chunks: AsyncIterable[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class ListFolder(Command[Folder]):
-    """Asks what is in a folder. NOT_FOUND if there is none; one's own root is always there."""
-
-    path: FilePath
-
-
-@dataclass(frozen=True, slots=True)
-class CheckFile(Command[FileEntry | None]):
-    """Asks about a file or folder; None if there is none."""
-
-    path: FilePath
-
-
-@dataclass(frozen=True, slots=True)
-class ReadFile(Command[FileContent]):
-    """Asks for a file that fits into memory; TOO_LARGE for another."""
-
-    path: FilePath
-
-
-@dataclass(frozen=True, slots=True)
-class WriteFile(Command[FileEntry]):
-    """Asks to put a file in place as a whole; ``create`` refuses to replace one: CONFLICT."""
-
-    path: FilePath
-    data: bytes
-    create: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MakeFolder(Command[FileEntry]):
-    """Asks for a new folder in one that is there. CONFLICT if the name is taken."""
-
-    path: FilePath
-
-
-@dataclass(frozen=True, slots=True)
-class RenameFile(Command[FileEntry]):
-    """Asks to move a file or folder to a free name. CONFLICT if it is taken."""
-
-    path: FilePath
-    to: FilePath
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveFile(Command[None]):
-    """Asks to remove a file, or a folder with all that is in it; a root stays."""
-
-    path: FilePath
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiveFiles(Command[tuple[FileEntry, ...]]):
-    """Asks to put the files of a form into a folder; ``boundary`` is the form's.
-
-    Without a path it is a field of the form that is called ``path`` and stands before the files.
-    """
-
-    path: FilePath | None
-    chunks: AsyncIterable[bytes]
-    boundary: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenFile(Command[OpenedFile]):
-    """Asks for the bytes of a file of any size."""
-
-    path: FilePath
-
-
-@dataclass(frozen=True, slots=True)
-class ExecuteScript(Command[Task]):
-    """Asks to run a script that is named by its path.
-
-    ``made`` turns its text into the command to carry out, or raises GatewayError. ``execute`` is
-    that command with the path in place of the text: what is known if there is no such script.
-    """
-
-    path: FilePath
-    execute: Execute
-    made: Callable[[str], Execute | ExecuteFilled]

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.commands import Command
-from protocol.tasks import Task, TaskRef
+from protocol.tasks import Task
 
-__all__ = ["Death", "KillAndReport", "KillReport", "KillState", "ReadKill", "Signalled"]
+__all__ = ["Death", "KillReport", "KillState", "Signalled"]
 
 
 class KillState(StrEnum):
@@ -48,18 +47,18 @@ class Death:
 class KillReport:
     """What is known of the kill of a task at one moment.
 
-    Times are ms since the epoch, 0 for "not" or "not yet". ``wished_ms`` and ``grace_seconds`` are
-    those of the wish that counts, which is the first. ``died`` counts, ``deaths`` names the first
-    of them. ``left`` are processes that were still seen at the last look. ``proof`` says how it is
-    known that nothing is left: by the control group (``cgroup``), by the parent of every orphan
-    (``reaper``), by the session in which the statement ran, which itself goes on (``session``),
-    because nothing was ever started (``unstarted``) or the machine was started anew (``restart``);
-    empty if it is not known, and then ``verified`` is false.
+    Times are ms since the epoch, 0 for "not" or "not yet". ``requested_ms`` and ``grace_seconds``
+    are those of the request that counts, which is the first. ``died`` counts, ``deaths`` names the
+    first of them. ``left`` are processes that were still seen at the last look. ``proof`` says how
+    it is known that nothing is left: by the control group (``cgroup``), by the parent of every
+    orphan (``reaper``), by the session in which the statement ran, which itself goes on
+    (``session``), because nothing was ever started (``unstarted``) or the machine was started anew
+    (``restart``); empty if it is not known, and then ``verified`` is false.
     """
 
     task: Task
     state: KillState
-    wished_ms: int = 0
+    requested_ms: int = 0
     grace_seconds: float = 0.0
     begun_ms: int = 0
     ended_ms: int = 0
@@ -69,23 +68,3 @@ class KillReport:
     left: tuple[int, ...] = ()
     proof: str = ""
     verified: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class KillAndReport(Command[KillReport]):
-    """Asks for a task to end, as Kill does, and for the account of it.
-
-    Waits up to ``wait_seconds`` for the end.
-    """
-
-    task: TaskRef
-    grace_seconds: float = -1.0
-    wait_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadKill(Command[KillReport]):
-    """Asks for the account of a kill without asking for one; waits for the end of one begun."""
-
-    task: TaskRef
-    wait_seconds: float = 0.0

@@ -20,13 +20,13 @@ __all__ = [
     "Line",
     "LogPage",
     "Mark",
-    "Said",
+    "RenderedPageCache",
     "Stream",
     "classify",
 ]
 
 
-Said: TypeAlias = "dict[tuple[str, ...], tuple[bytes, ...]]"
+RenderedPageCache: TypeAlias = "dict[tuple[str, ...], tuple[bytes, ...]]"
 """Messages that say one page, by what a dialect calls the way of saying it.
 
 Kept beside the page, so that those who are at the same place are sent the same bytes. It may be

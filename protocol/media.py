@@ -25,6 +25,7 @@ __all__ = [
     "decode_json",
     "decode_msgpack",
     "decode_object",
+    "decode_pairs",
     "encode_json",
     "encode_msgpack",
 ]
@@ -36,6 +37,9 @@ JsonObject: TypeAlias = "dict[str, JsonValue]"
 """A JSON object."""
 
 MAX_DEPTH = 100
+MAX_VALUES = 100_000
+"""How many values a JSON text or message may hold: more keep everybody waiting while they are made.
+"""
 MAX_FORM_FIELDS = 1000
 
 _COMMA = re.compile(rb'("(?:[^"\\]|\\.)*+"?|[\[{,]\s*+,)|,(?=\s*+[\]}])', re.DOTALL)
@@ -46,8 +50,8 @@ def decode_json(data: bytes | str, *, lenient: bool = False) -> JsonValue:
     """The value that a JSON text stands for; of equal keys the last one counts.
 
     Refuses what is not strict JSON in UTF-8: ``NaN`` and infinities, also ``1e400``, lone
-    surrogates, a byte order mark, and nesting beyond MAX_DEPTH. ``lenient`` forgives one comma
-    before a closing bracket.
+    surrogates, a byte order mark, nesting beyond MAX_DEPTH and more than about MAX_VALUES values.
+    ``lenient`` forgives one comma before a closing bracket.
     """
     try:
         value = _parse(data, lenient=lenient)
@@ -84,7 +88,16 @@ def decode_msgpack(data: bytes) -> JsonValue:
     text that is not UTF-8, nesting beyond MAX_DEPTH, and bytes before or after the one value.
     """
     try:
-        value: object = msgpack.unpackb(data, raw=False, strict_map_key=True)
+        counted = _Counted()
+        value: object = msgpack.unpackb(
+            data,
+            raw=False,
+            strict_map_key=True,
+            max_array_len=MAX_VALUES,
+            max_map_len=MAX_VALUES,
+            list_hook=counted.list,
+            object_hook=counted.map,
+        )
     except (ValueError, msgpack.UnpackException) as error:
         raise GatewayError(Kind.INVALID, "the message is not valid msgpack") from error
     if not _check(value):
@@ -94,12 +107,23 @@ def decode_msgpack(data: bytes) -> JsonValue:
 
 def encode_msgpack(value: object) -> bytes:
     """The value as msgpack."""
-    packed: bytes = msgpack.packb(value)
+    packed: bytes = msgpack.packb(value)  # pyright: ignore[reportAssignmentType] - never None here
     return packed
 
 
 def decode_form(data: bytes | str) -> dict[str, str]:
     """The fields of a query string or form body; of equal names the first one counts.
+
+    Read and refused as by ``decode_pairs``.
+    """
+    fields: dict[str, str] = {}
+    for name, value in decode_pairs(data):
+        fields.setdefault(name, value)
+    return fields
+
+
+def decode_pairs(data: bytes | str) -> list[tuple[str, str]]:
+    """All fields of a query string or form body, in order.
 
     A field without ``=`` is empty. Refuses broken escapes, text that is not UTF-8, NUL and more
     than MAX_FORM_FIELDS fields.
@@ -110,15 +134,20 @@ def decode_form(data: bytes | str) -> dict[str, str]:
         raise GatewayError(Kind.INVALID, "the form is not valid UTF-8") from error
     if text.count("&") >= MAX_FORM_FIELDS:
         raise GatewayError(Kind.INVALID, f"the form has more than {MAX_FORM_FIELDS} fields")
-    fields: dict[str, str] = {}
+    pairs = []
     for pair in filter(None, text.split("&")):
         name, _, value = pair.partition("=")
-        fields.setdefault(_unquote(name), _unquote(value))
-    return fields
+        pairs.append((_unquote(name), _unquote(value)))
+    return pairs
 
 
 def _parse(data: bytes | str, *, lenient: bool) -> JsonValue:
     raw = data.encode() if isinstance(data, str) else data
+    if len(raw) > MAX_VALUES and _separators(raw) > MAX_VALUES:
+        # Most of them may stand in texts, such as code.
+        bare = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+        if bare.count(b'"') > 4 * MAX_VALUES or _separators(_untexted(bare)) > MAX_VALUES:
+            raise _too_many()
     try:
         value: JsonValue = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -127,6 +156,42 @@ def _parse(data: bytes | str, *, lenient: bool) -> JsonValue:
         # Strings and commas without a value before them stay; what is left is a trailing comma.
         value = orjson.loads(_COMMA.sub(lambda found: found[1] or b"", raw))
     return value
+
+
+def _separators(raw: bytes) -> int:
+    """At least as many as there are values besides the first, if ``raw`` is JSON without texts."""
+    return len(raw) - len(raw.translate(None, b",[{"))
+
+
+def _untexted(bare: bytes) -> bytes:
+    """JSON without its texts; ``bare`` has no escaped quotes."""
+    return b"".join(bare.split(b'"')[::2])
+
+
+def _too_many() -> GatewayError:
+    return GatewayError(Kind.TOO_LARGE, f"the body has more than {MAX_VALUES} values")
+
+
+class _Counted:
+    """Counts the values of a message while it is read, and ends that when there are too many."""
+
+    def __init__(self) -> None:
+        self._left = MAX_VALUES
+
+    def list(self, values: list[object]) -> list[object]:
+        """A list of the message."""
+        self._take(len(values) + 1)
+        return values
+
+    def map(self, values: dict[object, object]) -> dict[object, object]:
+        """A map of the message."""
+        self._take(2 * len(values) + 1)
+        return values
+
+    def _take(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise _too_many()
 
 
 def _check(value: object) -> TypeGuard[JsonValue]:

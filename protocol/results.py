@@ -8,23 +8,19 @@ form of the same thing: media type, encoding (empty or ``base64``) and content.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.commands import Command, LogRead
 from protocol.media import JsonValue
-from protocol.tasks import Task, TaskRef
+from protocol.tasks import Task
 
 __all__ = [
     "Column",
     "ColumnType",
     "ExportFormat",
-    "ExportResults",
     "Exported",
-    "ListResults",
-    "ReadResult",
-    "ReadWholeLog",
     "ResultKind",
     "ResultList",
     "ResultPage",
@@ -38,7 +34,10 @@ Row = tuple[JsonValue, ...]
 
 
 def cell_text(cell: JsonValue, null: str) -> str:
-    """A cell as text: booleans in lower case, what is nested as JSON, ``null`` for NULL."""
+    """A cell as text: booleans in lower case, what is nested as JSON, ``null`` for NULL.
+
+    What is no finite number is ``NaN``, ``Infinity`` or ``-Infinity``.
+    """
     match cell:
         case None:
             return null
@@ -46,6 +45,8 @@ def cell_text(cell: JsonValue, null: str) -> str:
             return "true" if cell else "false"
         case str():
             return cell
+        case float() if not math.isfinite(cell):
+            return "NaN" if math.isnan(cell) else f"{'-' if cell < 0 else ''}Infinity"
         case int() | float():
             return str(cell)
         case _:
@@ -121,13 +122,6 @@ class ResultList:
 
 
 @dataclass(frozen=True, slots=True)
-class ListResults(Command[ResultList]):
-    """Asks which result sets a task has."""
-
-    task: TaskRef
-
-
-@dataclass(frozen=True, slots=True)
 class ResultPage:
     """Rows of one result set from ``first`` on."""
 
@@ -135,21 +129,6 @@ class ResultPage:
     result: ResultSet
     first: int
     rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadResult(Command[ResultPage]):
-    """Asks for rows from ``first`` on, as many as ``max_rows``; 0 for the configured number.
-
-    ``whole`` insists on all of them: if they are more bytes than a page may have it is refused as
-    TOO_LARGE; otherwise fewer come, and the reader goes on after the last of them.
-    """
-
-    task: TaskRef
-    number: int
-    first: int = 0
-    max_rows: int = 0
-    whole: bool = False
 
 
 class ExportFormat(StrEnum):
@@ -167,28 +146,3 @@ class Exported:
     format: ExportFormat
     length: int
     chunks: AsyncIterable[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class ExportResults(Command[Exported]):
-    """Asks for a result set as a file; ``number`` None is all of them, a sheet for each.
-
-    CSV takes one only. ``null`` stands for NULL. ``charset`` and ``separator`` are for CSV,
-    ``sheet`` names the sheet. ``max_rows`` of each are taken at most, 0 for all.
-    """
-
-    task: TaskRef
-    number: int | None
-    format: ExportFormat
-    null: str = "NULL"
-    charset: str = "utf-8"
-    separator: str = ","
-    sheet: str = "result"
-    max_rows: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ReadWholeLog(Command[LogRead]):
-    """Asks for all lines that there are, up to the configured size."""
-
-    task: TaskRef

@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.commands import Command
-
-__all__ = ["EndSession", "EngineSession", "ListSessions", "SessionState"]
+__all__ = ["EngineSession", "SessionState"]
 
 
 class SessionState(StrEnum):
@@ -42,22 +40,3 @@ class EngineSession:
     used_ms: int = 0
     statements: int = 0
     task_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ListSessions(Command[tuple[EngineSession, ...]]):
-    """Asks for the warm sessions, oldest first: the caller's or, with ``everybody``, all seen."""
-
-    everybody: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EndSession(Command[EngineSession]):
-    """Asks for a session to end, with the statement that runs in it. Answered when it is durable.
-
-    ``grace_seconds`` lies between the polite signal and the certain one; negative for the
-    configured time.
-    """
-
-    session_id: str
-    grace_seconds: float = -1.0

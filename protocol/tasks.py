@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import NewType
 
 __all__ = [
+    "NUMBER_MARK",
     "TRANSITIONS",
+    "Again",
     "ById",
     "ByName",
     "ByNumber",
@@ -21,7 +23,11 @@ __all__ = [
     "TaskId",
     "TaskRef",
     "TaskState",
+    "Warn",
 ]
+
+NUMBER_MARK = "${number}"
+"""What stands for the number of a task where that is not known yet."""
 
 TaskId = NewType("TaskId", str)
 """A task's UUID, canonical 36-character lower-case text, ordered by time (version 7)."""
@@ -57,10 +63,10 @@ TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = {
     _S.ACCEPTED: _ENDINGS | {_S.QUEUED, _S.HELD, _S.STARTING, _S.RUNNING, _S.KILLING},
     _S.QUEUED: _ENDINGS | {_S.HELD, _S.STARTING, _S.RUNNING, _S.KILLING},
     _S.HELD: _ENDINGS | {_S.QUEUED, _S.KILLING},
-    _S.STARTING: _ENDINGS | {_S.RUNNING, _S.RETRYING, _S.KILLING},
+    _S.STARTING: _ENDINGS | {_S.RUNNING, _S.HELD, _S.RETRYING, _S.KILLING},
     _S.RUNNING: _ENDINGS | {_S.SUSPENDED, _S.RETRYING, _S.KILLING},
     _S.SUSPENDED: _ENDINGS | {_S.RUNNING, _S.KILLING},
-    _S.RETRYING: _ENDINGS | {_S.QUEUED, _S.STARTING, _S.KILLING},
+    _S.RETRYING: _ENDINGS | {_S.QUEUED, _S.HELD, _S.STARTING, _S.KILLING},
     _S.KILLING: frozenset({_S.KILLED, _S.LOST}),
     **{state: frozenset() for state in _ENDINGS},
 }
@@ -83,6 +89,9 @@ class Reason(StrEnum):
     NODE_RESTARTED = "node_restarted"
     ENGINE_ERROR = "engine_error"
     REFUSED = "refused"
+    PREEMPTED = "preempted"
+    LEAF_DIED = "leaf_died"
+    INTERNAL_ERROR = "internal_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,28 @@ class FileInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Warn:
+    """A signal that a run is sent so many seconds before its time limit."""
+
+    signal: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """When another task that asks for the same is submitted in the place of one that ended.
+
+    That is if it was preempted, and if it exited with ``exit_code`` after it was sent ``signal``,
+    be that the warning before its time limit; a code of 0 is none. The other task has the number of
+    the one before among its client words, under ``word``.
+    """
+
+    word: str
+    exit_code: int = 0
+    signal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ByNumber:
     """Refers to a task by its number, as far as what else is known of it agrees.
 
@@ -187,8 +218,11 @@ class Task:
     grows for ever. ``client`` holds the words that the dialect wants back with the task: kept and
     returned unread. ``version`` grows with every change of state or progress. ``last_line`` is the
     number of the last complete line in the log. ``log_complete`` says that the log has ended and
-    that all of it can be read. ``repeated`` is true only in the answer to a submit whose request
-    id had made this task before.
+    that all of it can be read. ``shared`` says that its owner lets others read it, where a dialect
+    opens that. ``repeated`` is true only in the answer to a submit whose request id had made this
+    task before. ``seconds`` limits its running time, 0 for no limit. ``tags`` are words that were
+    put on it. ``waiting_reason`` is one sentence for a person on why a queued task does not start,
+    empty while nobody knows.
     """
 
     id: TaskId
@@ -210,3 +244,7 @@ class Task:
     log_complete: bool = False
     version: int = 0
     repeated: bool = False
+    seconds: float = 0.0
+    tags: tuple[str, ...] = ()
+    shared: bool = False
+    waiting_reason: str = ""

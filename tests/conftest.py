@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import sys
+
+from httpx import create_ssl_context
+from httpx._transports import default as transports
 from hypothesis import settings
 
-pytest_plugins = ["tests.support.redis_server"]
+pytest_plugins = ["tests.support.redis_server", "tests.support.workers"]
+
+# Images of containers often forbid it: then each of the many processes of the tests compiles all
+# that it imports, which is half of what the start of a gateway takes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # What an example takes says more about the machine than about us.
 settings.register_profile("narthex", deadline=None)
 settings.load_profile("narthex")
+
+# Each of the thousands of clients that tests make would read the machine's 140 certificates again,
+# which takes longer than most requests.
+vars(transports)["create_ssl_context"] = functools.cache(create_ssl_context)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import gateway.client
 from engines.contract import Engine, RunSpec
+from tests.support import client_reference
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -65,3 +67,20 @@ def test_the_engine_of_the_documents_is_one(tmp_path: Path) -> None:
     assert engine.probe().detail
     assert launch.argv == ("perl", str(tmp_path / "script.pl"))
     assert (tmp_path / "script.pl").read_text() == "print 1"
+
+
+def test_every_decision_has_a_date_and_a_status() -> None:
+    """A reader of a decision page sees when it was made and whether it still holds."""
+    stated = re.compile(r"\n\nDate: \d{4}-\d\d-\d\d\. Status: (accepted|replaced by \d+)\.\n")
+    pages = sorted((ROOT / "gateway" / "docs" / "decisions").glob("*.md"))
+    assert pages
+    for page in pages:
+        assert stated.search(page.read_text("utf-8")), page.name
+
+
+def test_the_page_of_the_client_is_that_of_its_code() -> None:
+    """Each public name and signature; ``python -m tests.support.client_reference`` writes it."""
+    written = client_reference.PAGE.read_text("utf-8").partition(client_reference.BEGIN)[2]
+    assert written.strip() == client_reference.reference().strip()
+    for name in gateway.client.__all__:
+        assert f"`{name}`" in written or f"## {name}\n" in written, name

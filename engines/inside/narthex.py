@@ -8,7 +8,8 @@
     narthex.rich({"text/html": "<b>bold</b>", "text/plain": "bold"})
 
 Outside of the gateway all of this does nothing, so that a script runs anywhere. The file stands
-alone: it needs Python 3.8 and its standard library, because the interpreter is the user's own.
+alone but for ``narthex_frames`` beside it: it needs Python 3.8 and its standard library, because
+the interpreter is the user's own.
 
 It also is the one place that knows how a result set lies on disk; the gateway reads what is
 written here. A result set is a directory, named by its number:
@@ -33,12 +34,18 @@ import decimal
 import itertools
 import json
 import os
+import re
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from struct import Struct
 from typing import Any
+
+if __package__:
+    from engines.inside import narthex_frames
+else:
+    import narthex_frames  # type: ignore[import-not-found,no-redef,unused-ignore]  # of a task: it lies beside this file
 
 __all__ = ["Table", "progress", "rich", "table", "text"]
 
@@ -62,7 +69,10 @@ _TYPES = frozenset(
     {"void", "string", "boolean", "byte", "short", "int", "long", "float", "double", "decimal"}
     | {"date", "timestamp", "binary", "array", "map", "struct"}
 )
-_told = ["", ""]
+_SINGLE = frozenset({"float16", "float32"})
+_LINE_END = re.compile(r"\r\n|\n|\r")
+"""Of a text that is shown; a form feed or another separator of Unicode ends no line."""
+_reported = ["", ""]
 
 
 class Table:
@@ -115,6 +125,11 @@ class Table:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.close(complete=kind is None)
+
+    @property
+    def number(self) -> int:
+        """Its number among the result sets of the task, -1 if it is not kept or closed."""
+        return int(self._folder.name) if self._folder else -1
 
     @property
     def truncated(self) -> bool:
@@ -226,20 +241,32 @@ def table(
     rows: Iterable[Any],
     columns: Iterable[str | Sequence[str]] | None = None,
     limit: int | None = None,
-) -> None:
-    """Writes a whole table: rows of cells, dictionaries, or a data frame of pandas."""
-    if hasattr(rows, "itertuples") and hasattr(rows, "columns"):
-        columns = [str(name) for name in rows.columns] if columns is None else columns
-        rows = (map(_missing, row) for row in rows.itertuples(index=False, name=None))
+) -> int:
+    """Writes a whole table: rows of cells, dictionaries, or a data frame; its number, or -1.
+
+    A frame is one of pandas, polars or Arrow; of pandas it has its index in front if that has
+    names or does more than count, unless ``columns`` names the others only. Dictionaries may have
+    different keys.
+    """
+    columns = None if columns is None else list(columns)
+    whole: Iterable[Any]
+    frame = read_frame(rows)
+    if frame is not None:
+        rows, labels = frame.rows, frame.labels
+        if columns is None:
+            columns = list(frame.columns)
+        elif len(columns) == len(frame.columns) - labels:
+            rows = (row[labels:] for row in rows)
     rest = iter(rows)
     head = list(itertools.islice(rest, 1))
-    columns = None if columns is None else list(columns)
     if head and isinstance(head[0], dict):
-        columns = [str(name) for name in head[0]] if columns is None else columns
+        if columns is None:
+            # Rows that are left out name no columns; without a limit all have to be seen first.
+            most = _number(ROWS_VARIABLE) if limit is None else max(0, int(limit))
+            head += itertools.islice(rest, most) if most else rest
+            columns = list(narthex_frames.keys(head))
         names = [_column(column)[0] for column in columns]
-        whole: Iterable[Any] = (
-            [row.get(name) for name in names] for row in itertools.chain(head, rest)
-        )
+        whole = narthex_frames.by_key(itertools.chain(head, rest), names)
     else:
         head = [tuple(row) for row in head]
         if columns is None and not head:
@@ -249,12 +276,14 @@ def table(
         columns = [f"c{place + 1}" for place in range(len(head[0]))]
     with Table(columns, limit) as writer:
         writer.extend(whole)
+        return writer.number
 
 
 def text(content: object) -> None:
     """Writes a text as a result of its own, line for line."""
+    lines = _LINE_END.split(str(content))
     with Table([("text", "string")], limit=0, kind="text") as writer:
-        writer.extend([line] for line in str(content).splitlines())
+        writer.extend([line] for line in (lines if lines[-1] else lines[:-1]))
 
 
 def rich(bundle: Mapping[str, object]) -> None:
@@ -279,9 +308,9 @@ def progress(fraction: float | None = None, stages: Iterable[Mapping[str, object
     rounded = None if fraction is None else round(min(max(float(fraction), 0.0), 1.0), 3)
     line = json.dumps({"fraction": rounded, "stages": list(stages)})
     # A session's process works for one task after another, each with a file of its own.
-    if not path or [path, line] == _told:
+    if not path or [path, line] == _reported:
         return
-    _told[:] = [path, line]
+    _reported[:] = [path, line]
     with contextlib.suppress(OSError):
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -300,10 +329,13 @@ def _column(column: str | Sequence[str]) -> tuple[str, str, str]:
     return str(name), kind, str(comment)
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> object:  # noqa: ANN401 - of numpy, which may not be here
     """What is meant by a number that numpy has wrapped; anything else as it is."""
-    single = hasattr(value, "dtype") and not getattr(value, "shape", ())
-    return value.item() if single and hasattr(value, "item") else value
+    alone = hasattr(value, "dtype") and not getattr(value, "shape", ()) and hasattr(value, "item")
+    if not alone:
+        return value
+    plain = value.item()
+    return narthex_frames.single(plain) if str(value.dtype) in _SINGLE else plain
 
 
 def _cell(value: object) -> object:
@@ -322,19 +354,21 @@ def _cell(value: object) -> object:
     return str(value)
 
 
-def _missing(value: object) -> object:
-    """None for what a data frame has where there is nothing: it knows no NULL."""
-    return None if isinstance(value, float) and value != value else value  # noqa: PLR0124 - only NaN is not itself
+def read_frame(value: object) -> narthex_frames.Frame | None:
+    """The data frame that a value is, None if it is none."""
+    return narthex_frames.read(
+        value, lambda cells: _guess(0, [(cell,) for cell in cells], "string")
+    )
 
 
-def _guess(place: int, rows: list[tuple[object, ...]]) -> str:
-    """The type of a column by its cells in the first rows."""
+def _guess(place: int, rows: list[tuple[object, ...]], unknown: str = "void") -> str:
+    """The type of a column by its cells in the first rows; ``unknown`` if they say nothing."""
     found = {_type(row[place]) for row in rows} - {"void"}
     if len(found) == 1:
         return found.pop()
     if found and found <= {"long", "double"}:
         return "double"
-    return "string" if found else "void"
+    return "string" if found else unknown
 
 
 def _type(value: object) -> str:

@@ -110,6 +110,9 @@ def arrange(setup: Setup, folder: Path, path: str = "") -> dict[str, str]:
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.repl.class.outputDir": str(folder / "repl"),
     }
+    if setup.master.startswith("local"):
+        # Its ports are for nobody else on the machine. Elsewhere both ends must be told a secret.
+        own["spark.authenticate"] = "true"
     wanted = {**_DEFAULTS, **own, **setup.conf}
     lines = [f"{name} {value}\n" for name, value in wanted.items() if value]
     (folder / "conf" / "spark-defaults.conf").write_text("".join(lines), "utf-8")

@@ -24,6 +24,7 @@ from engines.contract import (
 from engines.interpreters import can_import
 from engines.spark.arrange import Setup, arrange, driver
 from engines.spark.java import OLDEST, Java, find_java
+from engines.spark.trace import PROPERTY
 
 __all__ = ["SparkEngine"]
 
@@ -67,7 +68,9 @@ class SparkEngine:
     @property
     def capabilities(self) -> Capabilities:
         """Takes ``sql``, ``python`` or ``py``, which are the same, and ``scala`` on a driver."""
-        return Capabilities(frozenset(_FILES) - ({"scala"} if self._remote else set()))
+        languages = frozenset(_FILES) - ({"scala"} if self._remote else set())
+        # What clients ask of Hive is SQL that Spark reads.
+        return Capabilities(languages, stands_for=frozenset({"hive"}))
 
     def probe(self) -> Health:
         """Available if pyspark and a Java are there; else the sentence says what to install."""
@@ -90,11 +93,18 @@ class SparkEngine:
         path.write_bytes(spec.code.encode("utf-8", "surrogateescape"))
         path.chmod(0o600)
         given = spec.environment
-        variables = arrange(setup, spec.directory / "spark", given.get("PYTHONPATH", ""))
-        argv: tuple[str, ...] = (setup.python, "-u", str(path))
+        if trace := given.get("TRACEPARENT", ""):
+            setup = setup._replace(conf={**setup.conf, PROPERTY: trace})
+        folder = spec.directory / "spark"
+        variables = arrange(setup, folder, given.get("PYTHONPATH", ""))
+        argv: tuple[str, ...] = (setup.python, "-u", str(path), *spec.arguments)
         if path.suffix != ".py":
+            if spec.arguments:
+                raise EngineError(f"{spec.language} takes no arguments")
             argv = driver(setup.python, "--file", str(path))
-        return Launch(argv, {**given, **variables}, spec.work, spec.limits)
+        writable = (str(folder),) if folder.is_dir() else ()
+        seen = {**given, **variables}
+        return Launch(argv, seen, spec.work, spec.limits, writable=writable)
 
     def session(self, spec: RunSpec) -> SessionSpec | None:
         """The session that the parameter ``session`` names, the nameless one without it.
@@ -107,7 +117,8 @@ class SparkEngine:
         name, setup = spec.session, self._setup(spec)
         if name is None:
             return None
-        return SessionSpec.named(name, "engines.spark.driver:SparkAdapter", setup._asdict())
+        adapter = "engines.spark.driver:SparkAdapter"
+        return SessionSpec.named(name, adapter, setup._asdict(), setup.python)
 
     def _setup(self, spec: RunSpec) -> Setup:
         if spec.language not in self.capabilities.languages:

@@ -12,13 +12,16 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import io
 import json
 import linecache
 import logging
 import os
+import re
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import traceback
@@ -29,23 +32,33 @@ from pathlib import Path
 from typing import Any
 
 from engines.inside import narthex
+from engines.rundir.texts import MAX_RAW_CHARACTERS
 from engines.spark.arrange import SETTINGS_VARIABLE
+from engines.spark.environment import seen_by_java
 from engines.spark.jobs import Jobs
 from engines.spark.remote import Operations
 from engines.spark.scala import Scala
 from engines.spark.statements import split
 from engines.spark.tables import keep
+from engines.spark.trace import traced
 
 __all__ = ["Driver", "main"]
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
+_LEAVE_SECONDS = 5.0
+_OURS = "NARTHEX_"
 _FAILED = 1
+_MOST = 1 << 63
+_MAX_NAME = 1000
 _SILENT = logging.CRITICAL + 1
 """Spark repeats every error of SQL as a line of JSON for machines."""
 _CONVERSATIONS = (
     f"{os.sep}py4j{os.sep}",
     f"{os.sep}pyspark{os.sep}sql{os.sep}connect{os.sep}",
 )
+_HEAD = "== SQL ==\n"
+_PLACE = re.compile(rf"{_HEAD}\n+")
+"""What Spark quotes of a statement, and the blank lines that put it at its place."""
 _LANGUAGES = {".sql": "sql", ".scala": "scala"}
 
 
@@ -88,9 +101,10 @@ class Driver:
         """Runs code to its end: the exit code and a sentence. Never raises."""
         self._count += 1
         self._owed = self._interrupted = False
+        jobs: Jobs | Operations | None = None
         try:
             try:
-                with self._watched() as jobs:
+                with self._traced(), self._watched() as jobs:
                     self._jobs = jobs
                     ending = self._judged(language, text, jobs)
                     self._jobs = None
@@ -100,22 +114,58 @@ class Driver:
             ending = _FAILED, "KeyboardInterrupt"
         if self._interrupted:
             ending = _FAILED, "KeyboardInterrupt"
-            sys.stderr.write(f"narthex: interrupted, {jobs.left()}\n")
+            _complain(f"narthex: interrupted, {jobs.left() if jobs else 'before anything ran'}")
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
+            _flush(stream)
         return ending
 
     def trouble(self) -> str:
         """Why nothing can run here any more; empty if all is well."""
         if self._context is None:
             return "its session on the Spark server has ended" if self._spark.is_stopped else ""
-        gateway = getattr(self._context, "_gateway", None)
-        status = gateway.proc.poll() if gateway is not None else 0
+        if getattr(self._context, "_gateway", None) is None:
+            return "the code took the JVM of Spark away"
+        status = self.left(0.0)
         if status is not None:
             return f"the JVM of Spark ended with status {status}"
         stopped = self._context._jsc is None
         return "the code stopped Spark" if stopped else ""
+
+    def left(self, seconds: float = _LEAVE_SECONDS) -> int | None:
+        """The status with which the JVM has ended, None while it lives.
+
+        One that does not answer any more is given some seconds to end.
+        """
+        gateway = getattr(self._context, "_gateway", None)
+        if gateway is None:
+            return None
+        status: int | None = gateway.proc.poll()
+        if status is not None or not seconds:
+            return status
+        try:
+            gateway.jvm.java.lang.System.nanoTime()
+        except self._errors:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                status = gateway.proc.wait(seconds)
+        return status
+
+    @contextlib.contextmanager
+    def seeing(self, language: str, variables: Mapping[str, str]) -> Iterator[None]:
+        """Lets a statement see its variables, also in the JVM, for as long as it runs."""
+        with _seen(variables):
+            if self._context is None:
+                yield
+                return
+            if language != "scala":
+                # A function of Java in SQL may want what the user gave; our own words it does not.
+                variables = {
+                    name: value for name, value in variables.items() if not name.startswith(_OURS)
+                }
+            with seen_by_java(self._context._jvm, variables, self._errors):
+                yield
+
+    def _traced(self) -> contextlib.AbstractContextManager[None]:
+        return traced(self._spark, self._context, self._errors)
 
     def _watched(self) -> Jobs | Operations:
         name = f"narthex-{uuid.uuid4()}"
@@ -133,22 +183,22 @@ class Driver:
         except KeyboardInterrupt:
             return _FAILED, "KeyboardInterrupt"
         except Exception as error:  # noqa: BLE001 - whatever Spark raises is the code's
-            sys.stderr.write(f"{error}\n")
+            _complain(_worded(error))
             return _FAILED, _named(error)
 
     def _run_sql(self, text: str, jobs: Jobs | Operations) -> tuple[int, str]:
         """Statements in order, a result set each; stops at the first that fails."""
         statements = split(text)
         jobs.expect(len(statements))
-        for place, (statement, line) in enumerate(statements, 1):
+        for place, statement in enumerate(statements, 1):
             try:
-                keep(self._spark.sql(statement))
+                keep(self._spark.sql(statement.placed))
                 self._check()
             except KeyboardInterrupt:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever Spark raises is the code's
-                where = f"statement {place} of {len(statements)} (line {line})"
-                sys.stderr.write(f"{where} failed:\n{error}\n")
+                where = f"statement {place} of {len(statements)} (line {statement.line})"
+                _complain(f"{where} failed:\n{_PLACE.sub(_HEAD, _worded(error))}")
                 return _FAILED, f"{where}: {_named(error)}"
             jobs.step()
         return 0, "ended with exit code 0"
@@ -158,15 +208,18 @@ class Driver:
             self._scala = Scala(self._spark)
         succeeded, said = self._scala.run(text)
         self._check()
-        (sys.stdout if succeeded else sys.stderr).write(said)
         if succeeded:
+            _say(said)
             return 0, "ended with exit code 0"
+        _complain(said.removesuffix("\n"))
         return _FAILED, f"Scala: {_first_error(said)}"
 
     def _run_python(self, text: str) -> tuple[int, str]:
         """Runs Python and shows the value of a last expression."""
         name = f"<statement {self._count}>"
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        # Lines as Python counts them: a form feed ends none.
+        lines = list(io.StringIO(text, newline=None))
+        linecache.cache[name] = (len(text), None, lines, name)
         try:
             tree = ast.parse(text, name)
             last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -178,16 +231,16 @@ class Driver:
                     show(value)
             self._check()
         except KeyboardInterrupt:
-            sys.stderr.write("KeyboardInterrupt\n")
+            _complain("KeyboardInterrupt")
             return _FAILED, "KeyboardInterrupt"
         except SystemExit as left:
             if left.code is None or isinstance(left.code, int):
-                code = left.code or 0
+                code = _status(left.code or 0)
                 return code, f"ended with exit code {code}"
-            sys.stderr.write(f"{left.code}\n")
-            return _FAILED, "SystemExit"
+            _complain(_worded(left))
+            return _FAILED, _named(left)
         except BaseException as error:  # noqa: BLE001 - whatever the code raises is the code's
-            sys.stderr.write(_trace(error, name))
+            _complain(_trace(error, name).removesuffix("\n"))
             return _FAILED, _named(error)
         return 0, "ended with exit code 0"
 
@@ -217,15 +270,15 @@ class Driver:
 
 
 def show(value: Any) -> None:
-    """Shows a value: a data frame, of Spark or pandas, as a result set; anything else as text."""
+    """Shows a value: a data frame of any library as a result set; anything else as text."""
     kind = type(value)
     if kind.__name__ == "DataFrame" and kind.__module__.startswith("pyspark.sql"):
-        sys.stdout.write(f"{value!r}\n")
+        _say(f"{value!r}\n")
         keep(value)
         return
-    if kind.__name__ == "DataFrame" and kind.__module__.startswith("pandas"):
+    if narthex.read_frame(value) is not None:
         narthex.table(value)
-    sys.stdout.write(f"{value!r}\n")
+    _say(f"{value!r}\n")
 
 
 def serve(driver: Driver, link: socket.socket) -> int:
@@ -233,7 +286,7 @@ def serve(driver: Driver, link: socket.socket) -> int:
     said = b""
     while True:
         while b"\n" not in said:
-            ready, _, _ = select.select((link,), (), (), _LOOK_SECONDS)
+            ready, _, _ = select.select((link,), (), (), _POLL_SECONDS)
             if not ready:
                 if driver.trouble():
                     return _FAILED
@@ -244,14 +297,20 @@ def serve(driver: Driver, link: socket.socket) -> int:
             said += data
         line, _, said = said.partition(b"\n")
         request = json.loads(line)
+        if trouble := driver.trouble():
+            _tell(link, word="over", message=trouble)  # before it says that the code has begun
+            return _FAILED
         _tell(link, word="begun")
-        with _seen(request["sees"]):
+        with driver.seeing(request["language"], request["sees"]):
             code, message = driver.run(request["language"], request["text"])
+        status = driver.left() if code else None
         trouble = driver.trouble()
-        if trouble and code:
+        if request["language"] == "scala" and status is not None and status >= 0:
+            code, message = status, f"ended with exit code {status}"  # of sys.exit
+        elif trouble and code:
             _tell(link, word="over", message=trouble)
             return _FAILED
-        _tell(link, word="done", code=code, message=message)
+        _tell(link, word="done", code=code, message=message, over=bool(trouble))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -260,6 +319,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--control", type=int)
     parser.add_argument("--file", type=Path)
     options = parser.parse_args(arguments)
+    sys.argv[:] = [""]
     if options.file is not None:
         text = options.file.read_bytes().decode("utf-8", "replace")
         return Driver().run(_LANGUAGES.get(options.file.suffix, "python"), text)[0]
@@ -315,16 +375,53 @@ def _connected(remote: str) -> Any:
 
 def _first_error(said: str) -> str:
     """The line that matters in what the interpreter of Scala said."""
-    lines = said.strip().splitlines()
+    lines = said[:MAX_RAW_CHARACTERS].strip().splitlines()
     errors = [line for line in lines if "error" in line.lower() or "exception" in line.lower()]
-    return next(iter(errors or lines), "failed")[:500]
+    return next(iter(errors or lines), "failed")
 
 
 def _named(error: BaseException) -> str:
-    """One line that names an error."""
-    first = str(error).strip().partition("\n")[0][:500]
-    name = type(error).__name__
-    return f"{name}: {first}" if first else name
+    """What names an error; whoever keeps it takes the first line."""
+    text = _worded(error).strip()[:MAX_RAW_CHARACTERS]
+    name = type(error).__name__[:_MAX_NAME]
+    return f"{name}: {text}" if text else name
+
+
+def _worded(error: BaseException) -> str:
+    """The text of an error, which is the code's own to make."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - whatever the code raises is the code's
+        return "its text cannot be had"
+
+
+def _status(code: int) -> int:
+    """The exit status that the system makes of a number."""
+    return code & 0xFF if -_MOST <= code < _MOST else 0xFF
+
+
+def _say(text: str) -> None:
+    """Writes to stdout; what its encoding does not have is escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _flush(stream: Any) -> None:
+    try:
+        stream.flush()
+    except Exception:  # noqa: BLE001 - the code may have put anything there
+        return
+
+
+def _complain(text: str) -> None:
+    """Writes to stderr, whatever the code has put in its place."""
+    data = f"{text}\n".encode("utf-8", "backslashreplace")
+    try:
+        sys.stderr.write(data.decode())
+        sys.stderr.flush()
+    except Exception:  # noqa: BLE001 - as above
+        with contextlib.suppress(OSError):
+            os.write(2, data)
 
 
 def _trace(error: BaseException, name: str) -> str:

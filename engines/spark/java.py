@@ -73,5 +73,5 @@ def _version(program: str) -> int:
         )
     except (OSError, subprocess.SubprocessError):
         return 0
-    told = _VERSION.search(done.stderr)
-    return int(told[1]) if told else 0
+    reported = _VERSION.search(done.stderr)
+    return int(reported[1]) if reported else 0

@@ -7,16 +7,18 @@ works without its web page. It must never ask over the connection of the thread 
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from engines.inside import narthex
 from engines.spark.progress import Job, Meter
+from engines.spark.trace import note_jobs
 
 __all__ = ["Jobs"]
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _SETTLE_MS = 1000
 _OVER = frozenset({"SUCCEEDED", "FAILED"})
 
@@ -52,6 +54,7 @@ class Jobs:
 
     def __enter__(self) -> Jobs:  # noqa: PYI034 - nobody derives from it
         self._context.setJobGroup(self._group, "a task of narthex", interruptOnCancel=True)
+        self._arrays = self._context._jvm.java.util.Arrays
         self._thread.start()
         return self
 
@@ -61,6 +64,7 @@ class Jobs:
         with contextlib.suppress(*self._errors):
             self._context._jsc.sc().listenerBus().waitUntilEmpty(_SETTLE_MS)
             self._look()
+            note_jobs(self._context, self._jobs)
 
     def expect(self, statements: int) -> None:
         """Says how many statements are to come."""
@@ -88,7 +92,7 @@ class Jobs:
         return f"{cut} of {len(self._jobs)} jobs were cancelled, {what}"
 
     def _watch(self) -> None:
-        while not self._over.wait(_LOOK_SECONDS):
+        while not self._over.wait(_POLL_SECONDS):
             try:
                 if self._unwanted:
                     # Again each time: Spark lets stages of an adaptive plan start after the first.
@@ -108,15 +112,18 @@ class Jobs:
     def _find(self) -> None:
         """Asks for every job that may have changed."""
         store = self._context._jsc.sc().statusStore()
-        for number in self._context.statusTracker().getJobIdsForGroup(self._group):
-            if number in self._settled:
-                continue
+        for number in self._numbers() - self._settled:
             found = store.job(number)
             total = found.numTasks() - found.numSkippedTasks()
             counts = (found.numCompletedTasks(), found.numFailedTasks(), found.numActiveTasks())
             self._jobs[number] = Job(total, *counts)
             if found.status().toString() in _OVER and not found.numActiveTasks():
                 self._settled.add(number)
+
+    def _numbers(self) -> set[int]:
+        """All jobs so far, in one answer: each item of an array would be one of its own."""
+        found = self._context._jsc.statusTracker().getJobIdsForGroup(self._group)
+        return set(json.loads(self._arrays.toString(found)))
 
     def _tell(self) -> None:
         if self._jobs:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Job", "Meter", "Told"]
+__all__ = ["Job", "Meter", "Progress"]
 
 _MOST_SHOWN = 200
 _ALMOST = 0.99
@@ -24,7 +24,7 @@ class Job(NamedTuple):
     running: int
 
 
-class Told(NamedTuple):
+class Progress(NamedTuple):
     """What there is to tell, in the words of ``narthex.progress``."""
 
     fraction: float | None
@@ -50,7 +50,7 @@ class Meter:
         self._settled = frozenset(jobs)
         self._raise(self._finished / self._statements)
 
-    def report(self, jobs: Mapping[int, Job]) -> Told:
+    def report(self, jobs: Mapping[int, Job]) -> Progress:
         """The fraction, None while nobody knows, and a stage for each job, numbered from 1.
 
         Of very many jobs the newest are shown.
@@ -64,7 +64,7 @@ class Meter:
             {"id": f"job-{place}", **job._asdict()}
             for place, (_, job) in enumerate(sorted(jobs.items()), 1)
         ]
-        return Told(self._fraction, stages[-_MOST_SHOWN:])
+        return Progress(self._fraction, stages[-_MOST_SHOWN:])
 
     def _raise(self, fraction: float) -> None:
         """More may come until all is over, so the whole is never told here."""

@@ -16,7 +16,7 @@ from engines.spark.progress import Job, Meter
 
 __all__ = ["Operations"]
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 class Operations:
@@ -47,7 +47,7 @@ class Operations:
         self._thread = threading.Thread(target=self._watch, name="narthex-jobs", daemon=True)
 
     def __enter__(self) -> Operations:  # noqa: PYI034 - nobody derives from it
-        self._spark.registerProgressHandler(self._hear)
+        self._spark.registerProgressHandler(self._on_progress)
         self._spark.addTag(self._tag)
         self._thread.start()
         return self
@@ -55,7 +55,7 @@ class Operations:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
-        self._spark.removeProgressHandler(self._hear)
+        self._spark.removeProgressHandler(self._on_progress)
         with contextlib.suppress(*self._errors):
             self._spark.removeTag(self._tag)
 
@@ -82,7 +82,7 @@ class Operations:
         return f"the Spark server was told to end {self._cut} operations, {what}"
 
     def _watch(self) -> None:
-        while not self._over.wait(_LOOK_SECONDS):
+        while not self._over.wait(_POLL_SECONDS):
             if not self._unwanted:
                 continue
             # Poked first: a server that is away is asked again for a long time.
@@ -90,7 +90,7 @@ class Operations:
             with contextlib.suppress(*self._errors):
                 self._cut += len(self._spark.interruptTag(self._tag))
 
-    def _hear(
+    def _on_progress(
         self, stages: Any, inflight_tasks: int, operation_id: str | None, *, done: bool
     ) -> None:
         """What the client calls while it waits for an operation."""

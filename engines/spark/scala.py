@@ -55,7 +55,8 @@ class Scala:
         said = self._take()
         if word == "Incomplete":
             return False, f"{said}error: the code is incomplete\n"
-        return word == "Success", said
+        # Code in which there is nothing to do is neither: an error is always said.
+        return word == "Success" or not said, said
 
     def _take(self) -> str:
         said = str(self._writer.toString())

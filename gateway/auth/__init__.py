@@ -1,1 +1,1 @@
-"""Who is asking and whether they may: tokens, identity, the guard, origins and patience."""
+"""Who is asking and whether they may: tokens, identity, the guard, origins and throttling."""

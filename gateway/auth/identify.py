@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from gateway.auth.tokens import Tokens
-from protocol.accounts import Credential, Principal, Role
+from protocol.accounts import Principal, Role, Token, TokenFacts, TokenKind
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["Identify", "Known", "Registry", "Revoked"]
@@ -27,7 +27,12 @@ class Known(Protocol):
 
     @property
     def changed_ms(self) -> int:
-        """When the password was last set: older tickets are worthless."""
+        """When the password was last set: older tokens are worthless."""
+        ...
+
+    @property
+    def created_ms(self) -> int:
+        """When the user was made: older tokens of applications are worthless."""
         ...
 
 
@@ -42,7 +47,7 @@ class Registry(Protocol):
 class Revoked(Protocol):
     """Which tokens are worthless before their time."""
 
-    def revoked(self, token_id: str) -> bool:
+    def revoked(self, jti: str) -> bool:
         """Whether the token was revoked."""
         ...
 
@@ -58,7 +63,7 @@ class Identify:
         self._revoked = revoked
         self._now_ms = now_ms
 
-    def __call__(self, credential: Credential) -> Principal:
+    def __call__(self, credential: Token) -> Principal:
         """The principal that the credential proves.
 
         Raises:
@@ -66,24 +71,44 @@ class Identify:
         """
         claims = self._tokens.read(credential.token, self._now_ms())
         user = self._accounts.find(claims.name)
-        # A ticket counts in whole seconds: one of the same second as the password is not older.
-        older = user is None or claims.issued < user.changed_ms // 1000
-        if user is None or older or self._revoked.revoked(claims.token_id):
+        facts = claims.facts
+        if user is None or _older(facts, user) or self._ended(facts):
             raise GatewayError(Kind.UNAUTHENTICATED, "the token is not valid or has expired")
-        principal = Principal(claims.name, user.role, claims.token_id, claims.expires * 1000)
+        principal = Principal(claims.name, user.role, facts.id, facts.expires * 1000, facts)
         return self._acting(principal, credential.acting)
+
+    def _ended(self, facts: TokenFacts) -> bool:
+        """Whether the token, or any that it was derived from, is worthless before its time."""
+        if self._revoked.revoked(facts.id):
+            return True
+        if facts.parents and any(map(self._revoked.revoked, facts.parents)):
+            return True
+        if not facts.by:
+            return False
+        # What an administrator had made for somebody ends with what made them one.
+        admin = self._accounts.find(facts.by)
+        return admin is None or admin.role is not Role.ADMIN or _older(facts, admin)
 
     def _acting(self, principal: Principal, name: str) -> Principal:
         """An admin's token speaks for whom it says, another one for its own user alone."""
         if not name or name.lower() == principal.name.lower():
             return principal
-        # A name that is nobody's is tried in small letters, as at a login.
+        # If no user matches, the lower-case name is tried, as at a login.
         name = name if self._accounts.find(name) else name.lower()
         user = self._accounts.find(name) if principal.admin else None
         if user is None:
             raise GatewayError(Kind.UNAUTHENTICATED, f"the token is not one for user {name[:64]!r}")
-        return replace(principal, name=name, role=user.role)
+        return replace(principal, name=name, role=user.role, holder=principal.name)
 
-    def current(self, credential: Credential, principal: Principal) -> bool:
+    def current(self, credential: Token, principal: Principal) -> bool:
         """Whether a credential still proves the same principal, with the same role."""
         return self(credential) == principal
+
+
+def _older(facts: TokenFacts, user: Known) -> bool:
+    """Whether a token is of a time before the password, or before the user.
+
+    A token counts in whole seconds: one of the same second is not older.
+    """
+    application = facts.kind is TokenKind.APPLICATION
+    return facts.issued < (user.created_ms if application else user.changed_ms) // 1000

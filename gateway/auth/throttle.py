@@ -1,4 +1,4 @@
-"""Patience with wrong passwords: so many within a window, for each user and each address.
+"""Throttling of wrong passwords: so many within a window, for each user and each address.
 
 Counts in this process only; with several gateway processes a guesser gets that many times more,
 which is still few. Bounded: the oldest counts are forgotten first.

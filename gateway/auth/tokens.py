@@ -7,56 +7,57 @@ nothing but the algorithm. A token says who; what that user may do is looked up,
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
+import hmac
 from dataclasses import dataclass
-from pathlib import Path
 
 import jwt
 
-from protocol.accounts import Principal, Role, Ticket
+from gateway.auth.short_tokens import AUDIENCE, ISSUER
+from gateway.auth.signing_key import KEY_BYTES, SigningKeyError, load_key, make_key
+from gateway.ids import new_token_id
+from protocol.accounts import Principal, Role, Ticket, TokenFacts, TokenKind
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["Claims", "SigningKeyError", "Tokens", "load_key", "make_key"]
 
 MAX_TOKEN_BYTES = 8192
 _ALGORITHM = "HS256"
-_ISSUER = "narthex"
-_AUDIENCE = "narthex"
-_KEY_BYTES = 32
 _LEEWAY_SECONDS = 60
 _CLAIMS = frozenset({"iss", "aud", "sub", "jti", "iat", "exp"})
+_MORE_CLAIMS = frozenset({"max", "par", "act", "app", "pwd"})
+"""How far it may be renewed, what it was derived from, for which administrator, for an
+application, and bought with a password; each left out where there is nothing to say."""
 _HEADER = frozenset({"alg", "typ"})
 _MAX_NAME = 256
+_MAX_PARENTS = 8
 _REMEMBERED = 1024
-
-
-class SigningKeyError(Exception):
-    """The signing key cannot be used; the message is one line for a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a believed token says. Times are whole seconds since the epoch."""
+    """What a believed token says: whose it is, and the rest."""
 
     name: str
-    token_id: str
-    issued: int
-    expires: int
+    facts: TokenFacts
 
 
 class Tokens:
     """Makes and reads tokens with one key. ``max_seconds`` bounds every token's life."""
 
     def __init__(self, key: bytes, max_seconds: int) -> None:
-        if len(key) < _KEY_BYTES:
+        if len(key) < KEY_BYTES:
             raise SigningKeyError(
-                f"the signing key has {len(key)} bytes, at least {_KEY_BYTES} are needed"
+                f"the signing key has {len(key)} bytes, at least {KEY_BYTES} are needed"
             )
         self._key = key
-        self._max_seconds = max_seconds
+        self.max_seconds = max_seconds
         # By the digest of a token what it says, once its signature was proven: that never changes.
-        self._signed: dict[bytes, dict[str, object]] = {}
+        self._signed: dict[bytes, Claims] = {}
+
+    def seal(self, purpose: str, said: str) -> bytes:
+        """A digest (SHA-256) of a text that only this key makes, of its own for each purpose."""
+        key = hmac.digest(self._key, purpose.encode(), "sha256")
+        return hmac.digest(key, said.encode("utf-8", "surrogatepass"), "sha256")
 
     def issue(self, name: str, role: Role, now_ms: int, seconds: int, token_id: str = "") -> Ticket:
         """A fresh ticket for a user; with the id of an older one it is revoked together with that.
@@ -64,23 +65,49 @@ class Tokens:
         Raises:
             GatewayError: INVALID if it would live longer than any token may.
         """
-        if not 0 < seconds <= self._max_seconds:
+        if not 0 < seconds <= self.max_seconds:
             raise GatewayError(
-                Kind.INVALID, f"a token lives from 1 to {self._max_seconds} seconds, not {seconds}"
+                Kind.INVALID, f"a token lives from 1 to {self.max_seconds} seconds, not {seconds}"
             )
         issued = now_ms // 1000
-        token_id = token_id or os.urandom(16).hex()
-        claims = {
-            "iss": _ISSUER,
-            "aud": _AUDIENCE,
+        expires = issued + seconds
+        facts = TokenFacts(token_id or new_token_id(), issued, expires, expires)
+        return self.sign(name, role, facts)
+
+    def sign(self, name: str, role: Role, facts: TokenFacts) -> Ticket:
+        """The ticket of a user that says this; the same each time.
+
+        Raises:
+            GatewayError: INVALID if it would live longer than any token may, FORBIDDEN if it is
+                derived from one that is derived from one, and so on too often.
+        """
+        if not 0 < facts.expires - facts.issued <= self.max_seconds:
+            raise GatewayError(Kind.INVALID, f"a token lives from 1 to {self.max_seconds} seconds")
+        if len(facts.parents) > _MAX_PARENTS:
+            raise GatewayError(
+                Kind.FORBIDDEN, f"tokens are derived at most {_MAX_PARENTS} times, please log in"
+            )
+        claims: dict[str, object] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
             "sub": name,
-            "jti": token_id,
-            "iat": issued,
-            "exp": issued + seconds,
+            "jti": facts.id,
+            "iat": facts.issued,
+            "exp": facts.expires,
         }
+        if facts.until > facts.expires:
+            claims["max"] = facts.until
+        if facts.parents:
+            claims["par"] = list(facts.parents)
+        if facts.by:
+            claims["act"] = facts.by
+        if facts.kind is TokenKind.APPLICATION:
+            claims["app"] = True
+        if facts.proved:
+            claims["pwd"] = True
         token = jwt.encode(claims, self._key, algorithm=_ALGORITHM)
-        expires_ms = (issued + seconds) * 1000
-        return Ticket(token, Principal(name, role, token_id, expires_ms), expires_ms)
+        expires_ms = facts.expires * 1000
+        return Ticket(token, Principal(name, role, facts.id, expires_ms, facts), expires_ms)
 
     def read(self, token: str, now_ms: int) -> Claims:
         """What a token says, if it is ours, whole and in its time.
@@ -101,11 +128,16 @@ class Tokens:
         digest = hashlib.sha256(token.encode()).digest()
         claims = self._signed.get(digest)
         if claims is None:
-            claims = self._verified(token)
+            claims = _typed(self._verified(token))
             if len(self._signed) >= _REMEMBERED:
                 del self._signed[next(iter(self._signed))]
             self._signed[digest] = claims
-        return self._typed(claims, now)
+        facts = claims.facts
+        if not now - self.max_seconds <= facts.issued <= now + _LEEWAY_SECONDS:
+            raise ValueError("issued")
+        if not now < facts.expires <= facts.issued + self.max_seconds:
+            raise ValueError("expired")
+        return claims
 
     def _verified(self, token: str) -> dict[str, object]:
         """What a token says whose signature is ours, whatever that is."""
@@ -131,53 +163,36 @@ class Tokens:
         )
         return claims
 
-    def _typed(self, claims: dict[str, object], now: int) -> Claims:
-        if claims.keys() != _CLAIMS:
-            raise ValueError("claims")
-        if claims["iss"] != _ISSUER or claims["aud"] != _AUDIENCE:
-            raise ValueError("issuer or audience")
-        name, token_id = claims["sub"], claims["jti"]
-        issued, expires = claims["iat"], claims["exp"]
-        if not (isinstance(name, str) and 0 < len(name) <= _MAX_NAME):
-            raise ValueError("subject")
-        if not (isinstance(token_id, str) and 0 < len(token_id) <= _MAX_NAME):
-            raise ValueError("token id")
-        if type(issued) is not int or type(expires) is not int:
-            raise ValueError("times")
-        if not now - self._max_seconds <= issued <= now + _LEEWAY_SECONDS:
-            raise ValueError("issued")
-        if not now < expires <= issued + self._max_seconds:
-            raise ValueError("expired")
-        return Claims(name, token_id, issued, expires)
+
+def _typed(claims: dict[str, object]) -> Claims:
+    """What a token says, but for its times; raises ValueError for anything that we never said."""
+    if not _CLAIMS <= claims.keys() <= _CLAIMS | _MORE_CLAIMS:
+        raise ValueError("claims")
+    if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
+        raise ValueError("issuer or audience")
+    name, token_id = claims["sub"], claims["jti"]
+    issued, expires = claims["iat"], claims["exp"]
+    if not (isinstance(name, str) and 0 < len(name) <= _MAX_NAME):
+        raise ValueError("subject")
+    if not (isinstance(token_id, str) and 0 < len(token_id) <= _MAX_NAME):
+        raise ValueError("token id")
+    if type(issued) is not int or type(expires) is not int:
+        raise ValueError("times")
+    return Claims(name, _facts(token_id, issued, expires, claims))
 
 
-def make_key(path: Path) -> None:
-    """Writes a random signing key, mode 0600, unless there is one already."""
-    try:
-        descriptor = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise SigningKeyError(f"cannot write {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(os.urandom(_KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def load_key(path: Path) -> bytes:
-    """The signing key, if nobody but its owner can read it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise SigningKeyError(f"cannot read {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if stat.S_IMODE(facts.st_mode) & 0o077 or facts.st_uid != os.getuid():
-            raise SigningKeyError(f"{path} must belong to this user and have mode 0600")
-        key = file.read(4096)
-    if len(key) < _KEY_BYTES or len(set(key)) < _KEY_BYTES // 4:
-        raise SigningKeyError(f"{path} holds no key of at least {_KEY_BYTES} random bytes")
-    return key
+def _facts(token_id: str, issued: int, expires: int, claims: dict[str, object]) -> TokenFacts:
+    """The rest of what a token says; raises ValueError for anything that we never said."""
+    until, parents, by = claims.get("max", expires), claims.get("par", []), claims.get("act", "")
+    if type(until) is not int or until < expires:
+        raise ValueError("renewal")
+    if not (isinstance(parents, list) and len(parents) <= _MAX_PARENTS):
+        raise ValueError("parents")
+    if not all(isinstance(one, str) and 0 < len(one) <= _MAX_NAME for one in parents):
+        raise ValueError("parents")
+    if not (isinstance(by, str) and len(by) <= _MAX_NAME):
+        raise ValueError("administrator")
+    if any(claims.get(name, True) is not True for name in ("app", "pwd")):
+        raise ValueError("kind")
+    kind = TokenKind.APPLICATION if "app" in claims else TokenKind.BROWSER
+    return TokenFacts(token_id, issued, expires, until, kind, tuple(parents), by, "pwd" in claims)

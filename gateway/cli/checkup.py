@@ -5,7 +5,9 @@ Each examination tries the thing itself where that leaves no trace, and asks nob
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import resource
 import secrets
 import shutil
@@ -15,11 +17,19 @@ from enum import StrEnum
 from pathlib import Path
 
 from engines import cgroups
-from gateway.config import Config, ConfigError, load
-from gateway.places import Places
+from engines.isolation import missing_for_sandbox
+from engines.place import PlaceAway, PlaceRefused
+from engines.shim.native import build as native
+from engines.slurm import SlurmPlace
+from gateway.config import Config, ConfigError, load, variables, wants_sandbox
+from gateway.data_paths import DataPaths
 from gateway.plugins import load_engines
-from gateway.stores.embedded import find_server
-from gateway.stores.files import refuse_network, sync_folder
+from gateway.stores import keys
+from gateway.stores.atomic_file import refuse_network, sync_folder
+from gateway.stores.redis_client import RedisClient
+from gateway.stores.redis_programs import find_server
+from gateway.stores.removal import ASIDE, set_aside
+from gateway.stores.replies import text
 from protocol.errors import GatewayError
 
 __all__ = ["Finding", "Verdict", "examine"]
@@ -27,6 +37,8 @@ __all__ = ["Finding", "Verdict", "examine"]
 _ENOUGH_FILES = 4096
 _ENOUGH_PROCESSES = 1024
 _ENOUGH_BYTES = 1 << 30
+_OLDEST_REDIS = 7
+_REDIS_VERSION = re.compile(rb"^redis_version:(\d+)\.", re.MULTILINE)
 
 
 class Verdict(StrEnum):
@@ -46,37 +58,94 @@ class Finding:
     detail: str
 
 
-def examine(places: Places) -> tuple[Finding, ...]:
+def examine(paths: DataPaths) -> tuple[Finding, ...]:
     """All findings for the gateway of a data folder."""
     try:
-        config = load(places.config if places.config.exists() else None)
+        config = load(paths.config if paths.config.exists() else None)
     except ConfigError as error:
         return (Finding("config", Verdict.MISSING, str(error)),)
-    return tuple(_findings(config, places))
+    return tuple(_findings(config, paths))
 
 
-def _findings(config: Config, places: Places) -> Iterator[Finding]:
-    source = places.config if places.config.exists() else "the shipped defaults"
-    yield Finding("config", Verdict.WELL, f"valid, from {source}")
-    yield _redis(config)
+def _findings(config: Config, paths: DataPaths) -> Iterator[Finding]:
+    source = str(paths.config) if paths.config.exists() else "the shipped defaults"
+    changed = variables(os.environ)
+    yield Finding("config", Verdict.WELL, f"valid, from {', with '.join((source, *changed))}")
+    yield _redis(config, paths)
     yield from _engines(config)
-    yield _folder("data folder", places.data)
-    yield _folder("runtime", places.runtime)
-    yield _space(places.data)
+    yield from _slurm(config)
+    yield _folder("data folder", paths.data)
+    yield _folder("runtime", paths.runtime)
+    yield _space(paths.data)
+    yield from _unremovable(paths.spool)
     yield _groups()
+    yield _shim(config)
+    yield _sandbox(config)
     yield _limit("open files", resource.RLIMIT_NOFILE, _ENOUGH_FILES)
     yield _limit("processes", resource.RLIMIT_NPROC, _ENOUGH_PROCESSES)
 
 
-def _redis(config: Config) -> Finding:
+def _shim(config: Config) -> Finding:
+    """Which shim tasks get, and whether it is there."""
+    wanted = config.runner.shim
+    built = native.find()
+    if built is None:
+        why = "there is a C compiler" if native.compiler() else "there is no C compiler"
+        detail = f"python; the native one was not built ({why} here)"
+        if wanted == "native":
+            return Finding("shim", Verdict.MISSING, f"runner.shim is native, but: {detail}")
+        return Finding("shim", Verdict.WELL, detail)
+    used = "python" if wanted == "python" or wants_sandbox(config) else "native"
+    return Finding("shim", Verdict.WELL, f"{used}; the native one is at {built}")
+
+
+def _unremovable(spool: Path) -> Iterator[Finding]:
+    """Run directories that the gateway could not remove; nothing if there are none."""
+    if left := set_aside(spool):
+        detail = f"{len(left)} run directories cannot be removed: look in {spool / ASIDE}"
+        yield Finding("unremovable", Verdict.WEAK, detail)
+
+
+def _redis(config: Config, paths: DataPaths) -> Finding:
     if config.redis.url:
-        return Finding("redis", Verdict.WELL, "configured by redis.url; asked when serving")
+        return asyncio.run(_asked(config, paths))
     try:
-        path, version = find_server(config.redis.server)
+        server = find_server(config.redis.server)
     except GatewayError as error:
         return Finding("redis", Verdict.MISSING, error.message)
-    said = ".".join(map(str, version))
-    return Finding("redis", Verdict.WELL, f"{said} at {path}, kept in an append-only file")
+    return Finding(
+        "redis", Verdict.WELL, f"{server.stamp} at {server.path}, kept in an append-only file"
+    )
+
+
+async def _asked(config: Config, paths: DataPaths) -> Finding:
+    """Whether the server that is named by redis.url answers, and what it is."""
+    redis = config.redis
+    client = RedisClient(redis.url, timeout=redis.timeout_seconds, calls=1)
+    try:
+        said = await client.call("INFO", "server")
+        holder = await client.call("GET", keys.NODE.key())
+    except GatewayError:
+        detail = "the server named by redis.url does not answer, or refuses us"
+        return Finding("redis", Verdict.MISSING, detail)
+    finally:
+        await client.close()
+    found = _REDIS_VERSION.search(said) if isinstance(said, bytes) else None
+    if found is None or int(found[1]) < _OLDEST_REDIS:
+        detail = "the server named by redis.url is no Redis 7.0 or newer, nor a Valkey"
+        return Finding("redis", Verdict.MISSING, detail)
+    if holder is not None and text(holder) != _node(paths):
+        detail = f"the server named by redis.url belongs to node {text(holder)}: see 'narthex node'"
+        return Finding("redis", Verdict.MISSING, detail)
+    return Finding("redis", Verdict.WELL, "the server named by redis.url answers")
+
+
+def _node(paths: DataPaths) -> str:
+    """The name of this node, or nothing if it has none yet; nothing is made."""
+    try:
+        return paths.node.read_text("ascii").strip()
+    except (OSError, UnicodeError):
+        return ""
 
 
 def _engines(config: Config) -> Iterator[Finding]:
@@ -93,17 +162,48 @@ def _engines(config: Config) -> Iterator[Finding]:
         yield Finding(f"engine {name}", verdict, health.detail)
 
 
+def _slurm(config: Config) -> Iterator[Finding]:
+    """Whether the cluster can be used that tasks are handed to; nothing if there is none."""
+    slurm = config.places.slurm
+    if not slurm.enabled:
+        return
+    place = SlurmPlace(slurm.python, slurm.conf, slurm.options)
+    health = place.probe()
+    yield Finding("place slurm", Verdict.WELL if health.available else Verdict.WEAK, health.detail)
+    try:
+        absent = sorted(set(slurm.queues.values()) - place.partitions())
+    except (PlaceAway, PlaceRefused):
+        absent = []
+    if absent:
+        detail = f"places.slurm.queues names partitions that are not there: {', '.join(absent)}"
+        yield Finding("place slurm", Verdict.WEAK, detail)
+    if slurm.certificate:
+        try:
+            Path(slurm.certificate).read_bytes()
+        except OSError as error:
+            detail = f"cannot read {slurm.certificate}: {error.strerror}"
+            yield Finding("place slurm", Verdict.MISSING, detail)
+
+
 def _folder(name: str, folder: Path) -> Finding:
     """Whether a folder, or what will hold it, is local and keeps what is synced."""
     place = _existing(folder)
     try:
+        if place == folder and place.stat().st_uid != os.getuid():
+            return Finding(name, Verdict.MISSING, f"{folder} belongs to another user")
         refuse_network(place)
         _try_sync(place)
     except GatewayError as error:
         return Finding(name, Verdict.MISSING, error.message)
     except OSError as error:
-        return Finding(name, Verdict.MISSING, f"cannot write in {place}: {error.strerror}")
-    return Finding(name, Verdict.WELL, f"{folder} is local and can be synced")
+        detail = f"cannot write in {place}: {error.strerror}"
+        if place != folder:
+            detail = f"{folder} is not there and cannot be made: {detail}"
+        return Finding(name, Verdict.MISSING, detail)
+    if place == folder:
+        return Finding(name, Verdict.WELL, f"{folder} is local and can be synced")
+    detail = f"{folder} is not there yet; it can be made in {place}, which is local"
+    return Finding(name, Verdict.WELL, detail)
 
 
 def _existing(folder: Path) -> Path:
@@ -125,9 +225,21 @@ def _try_sync(folder: Path) -> None:
 
 
 def _space(folder: Path) -> Finding:
-    free = shutil.disk_usage(_existing(folder)).free
+    place = _existing(folder)
+    free = shutil.disk_usage(place).free
     verdict = Verdict.WELL if free >= _ENOUGH_BYTES else Verdict.WEAK
-    return Finding("disk space", verdict, f"{free / 2**30:.1f} GiB free")
+    return Finding("disk space", verdict, f"{free / 2**30:.1f} GiB free in {place}")
+
+
+def _sandbox(config: Config) -> Finding:
+    """Whether tasks can be kept apart, and whether they are."""
+    runner = config.runner
+    missing = missing_for_sandbox(runner.network)
+    if not missing:
+        used = "tasks are kept apart" if wants_sandbox(config) else "not used by these settings"
+        return Finding("sandbox", Verdict.WELL, f"possible, network {runner.network}; {used}")
+    verdict = Verdict.MISSING if wants_sandbox(config) else Verdict.WEAK
+    return Finding("sandbox", verdict, f"tasks cannot be kept apart: {missing}")
 
 
 def _groups() -> Finding:

@@ -15,7 +15,7 @@ from gateway.cli.checkup import Finding, Verdict, examine
 from gateway.cli.lines import print_record
 from gateway.cli.terminal import colourful
 from gateway.cli.verify import Bad, verify_finished
-from gateway.places import Places
+from gateway.data_paths import DataPaths
 
 __all__ = ["doctor"]
 
@@ -32,12 +32,13 @@ def doctor(data_dir: Path | None, *, as_json: bool, verify: bool) -> None:
     With --verify say whether the logs of all finished runs are what was recorded; exit 1 if not.
     """
     if verify:
-        _verify(Places.of(data_dir), as_json=as_json)
+        _verify(DataPaths.of(data_dir), as_json=as_json)
         return
-    findings = examine(Places.of(data_dir))
+    findings = examine(DataPaths.of(data_dir))
     if as_json:
         print_record(
             {
+                "type": "check",
                 "ok": not any(finding.verdict is Verdict.MISSING for finding in findings),
                 "findings": [
                     {"name": f.name, "verdict": str(f.verdict), "detail": f.detail}
@@ -53,14 +54,16 @@ def doctor(data_dir: Path | None, *, as_json: bool, verify: bool) -> None:
         sys.exit(1)
 
 
-def _verify(places: Places, *, as_json: bool) -> None:
-    found = verify_finished(places, lambda bad: None if as_json else _tell(bad))
+def _verify(paths: DataPaths, *, as_json: bool) -> None:
+    found = verify_finished(paths, lambda bad: None if as_json else _tell(bad))
     if as_json:
         bad = [{"run": one.run, "reason": one.reason} for one in found.bad]
-        print_record({"ok": not bad, "runs": found.runs, "bytes": found.size, "bad": bad})
+        print_record(
+            {"type": "verified", "ok": not bad, "runs": found.runs, "bytes": found.size, "bad": bad}
+        )
     else:
-        told = f"{len(found.bad)} of them bad" if found.bad else "all sound"
-        click.echo(f"{found.runs} finished runs with {found.size} bytes of output: {told}")
+        reported = f"{len(found.bad)} of them bad" if found.bad else "all sound"
+        click.echo(f"{found.runs} finished runs with {found.size} bytes of output: {reported}")
     if found.bad:
         sys.exit(1)
 

@@ -12,7 +12,6 @@ import contextlib
 import ctypes
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from engines.rundir import RunDir, RunState
-from gateway.places import Places
+from engines.rundir.directory import RunDir, RunState
+from engines.trees import remove_tree
+from gateway.data_paths import DataPaths
 
 __all__ = ["ENDED", "main"]
 
@@ -33,7 +33,7 @@ _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 5.0
 _RUN_SECONDS = 10.0
 _REMOVE_SECONDS = 5.0
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 def main() -> None:
@@ -41,21 +41,21 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     folder = Path(tempfile.mkdtemp(prefix="narthex-run-"))
-    places = Places.of(folder / "data")
+    paths = DataPaths.of(folder / "data")
     try:
         sys.stdout.write(f"{folder}\n")
         sys.stdout.flush()
-        _serve(places, folder / "serve.log")
+        _serve(paths, folder / "serve.log")
     finally:
-        _end_runs(places.spool / "live")
-        _end_runs(places.spool / "sessions")
-        _remove(folder, places.runtime)
+        _end_runs(paths.spool / "live")
+        _end_runs(paths.spool / "sessions")
+        _remove(folder, paths.runtime)
 
 
-def _serve(places: Places, log: Path) -> None:
+def _serve(paths: DataPaths, log: Path) -> None:
     with log.open("wb") as errors:
         gateway = subprocess.Popen(  # noqa: S603 - our own program
-            [*_SERVE, "--data-dir", str(places.data)],
+            [*_SERVE, "--data-dir", str(paths.data)],
             stdin=subprocess.DEVNULL,
             stderr=errors,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call; there are no threads
@@ -103,10 +103,10 @@ def _end_runs(live: Path) -> None:
     while runs and time.monotonic() < deadline:
         runs = [run for run in runs if _lives(run)]
         for run in runs:
-            run.wish_kill(0.0)
-            run.ring()
+            run.request_kill(0.0)
+            run.notify()
         if runs:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 def _lives(run: RunDir) -> bool:
@@ -122,9 +122,9 @@ def _remove(*folders: Path) -> None:
     for folder in folders:
         while folder.exists() and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                shutil.rmtree(folder)
+                remove_tree(str(folder))
                 break
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,102 +1,116 @@
-"""Runs code on a gateway and watches it to its end, signals included.
+"""Runs code on a gateway and watches it to its end.
 
-The first SIGINT, SIGTERM or SIGHUP kills the run, whose end is then awaited like any other; the
-second leaves at once.
+What signals do to it stands in ``stopper``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType
 
 import click
 
+from gateway.cli.endings import ending_code
+from gateway.cli.kill import report_line
 from gateway.cli.lines import LinePrinter, print_record
-from gateway.cli.logs import end_record
-from gateway.cli.options import Reach
+from gateway.cli.names import meant
 from gateway.cli.plain import harmless
-from gateway.cli.reach import Target, target_of
+from gateway.cli.reach import Target
+from gateway.cli.records import end_record, progress_record, state_record, submitted_record
+from gateway.cli.result_tables import show_tables
 from gateway.cli.screen import Screen, make_screen
-from gateway.client import (
-    Client,
-    ClientError,
+from gateway.cli.stopper import Left, Stopper, stopping
+from gateway.cli.task_options import Asked
+from gateway.cli.trouble import explained
+from gateway.client.errors import ClientError
+from gateway.client.sync import Client
+from gateway.client.values import (
     End,
-    Gap,
-    Line,
     News,
+    Partial,
     ProgressChanged,
     StateChanged,
     Submitted,
 )
+from protocol.logs import Gap, Line
 
 __all__ = ["LinePrinter", "Watched", "make_screen", "watch"]
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_KILL_SECONDS = 30.0
-_WORD_CODES = {"Succeed": 0, "Cancelled": 128 + signal.SIGTERM, "Timeout": 124}
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The code that is to be run."""
+    """The code that is to be run, whether the tables it makes are shown, and what goes with us.
 
-    code: str
-    engine: str
-    language: str
-    session: str = ""
+    ``private`` says that the gateway ends with this command, and everything with it.
+    """
+
+    asked: Asked
+    tables: bool = True
+    private: bool = False
 
 
-def watch(reach: Reach, watched: Watched, screen: Screen, printer: LinePrinter) -> int:
+def watch(target: Target, watched: Watched, screen: Screen, printer: LinePrinter) -> int:
     """Runs code, prints its log and says with which code to exit."""
-    target = target_of(reach)
+    stopper = Stopper(target, screen, private=watched.private)
+    reason = ""
     try:
-        with Client(target.server, target.token) as client, _stopping(target) as stopper:
+        with (
+            Client(target.server, target.token) as client,
+            stopping(stopper),
+        ):
             end = _Watch(screen, printer, stopper).follow(client, watched)
-            reason = "" if stopper.signal else _reason(client, stopper.exec_id, end)
+            screen.end(end)
+            if stopper.signal:
+                report = client.kill_report(stopper.exec_id)
+                click.echo(f"narthex: task {stopper.task_id} {report_line(report)}", err=True)
+            else:
+                reason = _reason(client, stopper.exec_id, end)
+                if watched.tables and stopper.task_id:
+                    show_tables(client, str(stopper.task_id), as_json=printer.as_json)
     except ClientError as error:
-        raise click.ClickException(error.message) from error
-    screen.end(end)
+        raise explained(error) from error
+    except Left:
+        return 128 + stopper.signal
     if reason:
         click.echo(f"narthex: {reason}", err=True)
     return 128 + stopper.signal if stopper.signal else exit_code(end)
 
 
 def _reason(client: Client, task: str, end: End) -> str:
-    """Why a run failed that has no exit of its own to tell: it may never have begun."""
-    if end.status == "Succeed" or end.exit_code is not None or end.signal is not None:
+    """Why a run failed that has no exit of its own to tell: its limit, or it never began."""
+    if end.status == "Succeed":
+        return ""
+    if end.status != "Timeout" and (end.exit_code is not None or end.signal is not None):
         return ""
     return harmless(client.describe(task).error.encode()).decode()
 
 
 def exit_code(end: End) -> int:
     """The exit code of a run as a shell would say it."""
-    if end.exit_code is not None:
-        return end.exit_code
-    if end.signal is not None:
-        return 128 + end.signal
-    return _WORD_CODES.get(end.status, 1)
+    return ending_code(end.status, end.exit_code, end.signal)
 
 
 class _Watch:
     """What is done with the news of one run."""
 
-    def __init__(self, screen: Screen, printer: LinePrinter, stopper: _Stopper) -> None:
+    def __init__(self, screen: Screen, printer: LinePrinter, stopper: Stopper) -> None:
         self._screen = screen
         self._printer = printer
         self._stopper = stopper
 
     def follow(self, client: Client, watched: Watched) -> End:
-        news = client.run(
-            watched.code,
-            engine=watched.engine,
-            language=watched.language,
-            session=watched.session,
+        given = watched.asked.known(lambda word: meant(client, word))
+        given["request_id"] = uuid.uuid4().hex
+        outputs = given.get("outputs", ())
+        if outputs:
+            given["workdir"] = given.get("workdir") or f"tasks/{given['request_id']}"
+        news = client.stream(
+            watched.asked.code,
             push=self._screen.live or self._printer.as_json,
+            partial=self._printer.glimpses,
+            **given,
         )
         with contextlib.closing(news):
             for batch in news:
@@ -104,6 +118,8 @@ class _Watch:
                 for item in batch:
                     self._take(item)
                     if isinstance(item, End):
+                        if outputs:
+                            _fetch(client, given.get("workdir", ""), outputs)
                         return item
         raise ClientError("the run has no end")
 
@@ -115,7 +131,7 @@ class _Watch:
         try:
             self._printer.print(lines)
         except BrokenPipeError:
-            self._stopper.stop(signal.SIGPIPE)
+            self._stopper.stop_quietly()
             raise
         last = lines[-1]
         if not (isinstance(last, Line) and last.more):
@@ -124,14 +140,20 @@ class _Watch:
     def _take(self, item: News) -> None:
         match item:
             case Submitted(exec_id, task_id):
-                self._stopper.accepted(exec_id)
-                self._record({"execID": exec_id, "taskID": task_id})
+                self._stopper.accepted(exec_id, task_id)
+                self._record(submitted_record(item))
             case StateChanged(word):
                 self._screen.state("killing" if self._stopper.signal else word)
-                self._record({"status": word})
+                self._record(state_record(word))
             case ProgressChanged(progress):
                 self._screen.progress(progress)
+                self._record(progress_record(progress))
+            case Partial():
+                self._screen.aside()
+                if not self._printer.glimpse(item):
+                    self._screen.back()
             case End():
+                self._printer.clear()
                 self._record(end_record(item))
             case _:
                 return
@@ -141,55 +163,7 @@ class _Watch:
             print_record(record)
 
 
-class _Stopper:
-    """Kills the run when a signal asks for it, from a thread: the log goes on meanwhile."""
-
-    def __init__(self, target: Target) -> None:
-        self.signal = 0
-        self._target = target
-        self.exec_id = ""
-        self._thread: threading.Thread | None = None
-
-    def accepted(self, exec_id: str) -> None:
-        self.exec_id = exec_id
-        if self.signal:
-            self._kill()
-
-    def stop(self, number: int) -> None:
-        self.signal = number
-        if self.exec_id:
-            self._kill()
-
-    def heard(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal:
-            raise KeyboardInterrupt
-        self.stop(number)
-
-    def finish(self) -> None:
-        if self._thread:
-            self._thread.join(_KILL_SECONDS)
-
-    def _kill(self) -> None:
-        if not self._thread:
-            self._thread = threading.Thread(target=self._send_kill, daemon=True)
-            self._thread.start()
-
-    def _send_kill(self) -> None:
-        # Refused is what it is when the run is over already, and then its end is on its way.
-        with (
-            contextlib.suppress(ClientError),
-            Client(self._target.server, self._target.token, patience_seconds=20) as client,
-        ):
-            client.kill(self.exec_id)
-
-
-@contextmanager
-def _stopping(target: Target) -> Iterator[_Stopper]:
-    stopper = _Stopper(target)
-    before = {number: signal.signal(number, stopper.heard) for number in _SIGNALS}
-    try:
-        yield stopper
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        stopper.finish()
+def _fetch(client: Client, folder: str, patterns: Sequence[str]) -> None:
+    """Copies what the run wrote to here, and says what."""
+    for path in client.files.fetch(folder, ".", patterns):
+        click.echo(f"narthex: fetched {path}", err=True)

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Reach", "as_json", "data_dir", "engine", "given_code", "raw", "reaching", "source"]
+from gateway.cli import completing
+
+__all__ = [
+    "Reach",
+    "as_json",
+    "check_texts",
+    "data_dir",
+    "engine",
+    "raw",
+    "reaching",
+    "tables",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What a command line says about which gateway it means."""
 
-    server: str | None
-    token: str | None
-    data_dir: Path | None
+    server: str | None = None
+    token: str | None = None
+    data_dir: Path | None = None
+    context: str | None = None
+    ca_file: str = ""
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -48,8 +61,17 @@ def raw(function: Function) -> Function:
     )(function)
 
 
+def tables(function: Function) -> Function:
+    """``--tables`` and ``--no-tables``."""
+    return click.option(
+        "--tables/--no-tables",
+        default=None,
+        help="Show the tables that the code made below its log, or do not.",
+    )(function)
+
+
 def reaching(function: Callable[..., None]) -> Callable[..., None]:
-    """``--server``, ``--token`` and ``--data-dir``, which arrive together as ``reach``."""
+    """``--server``, ``--token``, ``--context`` and the like, which arrive together as ``reach``."""
 
     @functools.wraps(function)
     def gathered(
@@ -57,29 +79,49 @@ def reaching(function: Callable[..., None]) -> Callable[..., None]:
         server: str | None,
         token: str | None,
         data_dir: Path | None,
+        context: str | None,
+        ca_file: str,
         **others: object,
     ) -> None:
-        _check_texts((server, *values, *others.values()))
+        check_texts((server, context, *values, *others.values()))
         if token and not token.isascii():
             raise click.UsageError("this is no token")
-        function(*values, reach=Reach(server, token, data_dir), **others)
+        function(*values, reach=Reach(server, token, data_dir, context, ca_file), **others)
 
     named = click.option(
-        "--token", envvar="NARTHEX_TOKEN", help="A token [NARTHEX_TOKEN]. Default: a fresh one."
+        "--ca-file",
+        envvar="NARTHEX_CA_FILE",
+        default="",
+        metavar="FILE",
+        help="Whose certificates are trusted [NARTHEX_CA_FILE]. Default: the usual ones.",
     )(data_dir(gathered))
+    named = click.option(
+        "--context",
+        envvar="NARTHEX_CONTEXT",
+        metavar="NAME",
+        help="A gateway that you logged in to [NARTHEX_CONTEXT]. Default: the current one.",
+    )(named)
+    named = click.option(
+        "--token", envvar="NARTHEX_TOKEN", help="A token [NARTHEX_TOKEN]. Default: a fresh one."
+    )(named)
     return click.option(
         "--server",
         envvar="NARTHEX_SERVER",
         metavar="URL",
-        help="The gateway [NARTHEX_SERVER]. Default: the one of the data folder.",
+        help="The gateway [NARTHEX_SERVER]. Default: of the context or the data folder.",
     )(named)
 
 
-def _check_texts(values: Iterable[object]) -> None:
+def check_texts(values: Iterable[object]) -> None:
     """What is sent as text must be one: arguments can be any bytes."""
-    each = (one for value in values for one in (value if isinstance(value, tuple) else (value,)))
     try:
-        "".join(one for one in each if isinstance(one, str)).encode()
+        for value in values:
+            if isinstance(value, str):
+                value.encode()
+            elif isinstance(value, tuple):
+                check_texts(value)
+            elif isinstance(value, Mapping):
+                check_texts((*value.keys(), *value.values()))
     except UnicodeEncodeError as error:
         raise click.UsageError("an argument is not valid UTF-8") from error
 
@@ -93,33 +135,13 @@ def engine(function: Function) -> Function:
         help="The warm session to run in; none for a process of its own. Default: the unnamed one.",
     )(function)
     function = click.option(
-        "--lang", default="", help="The language of the code. Default: the engine's own."
+        "--lang",
+        "language",
+        default="",
+        help="The language of the code. Default: the engine's own.",
     )(function)
-    return click.option("--engine", default="shell", show_default=True, help="What runs it.")(
-        function
-    )
-
-
-def source(function: Function) -> Function:
-    """The code itself, as an argument or in a file."""
-    function = click.option(
-        "--file",
-        "-f",
-        "file",
-        type=click.File("r", encoding="utf-8"),
-        help="Read the code from a file; - is stdin.",
+    return click.option(
+        "--engine",
+        shell_complete=completing.engines,
+        help="What runs it. Default: by the file's suffix or first line, or shell.",
     )(function)
-    return click.argument("code", required=False)(function)
-
-
-def given_code(code: str | None, file: IO[str] | None) -> str:
-    """The code that was given in one of the two ways; refused if there is none in it."""
-    if (code is None) == (file is None):
-        raise click.UsageError("give either CODE or --file")
-    try:
-        text = file.read() if file else code or ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"cannot read the code: {error}") from error
-    if not text.strip():
-        raise click.UsageError("the code is empty")
-    return text

@@ -56,7 +56,7 @@ class PrivateGateway:
     def _reason(self) -> str:
         """What the gateway complained about."""
         said = self._said.decode("utf-8", "replace").partition(ENDED)[2].strip()
-        return said.removeprefix("narthex: ") or "it said nothing"
+        return said.removeprefix("Error: ").removeprefix("narthex: ") or "it said nothing"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import click
 
 from gateway.cli import options
 from gateway.cli.lines import print_record
-from gateway.config import Config, ConfigError, load
-from gateway.places import PlaceError, Places
-from gateway.plugins import load_dialects, load_engines
+from gateway.cli.trouble import Trouble
+from gateway.config import Config, ConfigError, load, variables
+from gateway.config.isolation import is_sandboxed
+from gateway.data_paths import DataPaths
+from gateway.plugins import load_dialects, load_engines, load_services
 
 __all__ = ["check_config", "serve"]
 
@@ -24,6 +27,7 @@ _EXISTING = click.Path(path_type=Path, dir_okay=False)
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one [9001].")
 @click.option("--workers", type=click.IntRange(1, 64), help="How many gateway processes [1].")
 @options.data_dir
+@options.as_json
 def serve(
     *,
     file: Path | None,
@@ -31,19 +35,33 @@ def serve(
     port: int | None,
     workers: int | None,
     data_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """Serve the gateway until SIGTERM or SIGINT.
 
     Prints one line when it is ready and where. Runs outlive it: the next start finds them again.
     """
-    from gateway.supervisor.main import serve as supervise  # noqa: PLC0415 - help stays fast
+    from gateway.supervisor.main import NotServed  # noqa: PLC0415 - help stays fast
+    from gateway.supervisor.main import serve as supervise  # noqa: PLC0415
 
     given = {"server.host": host, "server.port": port, "server.workers": workers}
     overrides = {key: value for key, value in given.items() if value is not None}
+
+    def tell(url: str, password: Path | None) -> None:
+        if as_json:
+            where = str(password) if password else None
+            print_record({"type": "ready", "server": url, "password_file": where})
+        else:
+            where = f" (admin password in {password})" if password else ""
+            click.echo(f"narthex ready on {url}{where}")
+            sys.stdout.flush()
+
     try:
-        sys.exit(supervise(Places.of(data_dir), file, overrides))
-    except (ConfigError, PlaceError) as error:
-        raise click.ClickException(str(error)) from error
+        supervise(DataPaths.of(data_dir), file, overrides, tell)
+    except NotServed as error:
+        if str(error):
+            raise Trouble(str(error), code=error.status) from error
+        sys.exit(error.status)
 
 
 @click.command("check-config")
@@ -52,23 +70,33 @@ def serve(
 @options.as_json
 def check_config(file: Path | None, *, data_dir: Path | None, as_json: bool) -> None:
     """Check FILE, or the configuration of the data folder, with the environment over it."""
-    places = Places.of(data_dir)
-    path = file or (places.config if places.config.exists() else None)
-    source = str(path or "the shipped defaults")
+    paths = DataPaths.of(data_dir)
+    path = file or (paths.config if paths.config.exists() else None)
+    source, changed = str(path or "the shipped defaults"), variables(os.environ)
     fault = ""
     try:
         _load_all(load(path))
     except ConfigError as error:
         fault = str(error)
     if as_json:
-        print_record({"ok": not fault, "source": source, "error": fault or None})
+        print_record(
+            {
+                "type": "config",
+                "ok": not fault,
+                "source": source,
+                "environment": changed,
+                "error": fault or None,
+            }
+        )
         sys.exit(1 if fault else 0)
     if fault:
         raise click.ClickException(fault)
-    click.echo(f"{source}: valid")
+    click.echo(f"{', with '.join((source, *changed))}: valid")
 
 
 def _load_all(config: Config) -> None:
     """Loads the plugins as well: a name that is not installed is a fault of the configuration."""
     load_engines(config)
     load_dialects(config)
+    load_services(config)
+    is_sandboxed(config)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from gateway.cli import options
 from gateway.cli.lines import print_record
 from gateway.cli.options import Reach
 from gateway.cli.reach import calling
+from gateway.cli.records import session_record
 from gateway.cli.table import moment, print_table
 from gateway.client import SessionRow
 
@@ -20,7 +19,7 @@ _HEADINGS = ("SESSION", "STATE", "ENGINE", "USER", "CREATOR", "STATEMENTS", "LAS
 
 @click.command()
 @click.option("--end", "ended", metavar="ID", multiple=True, help="End this session.")
-@click.option("--all", "-a", "everybody", is_flag=True, help="List those of all users.")
+@click.option("--all-users", "everybody", is_flag=True, help="List those of everybody.")
 @options.as_json
 @options.reaching
 def sessions(ended: tuple[str, ...], *, everybody: bool, as_json: bool, reach: Reach) -> None:
@@ -32,7 +31,7 @@ def sessions(ended: tuple[str, ...], *, everybody: bool, as_json: bool, reach: R
             rows = client.sessions(everybody=everybody)
     if as_json:
         for row in rows:
-            print_record(asdict(row))
+            print_record(session_record(row))
     else:
         print_table(_HEADINGS, map(_cells, rows))
 

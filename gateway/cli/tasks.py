@@ -1,161 +1,129 @@
-"""The commands that ask once: submit, status, ps, kill."""
+"""The commands that ask once about a task: submit, status, wait, rerun, rm."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import IO
 
 import click
 
 from gateway.cli import options
-from gateway.cli.lines import print_record
+from gateway.cli.endings import ending_code, ending_words
+from gateway.cli.lines import print_done, print_record
+from gateway.cli.names import meant, task_argument, tasks_argument
 from gateway.cli.options import Reach
 from gateway.cli.reach import calling
-from gateway.cli.table import moment, print_table
-from gateway.client import Client, KillReport, Status, TaskRow
+from gateway.cli.records import (
+    end_record,
+    state_of,
+    status_record,
+    submitted_record,
+)
+from gateway.cli.task_options import Asked, asking
+from gateway.client.values import Status, Submitted
 
-__all__ = ["kill", "ps", "status", "submit"]
+__all__ = ["rerun", "rm", "status", "submit", "wait"]
 
-_ACTIVE = ("Inited", "Scheduled", "Running", "WaitForRetry")
-_WAIT_SECONDS = 20.0
-_HEADINGS = ("TASK", "STATUS", "ENGINE", "USER", "CREATED", "SECONDS", "EXECID")
+_PATIENCE_SECONDS = 600.0
 
 
 @click.command()
-@options.source
-@options.engine
+@asking
 @click.option("--request-id", default="", help="Makes a repetition of this command safe.")
+@click.option("--hold", is_flag=True, help="Do not start it until it is resumed.")
 @options.as_json
 @options.reaching
-def submit(
-    code: str | None,
-    file: IO[str] | None,
-    *,
-    engine: str,
-    lang: str,
-    session: str,
-    request_id: str,
-    as_json: bool,
-    reach: Reach,
-) -> None:
+def submit(*, asked: Asked, as_json: bool, reach: Reach) -> None:
     """Submit CODE and print the task's number and execID."""
-    text = options.given_code(code, file)
+    if asked.given.get("outputs"):
+        raise click.UsageError("submit does not wait for the end, so --output is for run")
     with calling(reach) as client:
-        accepted = client.execute(
-            text, engine=engine, language=lang, request_id=request_id, session=session
-        )
-    if as_json:
-        print_record({"taskID": accepted.task_id, "execID": accepted.exec_id})
-    else:
-        click.echo(f"{accepted.task_id} {accepted.exec_id}")
+        accepted = client.execute(asked.code, **asked.known(lambda word: meant(client, word)))
+    _print_submitted(Submitted(accepted.exec_id, accepted.task_id), as_json=as_json)
 
 
 @click.command()
-@click.argument("task", metavar="ID")
+@task_argument
 @options.as_json
 @options.reaching
 def status(task: str, *, as_json: bool, reach: Reach) -> None:
-    """Say how far the task ID is: its execID or its number."""
+    """Show a task's status; ID is its number, its execID or its name."""
     with calling(reach) as client:
+        task = meant(client, task)
         found = client.status(task)
         fraction = client.progress(task).fraction
     if as_json:
-        print_record(_status_record(found, fraction))
+        print_record(status_record(found, fraction))
     else:
         click.echo(_status_line(found, fraction))
 
 
 @click.command()
-@click.option("--all", "-a", "everything", is_flag=True, help="List ended tasks too.")
-@click.option("--limit", default=100, type=click.IntRange(1, 1000), help="How many at most.")
+@tasks_argument
 @options.as_json
 @options.reaching
-def ps(*, everything: bool, limit: int, as_json: bool, reach: Reach) -> None:
-    """List tasks, newest first."""
-    with calling(reach) as client:
-        rows = client.list(() if everything else _ACTIVE, size=limit)
-    if as_json:
-        for row in rows:
-            print_record(asdict(row))
-    else:
-        print_table(_HEADINGS, map(_cells, rows))
+def wait(tasks: Sequence[str], *, as_json: bool, reach: Reach) -> None:
+    """Wait for the end of tasks; exit with the exit code of the last that failed, else 0."""
+    code = 0
+    with calling(reach, _PATIENCE_SECONDS) as client:
+        for task in [meant(client, word) for word in tasks]:
+            end = client.wait(task)
+            code = ending_code(end.status, end.exit_code, end.signal) or code
+            if as_json:
+                print_record({**end_record(end), "exec_id": client.status(task).exec_id})
+            else:
+                how = ending_words(end.status, end.exit_code, end.signal)
+                state = state_of(end.status)
+                click.echo(f"{task} {state} ({how})" if how else f"{task} {state}")
+    sys.exit(code)
 
 
 @click.command()
-@click.argument("tasks", metavar="ID...", nargs=-1, required=True)
-@click.option(
-    "--grace",
-    type=click.FloatRange(0, 3600),
-    metavar="SECONDS",
-    help="Time between the polite signal and the certain one. Default: the gateway's.",
-)
-@click.option("--wait", is_flag=True, help="Wait for the end and say what was done.")
+@task_argument
+@click.option("--edit", is_flag=True, help="Change the code in $EDITOR before.")
 @options.as_json
 @options.reaching
-def kill(
-    tasks: Sequence[str], *, grace: float | None, wait: bool, as_json: bool, reach: Reach
-) -> None:
-    """Kill tasks by execID or number; answers when the wish is durable, or at the end."""
+def rerun(task: str, *, edit: bool, as_json: bool, reach: Reach) -> None:
+    """Run what the task ID was given once more, as a new task: code, variables, secrets, limits."""
     with calling(reach) as client:
-        if wait:
-            # All at once, or the last would have to wait for the grace of those before it.
-            for task in tasks:
-                client.kill_report(task, grace=grace)
-        for task in tasks:
-            if wait:
-                _print_report(_killed(client, task, grace), as_json=as_json)
-                continue
-            exec_id = client.kill(task, grace=grace)
-            if as_json:
-                print_record({"execID": exec_id})
-            else:
-                click.echo(exec_id)
+        task = meant(client, task)
+        code = ""
+        if edit:
+            row = client.describe(task)
+            suffix = {"python": ".py", "py": ".py", "sql": ".sql", "scala": ".scala"}
+            changed = click.edit(row.code, extension=suffix.get(row.language, ".sh"))
+            if changed is None:
+                raise click.ClickException("nothing was saved, so nothing is run")
+            if not changed.strip():
+                raise click.ClickException("the code is empty")
+            code = changed
+        accepted = client.rerun(task, code)
+    _print_submitted(Submitted(accepted.exec_id, accepted.task_id), as_json=as_json)
 
 
-def _killed(client: Client, task: str, grace: float | None) -> KillReport:
-    """The report of a kill that is over."""
-    while True:
-        report = client.kill_report(task, grace=grace, wait=_WAIT_SECONDS)
-        if report.over:
-            return report
+@click.command()
+@tasks_argument
+@options.as_json
+@options.reaching
+def rm(tasks: Sequence[str], *, as_json: bool, reach: Reach) -> None:
+    """Forget tasks with all of their output; what still runs is killed first."""
+    with calling(reach) as client:
+        for word in tasks:
+            gone = client.forget(meant(client, word))
+            print_done(f"{gone.task_id} removed", "rm", gone.exec_id, as_json=as_json)
 
 
-def _print_report(report: KillReport, *, as_json: bool) -> None:
+def _print_submitted(found: Submitted, *, as_json: bool) -> None:
     if as_json:
-        print_record(report.record)
-        return
-    sent = ", ".join(report.signals) or "no signal"
-    left = f"nothing is left ({report.proof})" if report.verified else "what is left is not known"
-    click.echo(f"{report.exec_id} {report.status}: {sent} sent, {report.died} ended, {left}")
-
-
-def _status_record(found: Status, fraction: float) -> dict[str, object]:
-    return {
-        "execID": found.exec_id,
-        "taskID": found.task_id,
-        "status": found.status,
-        "progress": fraction,
-        "exitCode": found.exit_code,
-        "signal": found.signal,
-    }
+        print_record(submitted_record(found))
+    else:
+        click.echo(f"{found.task_id} {found.exec_id}")
 
 
 def _status_line(found: Status, fraction: float) -> str:
-    if found.signal is not None:
-        return f"{found.status} (signal {found.signal})"
-    if found.exit_code is not None:
-        return f"{found.status} (exit code {found.exit_code})"
-    return found.status if found.final else f"{found.status} ({fraction:.0%})"
-
-
-def _cells(row: TaskRow) -> tuple[str, ...]:
-    return (
-        str(row.task_id),
-        row.status,
-        row.engine,
-        row.owner,
-        moment(row.created_ms),
-        f"{row.milliseconds / 1000:.1f}",
-        row.exec_id,
-    )
+    state = state_of(found.status)
+    if how := ending_words(found.status, found.exit_code, found.signal):
+        return f"{state} ({how})"
+    if found.waiting_reason:
+        return f"{state}: {found.waiting_reason}"
+    return state if found.final else f"{state} ({fraction:.0%})"

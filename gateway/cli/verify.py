@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engines.archive import Damaged
-from engines.verify import verify
-from gateway.places import Places
+from engines.rundir.archive import Damaged
+from engines.rundir.verify import verify
+from gateway.data_paths import DataPaths
+from gateway.stores.run_folders import RunFolders
 from gateway.stores.spec import decode_spec
-from gateway.stores.spool import Spool
 from protocol.errors import GatewayError
 
 __all__ = ["Bad", "Verified", "verify_finished"]
@@ -35,28 +35,24 @@ class Verified:
     bad: tuple[Bad, ...]
 
 
-def verify_finished(places: Places, found: Callable[[Bad], None]) -> Verified:
+def verify_finished(paths: DataPaths, found: Callable[[Bad], None]) -> Verified:
     """Reads them all; tells each bad one when it is found."""
-    spool = Spool(places.spool)
     runs = size = 0
     bad: list[Bad] = []
-    try:
-        for run in spool.finished():
-            runs += 1
-            try:
-                size += verify(run)
-                decode_spec(run.spec())
-            except FileNotFoundError:
-                runs -= 1
-            except (Damaged, GatewayError, OSError) as error:
-                bad.append(Bad(run.run_id, _told(error)))
-                found(bad[-1])
-    finally:
-        spool.close()
+    for run in RunFolders(paths.spool).finished():
+        runs += 1
+        try:
+            size += verify(run)
+            decode_spec(run.spec())
+        except FileNotFoundError:
+            runs -= 1
+        except (Damaged, GatewayError, OSError) as error:
+            bad.append(Bad(run.run_id, _reported(error)))
+            found(bad[-1])
     return Verified(runs, size, tuple(bad))
 
 
-def _told(error: Exception) -> str:
+def _reported(error: Exception) -> str:
     if isinstance(error, GatewayError):
         return error.message
     return str(error.strerror if isinstance(error, OSError) else error)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from gateway.client.calls import SOCKET_PATH
 from gateway.client.errors import ClientError
+from gateway.client.messages import SOCKET_PATH
 
-__all__ = ["Address"]
+__all__ = ["DEFAULT_SERVER", "Address"]
+
+DEFAULT_SERVER = "http://127.0.0.1:9001"
+"""Where a gateway listens if nothing else is configured."""
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -24,6 +28,18 @@ class Address:
     http: str
     socket: str
     local: bool
+
+    @property
+    def one_port(self) -> bool:
+        """Whether both are asked of the same port, so that who refuses one refuses the other."""
+        return urlsplit(self.http).netloc == urlsplit(self.socket).netloc
+
+    @classmethod
+    def of(cls, server: str | None) -> Address:
+        """Reads what is given, else what NARTHEX_SERVER says, else the address by default."""
+        if server is None:
+            server = os.environ.get("NARTHEX_SERVER") or DEFAULT_SERVER
+        return cls.parse(server)
 
     @classmethod
     def parse(cls, server: str) -> Address:

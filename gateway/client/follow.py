@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from gateway.client import calls, reading
-from gateway.client.calls import Message, Submission
+from gateway.client import calls, messages, reading
 from gateway.client.errors import ClientError, ConnectionFailed
+from gateway.client.messages import Message
 from gateway.client.plans import (
     Connect,
     Hangup,
@@ -24,6 +24,7 @@ from gateway.client.plans import (
     ask,
     fetch,
 )
+from gateway.client.submission import Submission
 from gateway.client.values import (
     End,
     LogPage,
@@ -131,7 +132,7 @@ class Follower:
         self._pacing = pacing
         self._state = ""
         self._ended = False
-        self._told = 0
+        self._delivered = 0
         self._contact = pacing.clock()
 
     def plan(self) -> Plan[None]:
@@ -156,14 +157,14 @@ class Follower:
 
     def _listen(self) -> Plan[bool]:
         """Follows by websocket until the end or a break; whether that was of any use."""
-        began, told = self._pacing.clock(), self._told
+        began, delivered = self._pacing.clock(), self._delivered
         try:
             yield Connect(_CONNECT_SECONDS)
             if self._submission and not self._task:
                 yield from self._submit_by_socket(self._submission)
             self._place.restarted()
             yield Send(
-                calls.subscribe_frame(
+                messages.subscribe_frame(
                     self._task,
                     self._place.line,
                     self._place.next_part,
@@ -171,13 +172,13 @@ class Follower:
                     credit=self._credit,
                 )
             )
-            yield from self._hear()
+            yield from self._receive()
         except ConnectionFailed:
             yield Hangup()
-        return self._told > told or self._contact - began > _USEFUL_SECONDS
+        return self._delivered > delivered or self._contact - began > _USEFUL_SECONDS
 
     def _submit_by_socket(self, submission: Submission) -> Plan[None]:
-        yield Send(calls.execute_frame(submission))
+        yield Send(messages.execute_frame(submission))
         until = self._pacing.clock() + _ANSWER_SECONDS
         while not self._task:
             message = yield from self._message(until - self._pacing.clock())
@@ -190,7 +191,7 @@ class Follower:
         self._task = submitted.exec_id
         yield from self._tell((submitted,))
 
-    def _hear(self) -> Plan[None]:
+    def _receive(self) -> Plan[None]:
         """Takes in what the socket brings; its keepalive notices when the other end is gone."""
         subscribed = False
         until = self._pacing.clock() + _ANSWER_SECONDS
@@ -208,12 +209,12 @@ class Follower:
                 subscribed = True
                 yield from self._tell(self._news(message))
                 if self._credit and message.verb == "lines":
-                    yield Send(calls.ack_frame(self._task, self._place.line, self._place.part))
+                    yield Send(messages.ack_frame(self._task, self._place.line, self._place.part))
 
     def _message(self, seconds: float) -> Plan[Message | None]:
         frame = yield Receive(max(0.0, seconds))
         if isinstance(frame, str | bytes):
-            return calls.parse_message(frame)
+            return messages.parse_message(frame)
         return None
 
     def _mine(self, message: Message) -> bool:
@@ -257,7 +258,7 @@ class Follower:
             ready.extend(news)
         except ClientError as error:
             trouble = error
-        self._told += len(ready)
+        self._delivered += len(ready)
         if ready:
             yield Tell(tuple(ready))
         if trouble:

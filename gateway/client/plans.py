@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from gateway.client.calls import Call, Reply
+from gateway.client.call import Call, Reply
 from gateway.client.errors import ClientError
 from gateway.client.values import News
 

@@ -18,6 +18,8 @@ from protocol.logs import Gap, Line, Stream
 __all__ = [
     "Document",
     "decode",
+    "error_field",
+    "error_number",
     "flag",
     "gaps",
     "line",
@@ -68,6 +70,18 @@ def refusal(document: Document) -> str:
     reason = data.get("errorMsg") if _is_document(data) else None
     said = text(reason, "desc", "") if _is_document(reason) else ""
     return said or text(document, "message", "")
+
+
+def error_number(document: Document) -> int:
+    """The number of a refusal, 0 if it has none."""
+    value = section(section(document, "data"), "errorMsg").get("errCode")
+    return value if isinstance(value, int) else 0
+
+
+def error_field(document: Document) -> str:
+    """The field that a refusal is about, empty if it names none."""
+    value = section(document, "data").get("field")
+    return value if isinstance(value, str) else ""
 
 
 def number(document: Document, name: str, default: int | None = None) -> int:

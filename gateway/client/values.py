@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocol.logs import Gap, Line, Stream
+from protocol.tasks import Stage
 
 __all__ = [
+    "ACTIVE_WORDS",
     "FINAL_WORDS",
     "End",
     "KillReport",
@@ -16,6 +18,7 @@ __all__ = [
     "Partial",
     "Progress",
     "ProgressChanged",
+    "QueueRow",
     "SessionRow",
     "Stage",
     "StateChanged",
@@ -27,6 +30,9 @@ __all__ = [
 
 FINAL_WORDS = frozenset({"Succeed", "Failed", "Cancelled", "Timeout"})
 """The status words after which nothing follows (Linkis contract, rule 14)."""
+
+ACTIVE_WORDS = ("Inited", "Scheduled", "Running", "WaitForRetry")
+"""The status words of tasks that wait or run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,29 +54,22 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a task is, in the dialect's word; code and signal only once it has ended."""
+    """How far a task is, in the dialect's word; code and signal only once it has ended.
+
+    ``waiting_reason`` says why a task that waits does not start, empty if nobody knows.
+    """
 
     exec_id: str
     status: str
     task_id: int = 0
     exit_code: int | None = None
     signal: int | None = None
+    waiting_reason: str = ""
 
     @property
     def final(self) -> bool:
         """Whether nothing follows."""
         return self.status in FINAL_WORDS
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One job or stage of a task, counted in units of work."""
-
-    id: str
-    total: int
-    succeeded: int
-    failed: int
-    running: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task in a list. Times are ms since the epoch, 0 for not known."""
+    """A task in a list. Times are ms since the epoch, 0 for not known.
+
+    ``status`` is the word of the contract, ``state`` our own. ``code`` is empty unless it is the
+    user's own and small enough. ``exit_code`` and ``signal`` are None unless it ended so.
+    """
 
     task_id: int
     exec_id: str
@@ -95,6 +98,30 @@ class TaskRow:
     milliseconds: int
     progress: float
     error: str
+    state: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    waiting_reason: str = ""
+    code: str = ""
+    started_ms: int = 0
+    finished_ms: int = 0
+    exit_code: int | None = None
+    signal: int | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue and how much of it is in use: tasks that run and wait, and slots of the pool."""
+
+    name: str
+    status: str
+    running: int
+    waiting: int
+    used_slots: int
+    share_slots: int
+    ceiling_slots: int
+    used_memory_mb: int
 
 
 @dataclass(frozen=True, slots=True)

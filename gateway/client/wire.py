@@ -5,10 +5,15 @@ Both libraries turn on TCP_NODELAY by themselves, in each of their forms that is
 
 from __future__ import annotations
 
-import httpx
+import os
+import socket
+import ssl
+from urllib.parse import urlsplit
 
-from gateway.client.calls import Reply
+from gateway.client.address import Address
+from gateway.client.call import Call, Reply
 from gateway.client.errors import ConnectionFailed
+from gateway.client.http_library import httpx
 
 __all__ = [
     "CLOSE_SECONDS",
@@ -17,8 +22,11 @@ __all__ = [
     "bearer",
     "failed",
     "headers",
+    "knock",
+    "knock_later",
     "reply",
     "timeouts",
+    "trusted",
 ]
 
 PING_SECONDS = 20.0
@@ -27,6 +35,8 @@ MAX_MESSAGE = 16 * 2**20
 """The gateway sends a few hundred KiB at once; JSON may make six bytes of one."""
 
 _CONNECT_SECONDS = 10.0
+_KNOCK_SECONDS = 1.5
+_DEPTH = 16  # of errors within errors
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -34,9 +44,21 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def headers(token: str, body: bytes) -> dict[str, str]:
+def headers(token: str, call: Call[object]) -> dict[str, str]:
     """The headers of a request."""
-    return bearer(token) | ({"Content-Type": "application/json"} if body else {})
+    return (
+        {**call.headers}
+        | bearer(token)
+        | ({"Content-Type": call.content_type} if call.body else {})
+    )
+
+
+def trusted() -> ssl.SSLContext | bool:
+    """Whose certificates count: those of the file in ``SSL_CERT_FILE``, else the usual ones.
+
+    httpx looks for that file only with the proxies of the environment, which are not for loopback.
+    """
+    return ssl.create_default_context() if os.environ.get("SSL_CERT_FILE") else True
 
 
 def timeouts(seconds: float) -> httpx.Timeout:
@@ -52,10 +74,87 @@ def reply(response: httpx.Response, body: bytes) -> Reply:
         body,
         dict(response.cookies),
         float(after) if after.isdecimal() else 0.0,
+        dict(response.headers),
     )
 
 
+def knock(address: Address) -> None:
+    """Looks whether anything takes connections there; raises ConnectionFailed if nothing does.
+
+    A host that is down refuses nothing: the first request would wait for it until its deadline.
+    """
+    if _direct(address):
+        try:
+            socket.create_connection(_place(address), _KNOCK_SECONDS).close()
+        except OSError as error:
+            raise _absent(address, error) from error
+
+
+async def knock_later(address: Address) -> None:
+    """The same for asyncio."""
+    import asyncio  # noqa: PLC0415 - whoever is here has it, and a command line does without
+
+    if _direct(address):
+        try:
+            async with asyncio.timeout(_KNOCK_SECONDS):
+                _, writer = await asyncio.open_connection(*_place(address))
+            writer.close()
+        except OSError as error:
+            raise _absent(address, error) from error
+
+
+def _direct(address: Address) -> bool:
+    """Whether no proxy of the environment may stand in between."""
+    return address.local or not any(
+        value for name, value in os.environ.items() if name.lower().endswith("_proxy")
+    )
+
+
+def _place(address: Address) -> tuple[str, int]:
+    url = urlsplit(address.http)
+    return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+
+
+def _absent(address: Address, error: OSError) -> ConnectionFailed:
+    silent = f"no answer within {_KNOCK_SECONDS:g} s"
+    words = silent if isinstance(error, TimeoutError) else _words(_root(error))
+    return ConnectionFailed(f"no connection to {address.http}: {words}", absent=True)
+
+
 def failed(url: str, error: Exception) -> ConnectionFailed:
-    """The failure in one sentence."""
-    words = str(error).partition("\n")[0] or type(error).__name__
-    return ConnectionFailed(f"no connection to {url}: {words}")
+    """The failure in one sentence, by what lies at its root."""
+    root = _root(error)
+    absent = isinstance(error, httpx.ConnectError) or isinstance(
+        root, ConnectionRefusedError | socket.gaierror | ssl.SSLError
+    )
+    return ConnectionFailed(f"no connection to {url}: {_words(root)}", absent=absent)
+
+
+def _words(root: BaseException) -> str:
+    match root:
+        case ConnectionRefusedError():
+            return "connection refused"
+        case socket.gaierror():
+            return "the host is not known"
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted ({root.verify_message})"
+        case ssl.SSLError():
+            return "there is no TLS at that address, which may be one of http://"
+        case _:
+            return str(root).partition("\n")[0] or type(root).__name__
+
+
+def _root(error: BaseException) -> BaseException:
+    """The error of the system that a library wrapped, or else the error itself."""
+    known = (ConnectionRefusedError, socket.gaierror, ssl.SSLError)
+    inner: BaseException | None = error
+    for _ in range(_DEPTH):
+        if inner is None:
+            break
+        if isinstance(inner, known):
+            return inner
+        if isinstance(inner, BaseExceptionGroup):
+            inner = inner.exceptions[0]
+        else:
+            inner = inner.__cause__ or inner.__context__
+    return error

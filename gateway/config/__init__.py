@@ -9,14 +9,18 @@ from gateway.config.settings import (
     Limits,
     Log,
     Objects,
+    PlaceSettings,
     Redis,
     Results,
     Retention,
     Runner,
     Server,
+    ServiceSettings,
     Sessions,
+    SlurmSettings,
+    Tracing,
 )
-from gateway.config.sources import ConfigError, load, loopback
+from gateway.config.sources import ConfigError, load, loopback, variables, wants_sandbox
 
 __all__ = [
     "Auth",
@@ -28,12 +32,18 @@ __all__ = [
     "Limits",
     "Log",
     "Objects",
+    "PlaceSettings",
     "Redis",
     "Results",
     "Retention",
     "Runner",
     "Server",
+    "ServiceSettings",
     "Sessions",
+    "SlurmSettings",
+    "Tracing",
     "load",
     "loopback",
+    "variables",
+    "wants_sandbox",
 ]

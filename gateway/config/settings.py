@@ -15,12 +15,16 @@ __all__ = [
     "Limits",
     "Log",
     "Objects",
+    "PlaceSettings",
     "Redis",
     "Results",
     "Retention",
     "Runner",
     "Server",
+    "ServiceSettings",
     "Sessions",
+    "SlurmSettings",
+    "Tracing",
 ]
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -42,6 +46,10 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     acknowledge_trusted_users: bool
     allowed_hosts: tuple[str, ...]
     allowed_origins: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
+    connections: Count
+    connections_per_address: Count
+    public_url: str
     header_seconds: Seconds
     keep_alive_seconds: Seconds
     shutdown_seconds: Seconds
@@ -62,6 +70,7 @@ class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     token_seconds: WholeSeconds
     max_token_seconds: WholeSeconds
+    renew_seconds: WholeSeconds
     login_attempts: Count
     login_window_seconds: Seconds
     login_seconds: Seconds
@@ -72,6 +81,11 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bounds of everything that a client controls."""
 
     body_bytes: Size
+    open_body_bytes: Size
+    bodies_per_user: Count
+    unread_bytes_per_user: Size
+    unread_bytes: Size
+    heavy_per_user: Count
     upload_bytes: Size
     message_bytes: Size
     code_bytes: Size
@@ -87,6 +101,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queued_total: Count
     sockets: Count
     sockets_per_user: Count
+    sockets_per_address: Count
+    frames_per_second: Count
+    frame_burst: Count
     subscriptions: Count
     messages_per_second: Count
     message_burst: Count
@@ -111,11 +128,24 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["text", "json"]
 
 
+class Tracing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where spans of what becomes of a task go, if anywhere."""
+
+    exporter: Literal["off", "otlp", "file"]
+    endpoint: Annotated[str, msgspec.Meta(max_length=4096, pattern="^https?://")]
+    file: Annotated[str, msgspec.Meta(max_length=4096)]
+    file_bytes: Size
+
+
 class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many tasks run at once and what each may use."""
 
     running_total: Count
     running_per_user: Count
+    pool: Annotated[str, msgspec.Meta(max_length=4096)]
+    pool_memory_mb: SizeOrNone
+    ports: tuple[Port, Port]
+    booked_seconds: SecondsOrNone
     weights: dict[str, Weight]
     seconds: SecondsOrNone
     grace_seconds: SecondsOrNone
@@ -125,8 +155,14 @@ class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_bytes: SizeOrNone
     open_files: SizeOrNone
     file_bytes: SizeOrNone
+    isolation: Literal["auto", "none", "sandbox"]
+    network: Literal["none", "loopback", "host"]
+    sandbox_read_only: dict[str, tuple[str, ...]]
+    sandbox_writable: dict[str, tuple[str, ...]]
+    sandbox_tmp_bytes: Annotated[int, msgspec.Meta(ge=1 << 20, le=1 << 50)]
     environment: tuple[str, ...]
     nice: Annotated[int, msgspec.Meta(ge=0, le=19)]
+    shim: Literal["auto", "native", "python"]
     mirror_seconds: Seconds
     mirror_bytes: Size
 
@@ -160,6 +196,7 @@ class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes: SizeOrNone
     page_rows: Count
     page_bytes: Size
+    page_cells: Count
     sheet_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
     log_bytes: Size
 
@@ -173,6 +210,31 @@ class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read_bytes: Size
 
 
+class SlurmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A cluster under Slurm: how it is reached, what goes there, and how patient to be with it."""
+
+    enabled: bool
+    landing: str
+    listen: str
+    certificate: str
+    python: Annotated[str, msgspec.Meta(min_length=1)]
+    conf: str
+    options: tuple[str, ...]
+    node_dir: Annotated[str, msgspec.Meta(pattern=r"^/[^\n']*$", max_length=40)]
+    submitted_total: Count
+    submitted_per_user: Count
+    look_seconds: Seconds
+    silence_seconds: Seconds
+    linger_seconds: Seconds
+    queues: dict[str, str]
+
+
+class PlaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where tasks run that are not started on this machine."""
+
+    slurm: SlurmSettings
+
+
 class EngineSettings(msgspec.Struct, frozen=True):
     """One engine: whether it is offered, and its own table of settings."""
 
@@ -181,10 +243,23 @@ class EngineSettings(msgspec.Struct, frozen=True):
 
 
 class DialectSettings(msgspec.Struct, frozen=True):
-    """One dialect: whether it is spoken, below which path, and its own table of settings."""
+    """One dialect: whether it is spoken, below which path, and its own table of settings.
+
+    ``reads`` is whose shared tasks its routes may read, empty for what each route says by itself.
+    ``origins`` are web origins that may use it besides those of the server, ``*`` for any.
+    """
 
     enabled: bool
     mount: str
+    settings: dict[str, object]
+    reads: Literal["", "own", "logged_in", "public"] = ""
+    origins: tuple[str, ...] = ()
+
+
+class ServiceSettings(msgspec.Struct, frozen=True):
+    """One service of another package: whether it is offered, and its own table of settings."""
+
+    enabled: bool
     settings: dict[str, object]
 
 
@@ -197,6 +272,7 @@ class Config(msgspec.Struct, frozen=True):
     limits: Limits
     objects: Objects
     log: Log
+    tracing: Tracing
     runner: Runner
     sessions: Sessions
     retention: Retention
@@ -204,3 +280,5 @@ class Config(msgspec.Struct, frozen=True):
     files: Files
     engines: dict[str, EngineSettings]
     dialects: dict[str, DialectSettings]
+    services: dict[str, ServiceSettings]
+    places: PlaceSettings

@@ -9,32 +9,60 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import posixpath
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from gateway.config.settings import Config, DialectSettings, EngineSettings
+from gateway.config.settings import (
+    Config,
+    DialectSettings,
+    EngineSettings,
+    PlaceSettings,
+    Runner,
+    ServiceSettings,
+    SlurmSettings,
+)
+from protocol.errors import GatewayError
+from protocol.pool_description import leaves_of
 
-__all__ = ["ConfigError", "load", "loopback"]
+__all__ = ["ConfigError", "load", "loopback", "variables", "wants_sandbox"]
 
 _PREFIX = "NARTHEX_"
 _NOT_SETTINGS = frozenset(
     {
+        "CONTEXT",
+        "CONTEXTS",
+        "CA_FILE",
         *("SERVER", "TOKEN"),
         *("TASK_ID", "RUN_ID", "PROGRESS", "PROGRESS_FD", "RESULTS", "RESULT_ROWS", "RESULT_BYTES"),
-        *("SPARK_CONF", "SPARK_LOG"),
+        "SPANS",
+        *("SPARK_CONF", "SPARK_LOG", "QUEUE", "LEAVES", "NODE_FILE", "LEAF_FILE", "MEMORY_MB"),
     }
 )
 """Variables with our prefix for the commands, and for what a task starts: that may be us again."""
-_TESTS_PREFIX = "TEST_"
-_NAMED_SECTIONS = ("engines", "dialects")
+_NOT_PREFIXES = ("TEST_", "PORTS_")
+_NAMED_SECTIONS = ("engines", "dialects", "services", "places")
 _SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     field.name: field.type
     for field in msgspec.structs.fields(Config)
     if field.name not in _NAMED_SECTIONS
 }
+_OF_DIALECTS = {
+    field.name: field.type
+    for field in msgspec.structs.fields(DialectSettings)
+    if field.name in {"reads", "origins"}
+}
+"""The keys of every dialect's table whose types are known here."""
+_OF_PLACES = {
+    field.name: {inner.name: inner.type for inner in msgspec.structs.fields(field.type)}
+    for field in msgspec.structs.fields(PlaceSettings)
+}
+_LANDING = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}", re.ASCII)
+_PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,255}(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -63,6 +91,18 @@ def load(
     return collected.finish()
 
 
+def variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The environment variables that are settings, by name."""
+    return tuple(name for name in sorted(environ) if _setting(name) is not None)
+
+
+def _setting(variable: str) -> str | None:
+    """What of a variable's name says which setting it is; None if it is none."""
+    name = variable.removeprefix(_PREFIX)
+    none = name == variable or name in _NOT_SETTINGS or name.startswith(_NOT_PREFIXES)
+    return None if none else name
+
+
 def loopback(host: str) -> bool:
     """Whether only this machine can reach a server that listens at ``host``."""
     if host == "localhost":
@@ -71,6 +111,13 @@ def loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def wants_sandbox(config: Config) -> bool:
+    """Whether by these settings tasks are to run in a sandbox, whether or not it can be had."""
+    if config.runner.isolation == "auto":
+        return not (loopback(config.server.host) or config.server.acknowledge_trusted_users)
+    return config.runner.isolation == "sandbox"
 
 
 class _Collected:
@@ -101,11 +148,9 @@ class _Collected:
                     self.put(section, key, value, source)
 
     def add_environment(self, environ: Mapping[str, str]) -> None:
-        for variable in sorted(environ):
-            name = variable.removeprefix(_PREFIX)
-            if name == variable or name in _NOT_SETTINGS or name.startswith(_TESTS_PREFIX):
-                continue
-            self._put_variable(name.lower(), environ[variable], f"environment variable {variable}")
+        for variable in variables(environ):
+            name = variable.removeprefix(_PREFIX).lower()
+            self._put_variable(name, environ[variable], f"environment variable {variable}")
 
     def put(self, section: str, key: str, value: object, source: str) -> None:
         if section not in _SECTIONS:
@@ -125,14 +170,25 @@ class _Collected:
             for name, table in self._named["engines"].items()
         }
         dialects = {
-            name: DialectSettings(
-                bool(table.pop("enabled", True)), str(table.pop("mount", "")), table
+            name: msgspec.convert(
+                {
+                    "enabled": table.pop("enabled", True),
+                    "mount": table.pop("mount", ""),
+                    "reads": table.pop("reads", ""),
+                    "origins": table.pop("origins", ()),
+                    "settings": table,
+                },
+                DialectSettings,
             )
             for name, table in self._named["dialects"].items()
         }
-        config = msgspec.convert(
-            {**sections, "engines": engines, "dialects": dialects}, Config, from_attributes=True
-        )
+        services = {
+            name: ServiceSettings(bool(table.pop("enabled", True)), table)
+            for name, table in self._named["services"].items()
+        }
+        places = msgspec.convert(self._named["places"], PlaceSettings)
+        named = {"engines": engines, "dialects": dialects, "services": services, "places": places}
+        config = msgspec.convert({**sections, **named}, Config, from_attributes=True)
         self._check(config)
         return config
 
@@ -144,10 +200,17 @@ class _Collected:
 
     def _put_named(self, section: str, name: str, key: str, value: object, source: str) -> None:
         place = f"{section}.{name}.{key}"
-        if key == "enabled":
+        if section == "places":
+            types = _OF_PLACES.get(name, {})
+            if key not in types:
+                raise ConfigError(f"unknown key {place} in {source}")
+            value = _convert(place, value, types[key], source)
+        elif key == "enabled":
             value = _convert(place, value, bool, source)
         elif key == "mount" and section == "dialects":
             value = _mount(place, _convert(place, value, str, source), source)
+        elif key in _OF_DIALECTS and section == "dialects":
+            value = _convert(place, value, _OF_DIALECTS[key], source)
         self._named[section].setdefault(name, {})[key] = value
         self._sources[place] = source
 
@@ -166,11 +229,18 @@ class _Collected:
 
     def _check(self, config: Config) -> None:
         server = config.server
-        if not loopback(server.host) and not server.acknowledge_trusted_users:
+        trusting = config.runner.isolation == "none" and not server.acknowledge_trusted_users
+        if not loopback(server.host) and trusting:
             raise ConfigError(
                 f"server.host = {server.host!r} from {self._sources['server.host']} is reachable "
                 "from other machines: whoever may submit runs code as the gateway's own user; "
-                "set server.acknowledge_trusted_users = true if that is meant"
+                "set runner.isolation = 'sandbox', or server.acknowledge_trusted_users = true "
+                "if that is meant"
+            )
+        if server.public_url and not _PUBLIC_URL.fullmatch(server.public_url):
+            raise ConfigError(
+                f"server.public_url from {self._sources['server.public_url']} must be an address"
+                " such as https://jobs.example.org, without a slash at its end"
             )
         if config.redis.url and not config.redis.url.startswith(_REDIS_SCHEMES):
             # Not the URL itself: it may hold a password.
@@ -178,12 +248,84 @@ class _Collected:
                 f"redis.url from {self._sources['redis.url']} must begin with "
                 f"{', '.join(_REDIS_SCHEMES[:-1])} or {_REDIS_SCHEMES[-1]}"
             )
+        for text in server.trusted_proxies:
+            try:
+                ipaddress.ip_network(text, strict=False)
+            except ValueError as error:
+                raise ConfigError(
+                    f"server.trusted_proxies from {self._sources['server.trusted_proxies']}:"
+                    f" {text!r} is neither an address nor a network such as 10.0.0.0/8"
+                ) from error
         self._ordered("auth.token_seconds", "auth.max_token_seconds", config.auth)
         self._ordered("limits.queued_per_user", "limits.queued_total", config.limits)
         self._ordered("limits.sockets_per_user", "limits.sockets", config.limits)
         self._ordered("runner.running_per_user", "runner.running_total", config.runner)
+        self._check_pool(config.runner)
+        self._check_slurm(config.places.slurm)
+        self._check_sandbox(config)
         self._ordered("sessions.per_user", "sessions.total", config.sessions)
         self._ordered("limits.code_bytes", "limits.body_bytes", config.limits)
+        self._ordered("limits.body_bytes", "limits.unread_bytes_per_user", config.limits)
+        self._ordered("limits.message_bytes", "limits.unread_bytes_per_user", config.limits)
+        self._ordered("limits.unread_bytes_per_user", "limits.unread_bytes", config.limits)
+
+    def _check_sandbox(self, config: Config) -> None:
+        runner = config.runner
+        if wants_sandbox(config) and runner.shim == "native":
+            raise ConfigError("runner.shim = 'native' makes no sandboxes: set 'auto' or 'python'")
+        if runner.isolation != "none" and config.places.slurm.enabled:
+            raise ConfigError(
+                "places.slurm.enabled needs runner.isolation = 'none': tasks on a cluster are not "
+                "kept apart"
+            )
+        known = {"all", *config.engines}
+        for name in ("sandbox_read_only", "sandbox_writable"):
+            for engine, paths in getattr(runner, name).items():
+                place = f"runner.{name} from {self._sources[f'runner.{name}']}"
+                if engine not in known:
+                    raise ConfigError(f"{place}: {engine!r} is no engine, nor 'all'")
+                for path in paths:
+                    if not path.startswith("/") or path != posixpath.normpath(path) or path == "/":
+                        raise ConfigError(
+                            f"{place}: {path!r} is no whole path of a file or folder below /"
+                        )
+
+    def _check_pool(self, runner: Runner) -> None:
+        try:
+            if runner.pool:
+                leaves_of(runner.pool)
+        except GatewayError as error:
+            raise ConfigError(
+                f"runner.pool from {self._sources['runner.pool']}: {error.message}"
+            ) from error
+        first, last = runner.ports
+        if not 1 <= first <= last:
+            raise ConfigError(
+                f"runner.ports from {self._sources['runner.ports']} must be the first and the last"
+            )
+
+    def _check_slurm(self, slurm: SlurmSettings) -> None:
+        if not slurm.enabled:
+            return
+        for key, text in (("landing", slurm.landing), ("listen", slurm.listen)):
+            if (text or key == "landing") and not _LANDING.fullmatch(text):
+                raise ConfigError(
+                    f"places.slurm.{key} from {self._sources[f'places.slurm.{key}']} must be an"
+                    f" address and a port such as 10.0.0.1:9101, got {text!r}"
+                )
+        if slurm.certificate == "" and not all(
+            loopback(text.rpartition(":")[0]) for text in (slurm.landing, slurm.listen) if text
+        ):
+            raise ConfigError(
+                f"places.slurm.landing from {self._sources['places.slurm.landing']} is reachable"
+                " from other machines: code and secrets of tasks pass there, so it needs"
+                " places.slurm.certificate"
+            )
+        if "default" in slurm.queues:
+            raise ConfigError(
+                f"places.slurm.queues from {self._sources['places.slurm.queues']}: the default"
+                " queue is that of this machine"
+            )
 
     def _ordered(self, smaller: str, larger: str, table: msgspec.Struct) -> None:
         low = getattr(table, smaller.partition(".")[2])

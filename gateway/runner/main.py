@@ -18,36 +18,54 @@ from typing import NoReturn
 
 from engines.contract import Engine
 from engines.launcher import Zygote
+from engines.slurm import SlurmPlace
 from gateway.config import Config, ConfigError, load
-from gateway.garbage import settle
+from gateway.config.isolation import is_sandboxed
+from gateway.data_paths import DataPathError, DataPaths
+from gateway.garbage import freeze_gc
 from gateway.journal import journal, set_up
-from gateway.places import PlaceError, Places
 from gateway.plugins import load_engines
-from gateway.runner.admit import Admission
-from gateway.runner.bell import KILL, QUEUE, Doorbell
-from gateway.runner.kill import Killer
-from gateway.runner.launch import PREPARE_SECONDS, Launcher
+from gateway.runner.clock_guard import ClockGuard
+from gateway.runner.groups import Groups
+from gateway.runner.index.index_lease import IndexLease
+from gateway.runner.index.recover import Recovery
+from gateway.runner.listener import CONTROL, GROUP, KILL, QUEUE, NotificationListener
+from gateway.runner.live_runs import LiveRun, LiveRuns
 from gateway.runner.node import Node
-from gateway.runner.recover import Recovery
+from gateway.runner.occupancy import Occupancy
+from gateway.runner.output_files import OutputFiles
+from gateway.runner.queue_consumer import QueueConsumer
 from gateway.runner.retention import Retention
-from gateway.runner.roster import Live, Roster
-from gateway.runner.sessions import Sessions
-from gateway.runner.steady import SteadyClock
-from gateway.runner.supervise import Supervisor
-from gateway.runner.vouch import Vouching
-from gateway.stores.errors import StaleEpoch
-from gateway.stores.link import Link
+from gateway.runner.run.control import Controller
+from gateway.runner.run.isolation import Isolation
+from gateway.runner.run.kill import Killer
+from gateway.runner.run.launch import PREPARE_SECONDS, Launcher
+from gateway.runner.run.placing import PlacedRuns
+from gateway.runner.run.sessions import Sessions
+from gateway.runner.run.supervise import Supervisor
+from gateway.runner.run.work_folder import WorkFolders
+from gateway.stores.bulk_restore import BulkRestore
+from gateway.stores.control import ControlStore
+from gateway.stores.errors import ForeignNode, StaleEpoch
+from gateway.stores.groups import GroupStore
+from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.logs import LogStore
+from gateway.stores.node_lock import NodeLock, lock_node
 from gateway.stores.objects import Objects
+from gateway.stores.occupancy import OccupancyStore
+from gateway.stores.own_redis import own_redis
 from gateway.stores.partials import PartialStore
+from gateway.stores.pool import PoolFile
 from gateway.stores.queue import TaskQueue
-from gateway.stores.revival import Revival
+from gateway.stores.queues import QueueFile
 from gateway.stores.sessions import SessionStore
-from gateway.stores.spool import NodeLock, Spool
+from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
+from gateway.stores.user_files import FolderLimits, UserFiles
+from gateway.tracing.tracer import closed, tracer_of
 from protocol.errors import GatewayError, Kind
 
-__all__ = ["House", "composed", "main", "serve"]
+__all__ = ["RunnerProcess", "composed", "main", "serve"]
 
 _TICK_SECONDS = 0.5
 _LOCK_SECONDS = 3.0
@@ -55,11 +73,11 @@ _LOCK_PAUSE_SECONDS = 0.05
 _journal = journal(__name__)
 
 
-class _Stopped(Exception):  # noqa: N818 - a wish, not a fault
+class _Stopped(Exception):  # noqa: N818 - a request, not a fault
     """Somebody told the runner to end."""
 
 
-class House:
+class RunnerProcess:
     """The loops of a runner around one node."""
 
     def __init__(self, node: Node, launcher: Launcher, sessions: Sessions) -> None:
@@ -68,128 +86,206 @@ class House:
         self._supervisor = Supervisor(node, launcher)
         self._group = asyncio.TaskGroup()
         self._killer = Killer(node, self._begin)
-        self._recovery = Recovery(node, self._begin, self._killer)
-        self._admission = Admission(node, self._begin, self._recovery.doubt)
+        self._controller = Controller(node, self._queued)
+        self._recovery = Recovery(node, self._begin, self._killer, self._controller)
+        self._places = launcher.places
+        self._queue_consumer = QueueConsumer(node, self._begin, self._recovery.doubt, self._places)
+        self._groups = Groups(node, node.groups, self._group, self._killer.ask, self._ring_wanting)
         self._retention = Retention(node, self._killer)
-        self._vouching = Vouching(node, self._recovery)
+        self._index_lease = IndexLease(node, self._recovery)
 
-    def heard(self, verb: bytes, run_id: str) -> None:
-        """The doorbell rang."""
+    def on_notification(self, verb: bytes, run_id: str) -> None:
+        """A notification came."""
         if verb == KILL:
             self._killer.ask(run_id)
+        elif verb == CONTROL:
+            self._controller.ask(run_id)
+        elif verb == GROUP:
+            self._groups.ask(run_id)
         elif verb == QUEUE:
-            self._admission.ring()
-        elif not self._node.roster.ring(run_id):
-            self._sessions.heard(run_id)
+            self._queue_consumer.notify(wanting=bool(run_id))
+        elif not self._node.live_runs.notify(run_id):
+            self._sessions.on_notification(run_id)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Works until ``stopping`` is set. Raises StaleEpoch if another runner took over."""
+        """Works until ``stopping`` is set.
+
+        Raises:
+            StaleEpoch: another runner took over.
+            ForeignNode: Redis belongs to another node.
+        """
         try:
             async with self._group as group:
                 await self._sessions.adopt()
                 await self._recovery.adopt()
                 group.create_task(self._sessions.run())
+                if self._places is not None:
+                    group.create_task(self._places.run())
                 group.create_task(self._killer.run())
-                group.create_task(self._vouching.run())
-                group.create_task(self._admission.run())
+                group.create_task(self._controller.run())
+                group.create_task(self._index_lease.run())
+                group.create_task(self._queue_consumer.run())
                 group.create_task(self._recovery.run())
+                group.create_task(self._groups.run())
                 group.create_task(self._retention.run())
-                group.create_task(self._retention.keeping.run())
+                group.create_task(self._retention.archiver.run())
                 group.create_task(self._tick())
                 await _stop_after(stopping)
         except* _Stopped:
-            _journal.info("stopped", live=len(self._node.roster))
+            _journal.info("stopped", live=len(self._node.live_runs))
         except* StaleEpoch as errors:
             raise StaleEpoch from errors
+        except* ForeignNode as errors:
+            raise ForeignNode from errors
 
-    def _begin(self, live: Live) -> bool:
-        if not self._node.roster.enter(live):
+    def _queued(self) -> None:
+        """The queue may have changed."""
+        self._queue_consumer.notify(wanting=True)
+
+    def _ring_wanting(self) -> None:
+        self._queue_consumer.notify(wanting=True)
+
+    def _begin(self, live: LiveRun) -> bool:
+        if not self._node.live_runs.enter(live):
             return False
         self._group.create_task(self._look_after(live))
         return True
 
-    async def _look_after(self, live: Live) -> None:
+    async def _look_after(self, live: LiveRun) -> None:
         await self._supervisor.supervise(live)
         self._sessions.left(live.run_id)
-        self._retention.keeping.ask(live.run_id)
-        self._admission.ring()
+        self._retention.archiver.ask(live.run_id)
+        if live.group:
+            self._groups.run_ended(live.group)
+        self._queue_consumer.notify(wanting=live.allotment is not None)
 
     async def _tick(self) -> None:
-        """Looks at the facts of all live runs, so that a lost ring costs a moment only."""
+        """Looks at the facts of all live runs, so that a lost notification costs a moment only."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            for live in self._node.roster:
+            for live in self._node.live_runs:
                 if live.look():
-                    live.rung.set()
+                    live.notified.set()
+                if live.asked():
+                    self._controller.ask(live.run_id)
 
 
 @asynccontextmanager
 async def composed(
     config: Config,
-    places: Places,
+    paths: DataPaths,
     engines: Mapping[str, Engine],
     prepare_seconds: float = PREPARE_SECONDS,
-) -> AsyncIterator[House]:
-    """A runner with all it needs, listening at its doorbell. Closes everything at the end."""
+) -> AsyncIterator[RunnerProcess]:
+    """A runner with all it needs, listening for notifications. Closes everything at the end."""
     async with AsyncExitStack() as stack:
-        spool = Spool(places.spool)
+        tracer = tracer_of(config.tracing, "runner", paths.data)
+        await stack.enter_async_context(closed(tracer))
+        spool = Spool(paths.spool)
         stack.callback(spool.close)
         spool.prepare()
-        lock = await _locked(spool)
+        lock = await _locked(paths)
         stack.callback(lock.close)
-        url = config.redis.url or f"unix://{places.redis_socket}"
-        redis = config.redis
-        link = Link(url, timeout=redis.timeout_seconds, calls=redis.calls)
+        link = own_redis(config, paths)
         stack.push_async_callback(link.close)
         keep = config.retention
-        tasks = TaskStore(link, tombstone_seconds=keep.tombstone_seconds)
+        lease = IndexLeaseStore(link)
+        live_runs = LiveRuns()
+        kept = config.files
+        files = UserFiles(
+            paths.files, FolderLimits(kept.quota_bytes, kept.file_bytes, kept.entries)
+        )
         node = Node(
-            epoch=lock.next_epoch(await _known_epoch(tasks)),
+            epoch=lock.next_epoch(await _known_epoch(lease)),
             config=config,
-            tasks=tasks,
-            revival=Revival(link, tombstone_seconds=keep.tombstone_seconds),
+            tasks=TaskStore(link, tombstone_seconds=keep.tombstone_seconds),
+            lease=lease,
+            bulk_restore=BulkRestore(link, tombstone_seconds=keep.tombstone_seconds),
             queue=TaskQueue(link, weights=config.runner.weights),
             logs=LogStore(link, hot_bytes=keep.hot_bytes),
             partials=PartialStore(link),
             spool=spool,
-            objects=Objects(places.objects),
-            roster=Roster(),
-            steady=SteadyClock(places.spool / "clock"),
+            objects=Objects(paths.objects),
+            controls=ControlStore(link, tombstone_seconds=keep.tombstone_seconds),
+            live_runs=live_runs,
+            occupancy=Occupancy(
+                PoolFile(paths.pool, config.runner),
+                QueueFile(paths.queues),
+                config.runner,
+                live_runs,
+            ),
+            occupancy_store=OccupancyStore(link),
+            groups=GroupStore(paths.groups),
+            clock_guard=ClockGuard(paths.spool / "clock"),
+            output_files=OutputFiles(spool.find, files),
+            tracer=tracer,
         )
-        zygote = Zygote(nice=config.runner.nice)
+        sandboxed = await asyncio.to_thread(is_sandboxed, config)
+        isolation = Isolation(config.runner, paths) if sandboxed else None
+        # The native shim makes no sandboxes.
+        shim = "python" if sandboxed else config.runner.shim
+        zygote = Zygote(nice=config.runner.nice, shim=shim)
         await zygote.start()
         stack.push_async_callback(zygote.close)
         sessions = Sessions(
-            SessionStore(places.spool, places.sessions),
+            SessionStore(paths.spool, paths.sessions),
             zygote,
             config.sessions,
-            node.roster,
-            str(places.runner_socket),
+            node.live_runs,
+            str(paths.runner_socket),
+            isolation,
         )
         launcher = Launcher(
             engines,
             zygote,
-            node.objects,
+            WorkFolders(node.objects, files),
             config.runner,
             config.results,
-            places.runner_socket,
+            paths.runner_socket,
             sessions,
             prepare_seconds,
+            isolation,
         )
-        house = House(node, launcher, sessions)
-        await stack.enter_async_context(Doorbell(places.runner_socket, house.heard))
-        yield house
+        launcher.places = _places(node, launcher, engines)
+        runner_process = RunnerProcess(node, launcher, sessions)
+        await stack.enter_async_context(
+            NotificationListener(paths.runner_socket, runner_process.on_notification)
+        )
+        yield runner_process
 
 
-async def serve(config: Config, places: Places) -> None:
+def _places(node: Node, launcher: Launcher, engines: Mapping[str, Engine]) -> PlacedRuns | None:
+    """The place of this node, None if none is enabled."""
+    config = node.config
+    slurm = config.places.slurm
+    if not slurm.enabled:
+        return None
+
+    def engine(name: str) -> tuple[str, Mapping[str, object]]:
+        kind = type(engines[name])
+        return f"{kind.__module__}:{kind.__qualname__}", config.engines[name].settings
+
+    place = SlurmPlace(slurm.python, slurm.conf, slurm.options)
+    return PlacedRuns(
+        place,
+        slurm,
+        node.live_runs,
+        node.spool.runs,
+        launcher.order,
+        engine,
+        config.results.bytes,
+    )
+
+
+async def serve(config: Config, paths: DataPaths) -> None:
     """Runs until SIGTERM or SIGINT. Raises StaleEpoch if another runner took over."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with composed(config, places, load_engines(config)) as house:
-        settle()
-        await house.run(stopping)
+    async with composed(config, paths, load_engines(config)) as runner_process:
+        freeze_gc()
+        await runner_process.run(stopping)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -199,18 +295,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path)
     options = parser.parse_args(arguments)
     try:
-        places = Places.of(options.data_dir)
+        paths = DataPaths.of(options.data_dir)
         config = load(options.config)
-        places.prepare()
+        paths.prepare()
         set_up(config.log, "runner")
         _raise_file_limit()
-        asyncio.run(serve(config, places))
-    except (ConfigError, PlaceError) as error:
+        asyncio.run(serve(config, paths))
+    except (ConfigError, DataPathError) as error:
         sys.stderr.write(f"narthex: {error}\n")
         return 2
     except GatewayError as error:
         sys.stderr.write(f"narthex: {error.message}\n")
-        return 1
+        return 2 if isinstance(error, ForeignNode) else 1
     return 0
 
 
@@ -220,22 +316,24 @@ async def _stop_after(stopping: asyncio.Event) -> NoReturn:
     raise _Stopped
 
 
-async def _locked(spool: Spool) -> NodeLock:
+async def _locked(paths: DataPaths) -> NodeLock:
     """The right to act for the node; a runner that is just ending is waited for."""
     deadline = asyncio.get_running_loop().time() + _LOCK_SECONDS
     while True:
         try:
-            return spool.lock()
+            return lock_node(paths.spool)
         except GatewayError as error:
             if error.kind is not Kind.CONFLICT or asyncio.get_running_loop().time() > deadline:
                 raise
         await asyncio.sleep(_LOCK_PAUSE_SECONDS)
 
 
-async def _known_epoch(tasks: TaskStore) -> int:
+async def _known_epoch(lease: IndexLeaseStore) -> int:
     """The newest epoch that Redis knows; 0 if it cannot be asked, since the disk knows as well."""
     try:
-        return await tasks.newest_epoch()
+        return await lease.newest_epoch()
+    except ForeignNode:
+        raise
     except GatewayError:
         return 0
 

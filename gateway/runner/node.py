@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.config import Config
-from gateway.runner.roster import Roster
-from gateway.runner.steady import SteadyClock
+from gateway.runner.clock_guard import ClockGuard
+from gateway.runner.live_runs import LiveRuns
+from gateway.runner.occupancy import Occupancy
+from gateway.runner.output_files import OutputFiles
+from gateway.stores.bulk_restore import BulkRestore
+from gateway.stores.control import ControlStore
+from gateway.stores.groups import GroupStore
+from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
+from gateway.stores.occupancy import OccupancyStore
 from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
-from gateway.stores.revival import Revival
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
+from gateway.tracing.tracer import Tracer
 
 __all__ = ["Node"]
 
@@ -22,17 +29,25 @@ __all__ = ["Node"]
 class Node:
     """One node as its runner sees it. ``epoch`` goes with every write to Redis.
 
-    ``steady`` says what has grown old, where that ends something.
+    ``clock_guard`` says what has grown old, where that ends something. ``tracer`` takes spans, None
+    while tracing is off.
     """
 
     epoch: int
     config: Config
     tasks: TaskStore
-    revival: Revival
+    lease: IndexLeaseStore
+    bulk_restore: BulkRestore
     queue: TaskQueue
     logs: LogStore
     partials: PartialStore
     spool: Spool
     objects: Objects
-    roster: Roster
-    steady: SteadyClock
+    controls: ControlStore
+    live_runs: LiveRuns
+    occupancy: Occupancy
+    occupancy_store: OccupancyStore
+    groups: GroupStore
+    clock_guard: ClockGuard
+    output_files: OutputFiles
+    tracer: Tracer | None = None

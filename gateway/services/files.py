@@ -4,40 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from gateway.caller import Access
 from gateway.services.forms import Began, Form
-from gateway.services.verbs import OnOwn
-from gateway.stores.folders import Folders, Incoming
+from gateway.services.parts import Parts
+from gateway.services.receiving import Receiving
+from gateway.services.service import Verb, for_user
+from gateway.stores.last_lines import last_lines
+from gateway.stores.user_files import Incoming, UserFiles
 from protocol.accounts import Principal
-from protocol.errors import GatewayError, Kind
-from protocol.files import (
+from protocol.commands.files import (
+    ChangeMode,
     CheckFile,
-    FileContent,
-    FileEntry,
-    FilePath,
-    Folder,
     ListFolder,
     MakeFolder,
-    OpenedFile,
     OpenFile,
     ReadFile,
+    ReadTail,
+    ReceiveFile,
     ReceiveFiles,
     RemoveFile,
     RenameFile,
     WriteFile,
-    file_url,
 )
+from protocol.errors import GatewayError, Kind, Subject
+from protocol.files import FileContent, FileEntry, FilePath, Folder, OpenedFile, file_url
 
 __all__ = ["FileService"]
 
 T = TypeVar("T")
 
 _PIECE = 256 * 1024
-_MAX_FILES = 100
 _LONGEST_SHOWN = 200
 
 
@@ -49,21 +50,32 @@ class FileService:
         read_bytes: how large a file may be that is read as a whole.
     """
 
-    def __init__(self, folders: Folders, read_bytes: int) -> None:
+    def __init__(self, folders: UserFiles, read_bytes: int) -> None:
         self._folders = folders
         self._read_bytes = read_bytes
-        self.verbs: OnOwn = {
-            ListFolder: self.list,
-            CheckFile: self.check,
-            ReadFile: self.read,
-            WriteFile: self.write,
-            MakeFolder: self.make_folder,
-            RenameFile: self.rename,
-            RemoveFile: self.remove,
-            ReceiveFiles: self.receive,
-            OpenFile: self.open,
-        }
-        """What is done for a principal, by the command that asks for it."""
+
+    @classmethod
+    def of(cls, parts: Parts) -> FileService:
+        """The service of a gateway."""
+        return cls(parts.stores.files, parts.config.files.read_bytes)
+
+    @property
+    def verbs(self) -> Sequence[Verb[Any, Any]]:
+        """What is done for which command."""
+        return (
+            Verb(ListFolder, Access.USER, for_user(self.list)),
+            Verb(CheckFile, Access.USER, for_user(self.check)),
+            Verb(ReadFile, Access.USER, for_user(self.read)),
+            Verb(WriteFile, Access.USER, for_user(self.write)),
+            Verb(MakeFolder, Access.USER, for_user(self.make_folder)),
+            Verb(RenameFile, Access.USER, for_user(self.rename)),
+            Verb(RemoveFile, Access.USER, for_user(self.remove)),
+            Verb(ReceiveFiles, Access.USER, for_user(self.receive)),
+            Verb(OpenFile, Access.USER, for_user(self.open)),
+            Verb(ReceiveFile, Access.USER, for_user(self.receive_one)),
+            Verb(ReadTail, Access.USER, for_user(self.read_tail)),
+            Verb(ChangeMode, Access.USER, for_user(self.change_mode)),
+        )
 
     async def list(self, principal: Principal, command: ListFolder) -> Folder:
         """What is in a folder."""
@@ -105,35 +117,51 @@ class FileService:
     async def receive(self, principal: Principal, command: ReceiveFiles) -> tuple[FileEntry, ...]:
         """Puts the files of a form into a folder, one after the other as they arrive."""
         form = Form(command.boundary)
-        kept: list[FileEntry] = []
-        incoming: Incoming | None = None
-        path = FilePath(principal.name, ())
+
+        def known() -> FilePath | None:
+            if command.path is None and "path" not in form.fields:
+                return None
+            return _own(principal, command.path or file_url(form.fields["path"]))
+
+        receiving = Receiving(self._folders, self._do, FilePath(principal.name, ()), known)
         try:
             async for data in command.chunks:
                 for event in form.feed(data):
-                    if not isinstance(event, Began):
-                        if incoming is not None:
-                            await self._do(self._folders.add, incoming, event.data)
-                        continue
-                    if incoming is not None:
-                        last, incoming = incoming, None
-                        kept.append(await self._keep(last, path))
-                    if len(kept) >= _MAX_FILES:
-                        raise GatewayError(Kind.TOO_LARGE, f"at most {_MAX_FILES} files at once")
-                    folder = command.path or file_url(form.fields.get("path", ""))
-                    path = _own(principal, folder).child(
-                        event.name.replace("\\", "/").rpartition("/")[2]
-                    )
-                    incoming = Incoming()
-                    await self._do(self._folders.begin, incoming, path)
+                    if isinstance(event, Began):
+                        await receiving.begin(event.name)
+                    else:
+                        await receiving.add(event.data)
             form.finish()
-            if incoming is not None:
-                last, incoming = incoming, None
-                kept.append(await self._keep(last, path))
+            return await receiving.finish()
         finally:
-            if incoming is not None:
-                await asyncio.shield(self._do(self._folders.end, incoming))
-        return tuple(kept)
+            await receiving.abandon()
+
+    async def receive_one(self, principal: Principal, command: ReceiveFile) -> FileEntry:
+        """Puts one file in place as it arrives, or nothing at all."""
+        path = _own(principal, command.path)
+        known = await self._do(self._folders.look, path) if command.create else None
+        if known is not None:
+            raise GatewayError(Kind.CONFLICT, "there is such a file already", subject=Subject.FILE)
+        await self._do(self._folders.make_parents, path)
+        incoming = Incoming()
+        try:
+            await self._do(self._folders.begin, incoming, path)
+            pieces = _form_file(command) if command.boundary else command.chunks
+            async for data in pieces:
+                await self._do(self._folders.add, incoming, data)
+            keep = partial(self._folders.keep, create=command.create)
+            return await self._do(keep, incoming, path)
+        finally:
+            await asyncio.shield(self._do(self._folders.end, incoming))
+
+    async def read_tail(self, principal: Principal, command: ReadTail) -> FileContent:
+        """The last lines of a file."""
+        return await self._do(self._tail, _own(principal, command.path), command.lines)
+
+    async def change_mode(self, principal: Principal, command: ChangeMode) -> FileEntry:
+        """Other permissions of a file or folder."""
+        path = _own(principal, command.path)
+        return await self._do(self._folders.change_mode, path, command.mode)
 
     async def open(self, principal: Principal, command: OpenFile) -> OpenedFile:
         """A file that is being read."""
@@ -142,12 +170,6 @@ class FileService:
         if entry is None or entry.folder:
             raise _absent(path)
         return OpenedFile(entry, self._chunks(path, entry.size))
-
-    async def _keep(self, incoming: Incoming, path: FilePath) -> FileEntry:
-        try:
-            return await self._do(partial(self._folders.keep, create=False), incoming, path)
-        finally:
-            await self._do(self._folders.end, incoming)
 
     async def _chunks(self, path: FilePath, size: int) -> AsyncIterator[bytes]:
         """The first ``size`` bytes; opened here, since nobody may ever ask for the first piece."""
@@ -172,6 +194,12 @@ class FileService:
             )
         return FileContent(replace(entry, size=len(data)), data)
 
+    def _tail(self, path: FilePath, lines: int) -> FileContent:
+        entry, descriptor = self._folders.open(path)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor is no path
+            data = last_lines(file, entry.size, lines, self._read_bytes)
+        return FileContent(replace(entry, size=len(data)), data)
+
     async def _do(self, work: Callable[..., T], *arguments: object) -> T:
         try:
             return await asyncio.to_thread(work, *arguments)
@@ -186,6 +214,20 @@ class FileService:
             ) from error
 
 
+async def _form_file(command: ReceiveFile) -> AsyncIterator[bytes]:
+    """The bytes of the one file of a form."""
+    form, files = Form(command.boundary), 0
+    async for data in command.chunks:
+        for event in form.feed(data):
+            if isinstance(event, Began):
+                files += 1
+            elif files == 1:
+                yield event.data
+        if files > 1:
+            raise GatewayError(Kind.INVALID, "the form has more than one file", field="file")
+    form.finish()
+
+
 def _own(principal: Principal, path: FilePath) -> FilePath:
     """The path in the principal's own root; anybody else's root is not there."""
     if path.owner not in {"", principal.name}:
@@ -196,4 +238,9 @@ def _own(principal: Principal, path: FilePath) -> FilePath:
 def _absent(path: FilePath) -> GatewayError:
     """The error for what is not there, by the path as it was asked for."""
     name = "/".join(("file://", path.owner, *path.parts))[:_LONGEST_SHOWN]
-    return GatewayError(Kind.NOT_FOUND, f"there is no such file or folder: {name!r}", field="path")
+    return GatewayError(
+        Kind.NOT_FOUND,
+        f"there is no such file or folder: {name!r}",
+        field="path",
+        subject=Subject.FILE,
+    )

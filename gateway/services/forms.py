@@ -17,6 +17,8 @@ __all__ = ["Began", "Form", "Went"]
 
 _PIECE = 64 * 1024
 _MAX_FIELDS = 16
+_MAX_PARTS = 300
+"""Files and fields: many more than are kept, and few enough to be read in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ class Form:
         self._disposition = b""
         self._is_file = False
         self._name = ""
-        self.fields: dict[str, str] = {}
-        """What the form has said so far besides files, cut to a bounded length."""
+        self._fields: dict[str, bytearray] = {}
         self._ended = False
         self._files = 0
+        self._parts = 0
         self._parser = MultipartParser(
             boundary.encode("ascii"),
             {
@@ -59,6 +61,11 @@ class Form:
                 "on_end": self._end,
             },
         )
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the form has said so far besides files, cut to a bounded length."""
+        return {name: data.decode("utf-8", "replace") for name, data in self._fields.items()}
 
     def feed(self, data: bytes) -> Iterator[Began | Went]:
         """What the next bytes of the body bring; taken to its end before the next call."""
@@ -78,6 +85,9 @@ class Form:
             raise GatewayError(Kind.INVALID, "the form has no file", field="file")
 
     def _part_begins(self) -> None:
+        self._parts += 1
+        if self._parts > _MAX_PARTS:
+            raise GatewayError(Kind.TOO_LARGE, f"the form has more than {_MAX_PARTS} parts")
         self._disposition = b""
         self._is_file = False
 
@@ -106,9 +116,9 @@ class Form:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self._events.append(Went(data[start:end]))
-        elif self._name in self.fields or len(self.fields) < _MAX_FIELDS:
-            known = self.fields.get(self._name, "")
-            self.fields[self._name] = (known + data[start:end].decode("utf-8", "replace"))[:_PIECE]
+        elif self._name in self._fields or len(self._fields) < _MAX_FIELDS:
+            known = self._fields.setdefault(self._name, bytearray())
+            known += data[start : min(end, start + _PIECE - len(known))]
 
     def _end(self) -> None:
         self._ended = True

@@ -5,48 +5,69 @@ The account is the run directory's: what its shim did and saw. What is not on re
 
 from __future__ import annotations
 
-from engines.facts import ExitKind
+from collections.abc import Sequence
+from typing import Any
+
+from engines.rundir.facts import ExitKind
 from gateway import clock
+from gateway.caller import Access, Caller
 from gateway.config import Limits
 from gateway.feed import Feed
+from gateway.services.long_poll import LongPollLimiter
+from gateway.services.lookup import Lookup
+from gateway.services.parts import Parts
+from gateway.services.service import Verb
 from gateway.services.tasks import Tasks
-from gateway.services.verbs import OnTasks
-from gateway.services.waits import Waits
 from gateway.stores.kills import KillFacts, KillFiles
-from protocol.kills import Death, KillAndReport, KillReport, KillState, ReadKill, Signalled
+from protocol.commands.kills import KillAndReport, ReadKill
+from protocol.kills import Death, KillReport, KillState, Signalled
 from protocol.tasks import ById, Task, TaskState
 
 __all__ = ["Kills", "report_of"]
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _RESTARTED = "node_restarted"
 
 
 class Kills:
     """Carries out the commands on kills and their reports."""
 
-    def __init__(self, limits: Limits, tasks: Tasks, files: KillFiles, feed: Feed) -> None:
+    def __init__(
+        self, limits: Limits, tasks: Tasks, files: KillFiles, feed: Feed, lookup: Lookup
+    ) -> None:
+        self._lookup = lookup
         self._longest = limits.wait_seconds
         self._tasks = tasks
         self._files = files
         self._feed = feed
-        self._waits = Waits(limits.waits_per_user)
-        self.verbs: OnTasks = {
-            KillAndReport: self.kill,
-            ReadKill: self.read,
-        }
-        """What is done with a task that its asker may see, by the command that asks for it."""
+        self._waits = LongPollLimiter(limits.waits_per_user)
 
-    async def kill(self, task: Task, command: KillAndReport) -> KillReport:
-        """Makes the wish durable, and says what came of it."""
-        wished = await self._tasks.kill(task, command.grace_seconds)
-        return await self._told(wished, command.wait_seconds)
+    @classmethod
+    def of(cls, parts: Parts) -> Kills:
+        """The service of a gateway."""
+        lookup, files = parts.get(Lookup), parts.stores.kills
+        return cls(parts.config.limits, parts.get(Tasks), files, parts.feed, lookup)
+
+    @property
+    def verbs(self) -> Sequence[Verb[Any, Any]]:
+        """What is done for which command."""
+        on_task = self._lookup.on_task
+        return (
+            Verb(KillAndReport, Access.USER, self.kill),
+            Verb(ReadKill, Access.READ, on_task(self.read)),
+        )
+
+    async def kill(self, caller: Caller, command: KillAndReport) -> KillReport:
+        """Makes the request durable, and says what came of it."""
+        task = await self._lookup.seen(caller, command.task)
+        requested = await self._tasks.kill(task, command.grace_seconds, caller.user.name)
+        return await self._reported(requested, command.wait_seconds)
 
     async def read(self, task: Task, command: ReadKill) -> KillReport:
-        """What came of a wish, if there was one."""
-        return await self._told(task, command.wait_seconds)
+        """What came of a request, if there was one."""
+        return await self._reported(task, command.wait_seconds)
 
-    async def _told(self, task: Task, wait_seconds: float) -> KillReport:
+    async def _reported(self, task: Task, wait_seconds: float) -> KillReport:
         report = report_of(task, await self._files.read(task.id))
         if wait_seconds <= 0 or not _goes_on(report):
             return report
@@ -56,8 +77,8 @@ class Kills:
                 left = deadline - clock.monotonic()
                 if left <= 0:
                     break
-                await watcher.changed(min(left, _LOOK_SECONDS))
-                task = await self._tasks.find(ById(task.id))
+                await watcher.changed(min(left, _POLL_SECONDS))
+                task = await self._lookup.find(ById(task.id))
                 report = report_of(task, await self._files.read(task.id))
         return report
 
@@ -69,13 +90,13 @@ def _goes_on(report: KillReport) -> bool:
 
 def report_of(task: Task, facts: KillFacts) -> KillReport:
     """What the facts say about the kill of a task. A run that is lost was not killed."""
-    done, wish, ending = facts.report, facts.wish, facts.ending
+    done, request, ending = facts.report, facts.request, facts.ending
     proof = _proof(facts)
     return KillReport(
         task,
         _state(task, facts),
-        wished_ms=wish.wished_ms if wish else 0,
-        grace_seconds=wish.grace_seconds if wish else 0.0,
+        requested_ms=request.requested_ms if request else 0,
+        grace_seconds=request.grace_seconds if request else 0.0,
         begun_ms=done.begun_ms if done else 0,
         ended_ms=ending.ended_ms if ending else task.finished_ms,
         signals=tuple(Signalled(*one) for one in done.signals) if done else (),
@@ -90,11 +111,11 @@ def report_of(task: Task, facts: KillFacts) -> KillReport:
 def _state(task: Task, facts: KillFacts) -> KillState:
     if task.state.final:
         return KillState.KILLED if task.state is TaskState.KILLED else KillState.ENDED
-    # Everything that was wished gone is killed in the end, unless nobody saw how it went.
-    if facts.ending is not None and facts.wish is not None:
+    # Everything that was to be killed is killed in the end, unless nobody saw how it went.
+    if facts.ending is not None and facts.request is not None:
         return KillState.KILLED if facts.ending.kind != ExitKind.LOST else KillState.ENDED
-    wished = facts.wish is not None or task.state is TaskState.KILLING
-    return KillState.KILLING if wished else KillState.NONE
+    requested = facts.request is not None or task.state is TaskState.KILLING
+    return KillState.KILLING if requested else KillState.NONE
 
 
 def _proof(facts: KillFacts) -> str:

@@ -7,24 +7,31 @@ the end is never told too early, and every line is told before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from gateway import clock
+from gateway.caller import Access, Caller
 from gateway.config import Limits
 from gateway.feed import Feed
+from gateway.services.long_poll import LongPollLimiter
+from gateway.services.lookup import Lookup
+from gateway.services.parts import Parts
+from gateway.services.service import Verb
 from gateway.services.shared_pages import SharedPages
-from gateway.services.waits import Waits
 from gateway.stores.logs import LogStore
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
-from protocol.commands import LogRead, ReadLog
+from protocol.commands.logs import LogRead, ReadLog
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, LogPage
-from protocol.tasks import ById, Task, TaskId
+from protocol.tasks import ById, Task, TaskId, TaskState
 
 __all__ = ["Logs"]
 
-_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 2.0
+_UNBEGUN = frozenset({TaskState.ACCEPTED, TaskState.QUEUED, TaskState.HELD})
 _MAX_LINE = (1 << 53) - 1
 
 
@@ -32,18 +39,37 @@ class Logs:
     """Reads logs. One object serves a whole process and counts who waits in it."""
 
     def __init__(
-        self, limits: Limits, store: TaskStore, hot: LogStore, spool: Spool, feed: Feed
+        self,
+        limits: Limits,
+        store: TaskStore,
+        hot: LogStore,
+        spool: Spool,
+        feed: Feed,
+        lookup: Lookup,
     ) -> None:
+        self._lookup = lookup
         self._limits = limits
         self._store = store
         self._hot = hot
         self._spool = spool
         self._feed = feed
-        self._waits = Waits(limits.waits_per_user)
-        self._shared = SharedPages(self.page, feed.rings)
+        self._waits = LongPollLimiter(limits.waits_per_user)
+        self._shared = SharedPages(self.page, feed.notifications)
 
-    async def read(self, user: str, task: Task, command: ReadLog) -> LogRead:
+    @classmethod
+    def of(cls, parts: Parts) -> Logs:
+        """The service of a gateway."""
+        stores, lookup = parts.stores, parts.get(Lookup)
+        return cls(parts.config.limits, stores.tasks, stores.logs, stores.spool, parts.feed, lookup)
+
+    @property
+    def verbs(self) -> Sequence[Verb[Any, Any]]:
+        """What is done for which command."""
+        return (Verb(ReadLog, Access.READ, self.read),)
+
+    async def read(self, caller: Caller, command: ReadLog) -> LogRead:
         """A page; if it is empty and the task goes on, waits for the first line as asked."""
+        task = await self._lookup.seen(caller, command.task)
         lines = min(command.max_lines or self._limits.page_lines, self._limits.page_lines)
         size = min(command.max_bytes or self._limits.page_bytes, self._limits.page_bytes)
         wait = min(max(command.wait_seconds, 0.0), self._limits.wait_seconds)
@@ -52,7 +78,7 @@ class Logs:
         _check(command.cursor)
         found = await self.page(task.id, command.cursor, lines, size)
         if wait and not found.page.blocks and not found.page.eof:
-            with self._waits.one(user):
+            with self._waits.one(caller.who):
                 found = await self._awaited(task.id, command.cursor, lines, size, wait)
         return found
 
@@ -61,7 +87,8 @@ class Logs:
     ) -> LogRead:
         """The page at a cursor, and the task as it was when the page was read or just before."""
         page, task = await self._hot_page(task_id, cursor, max_lines, max_bytes)
-        if page is None:
+        # Of what has not begun there is nothing: nobody goes to the disk for that.
+        if page is None and (task.last_line or task.state not in _UNBEGUN):
             page = await self._spool.read_log(task_id, cursor, max_lines, max_bytes)
         if page is None:
             page = LogPage((), cursor, 0, 0, eof=False)
@@ -76,7 +103,7 @@ class Logs:
     ) -> LogRead:
         """The same for one who watches the task, read once for all who are at that place.
 
-        May be older than the call, but never older than the last ring.
+        May be older than the call, but never older than the last notification.
         """
         return await self._shared.page(task_id, cursor, max_lines, max_bytes)
 
@@ -101,7 +128,7 @@ class Logs:
                 left = deadline - clock.monotonic()
                 if found.page.blocks or found.page.eof or left <= 0:
                     return found
-                await watcher.changed(min(left, _LOOK_SECONDS))
+                await watcher.changed(min(left, _POLL_SECONDS))
 
 
 def _check(cursor: Cursor) -> None:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Sequence
+from typing import Any
 
 from gateway import clock
+from gateway.caller import Access
 from gateway.services.forms import Began, Form
+from gateway.services.parts import Parts
+from gateway.services.service import Verb, for_user
 from gateway.stores.answers import Answers
-from gateway.stores.intake import Intake
 from gateway.stores.objects import Objects, StoredObject
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
+from gateway.stores.upload_writer import UploadWriter
 from protocol.accounts import Principal
 from protocol.answers import answered_task
-from protocol.commands import (
+from protocol.commands.objects import (
     DataObject,
     DeleteData,
     DescribeData,
@@ -27,7 +31,7 @@ from protocol.commands import (
     OpenedData,
     StoreData,
 )
-from protocol.errors import GatewayError, Kind
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.tasks import ById, FileInput, Task, TaskId, TaskState
 
 __all__ = ["ObjectService"]
@@ -54,16 +58,33 @@ class ObjectService:
         self._spool = spool
         self._answers = Answers(spool.find, answer_bytes)
 
+    @classmethod
+    def of(cls, parts: Parts) -> ObjectService:
+        """The service of a gateway."""
+        stores = parts.stores
+        most = parts.config.objects.answer_bytes
+        return cls(stores.objects, stores.tasks, stores.spool, answer_bytes=most)
+
+    @property
+    def verbs(self) -> Sequence[Verb[Any, Any]]:
+        """What is done for which command."""
+        return (
+            Verb(StoreData, Access.USER, for_user(self.store)),
+            Verb(DescribeData, Access.USER, for_user(self.describe)),
+            Verb(OpenData, Access.USER, for_user(self.open)),
+            Verb(DeleteData, Access.USER, for_user(self.delete)),
+        )
+
     async def store(self, principal: Principal, command: StoreData) -> tuple[DataObject, ...]:
         """Keeps the files of a request, all or none."""
-        async with Intake(self._objects, principal.name) as intake:
+        async with UploadWriter(self._objects, principal.name) as upload:
             if command.boundary:
-                await _receive_form(intake, command.chunks, command.boundary)
+                await _receive_form(upload, command.chunks, command.boundary)
             else:
-                await intake.begin(command.name)
+                await upload.begin(command.name)
                 async for data in command.chunks:
-                    await intake.write(data)
-            kept = await intake.keep(clock.now_ms())
+                    await upload.write(data)
+            kept = await upload.keep(clock.now_ms())
         return tuple(_described(stored) for stored in kept)
 
     async def describe(self, principal: Principal, command: DescribeData) -> DataObject:
@@ -120,7 +141,7 @@ class ObjectService:
         self, principal: Principal, task_id: TaskId, object_id: str, *, errors: bool
     ) -> DataObject:
         """One stream of a task's output, if the task has ended and is theirs to see."""
-        missing = GatewayError(Kind.NOT_FOUND, f"no data object {object_id}")
+        missing = GatewayError(Kind.NOT_FOUND, f"no data object {object_id}", subject=Subject.DATA)
         try:
             task = await self._tasks.read(ById(task_id))
         except GatewayError as error:
@@ -158,14 +179,14 @@ class ObjectService:
             offset += _PAGE
 
 
-async def _receive_form(intake: Intake, chunks: AsyncIterable[bytes], boundary: str) -> None:
+async def _receive_form(upload: UploadWriter, chunks: AsyncIterable[bytes], boundary: str) -> None:
     form = Form(boundary)
     async for data in chunks:
         for event in form.feed(data):
             if isinstance(event, Began):
-                await intake.begin(event.name)
+                await upload.begin(event.name)
             else:
-                await intake.write(event.data)
+                await upload.write(event.data)
     form.finish()
 
 

@@ -14,7 +14,7 @@ from gateway.services.submission import check_bounds
 from gateway.stores.spec import TaskSpec
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import NO_EPOCH, QueueLimits, TaskStore
-from protocol.commands import Refuse
+from protocol.commands.history import Refuse
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import Outcome, Reason, Task, TaskState
 

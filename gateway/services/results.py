@@ -9,22 +9,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
+from gateway.caller import Access
 from gateway.config import Results as Limits
 from gateway.services.logs import Logs
+from gateway.services.lookup import Lookup
+from gateway.services.parts import Parts
+from gateway.services.service import Verb
 from gateway.services.sheets import MOST_COLUMNS, Workbook, csv_rows
-from gateway.services.verbs import OnTasks
 from gateway.stores.results import OpenResult, ResultStore
-from protocol.commands import LogRead
-from protocol.errors import GatewayError, Kind
+from protocol.commands.logs import LogRead
+from protocol.commands.results import ExportResults, ListResults, ReadResult, ReadWholeLog
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.logs import Block, Cursor, Gap
 from protocol.results import (
     Exported,
     ExportFormat,
-    ExportResults,
-    ListResults,
-    ReadResult,
-    ReadWholeLog,
     ResultKind,
     ResultList,
     ResultPage,
@@ -36,23 +37,35 @@ from protocol.tasks import Task
 __all__ = ["ResultService"]
 
 _STEP_ROWS = 1000
+_STEP_CELLS = 100_000
 _FILE_BYTES = 256 * 1024
 
 
 class ResultService:
     """Carries out the commands on results."""
 
-    def __init__(self, limits: Limits, store: ResultStore, logs: Logs) -> None:
+    def __init__(self, limits: Limits, store: ResultStore, logs: Logs, lookup: Lookup) -> None:
+        self._lookup = lookup
         self._limits = limits
         self._store = store
         self._logs = logs
-        self.verbs: OnTasks = {
-            ListResults: self.list,
-            ReadResult: self.read,
-            ExportResults: self.export,
-            ReadWholeLog: self.whole_log,
-        }
-        """What is done with a task that its asker may see, by the command that asks for it."""
+
+    @classmethod
+    def of(cls, parts: Parts) -> ResultService:
+        """The service of a gateway."""
+        store, logs = parts.stores.results, parts.get(Logs)
+        return cls(parts.config.results, store, logs, parts.get(Lookup))
+
+    @property
+    def verbs(self) -> Sequence[Verb[Any, Any]]:
+        """What is done for which command."""
+        on_task = self._lookup.on_task
+        return (
+            Verb(ListResults, Access.READ, on_task(self.list)),
+            Verb(ReadResult, Access.READ, on_task(self.read)),
+            Verb(ExportResults, Access.READ, on_task(self.export)),
+            Verb(ReadWholeLog, Access.READ, on_task(self.whole_log)),
+        )
 
     async def list(self, task: Task, _command: ListResults) -> ResultList:
         """The result sets of a task."""
@@ -68,15 +81,33 @@ class ResultService:
                 Kind.INVALID, f"a page has at most {self._limits.page_rows} rows", field="pageSize"
             )
         opened = await self._store.open(task.id, command.number)
+        first = command.first
+        if opened.result.kind is ResultKind.RICH:
+            # Its rows are forms of one thing: which is shown is chosen among all of them.
+            count = opened.result.rows
+            first, size = count if first else 0, min(max(size, count), self._limits.page_rows)
         try:
+            size = self._fitting(opened.result, first, size, whole=command.whole)
             rows = await self._store.call(
-                lambda: opened.rows(
-                    command.first, size, self._limits.page_bytes, whole=command.whole
-                )
+                lambda: opened.rows(first, size, self._limits.page_bytes, whole=command.whole)
             )
         finally:
             opened.close()
         return ResultPage(task, opened.result, command.first, rows)
+
+    def _fitting(self, result: ResultSet, first: int, size: int, *, whole: bool) -> int:
+        """How many rows of a page may be read: as many as have few enough cells together."""
+        most = max(1, self._limits.page_cells // max(1, len(result.columns)))
+        if min(size, result.rows - first) <= most:
+            return size
+        if whole:
+            raise GatewayError(
+                Kind.TOO_LARGE,
+                f"a page has at most {self._limits.page_cells} cells: ask for at most {most} of"
+                " these rows at once",
+                field="pageSize",
+            )
+        return most
 
     async def export(self, task: Task, command: ExportResults) -> Exported:
         """A file made of one result set, or of all tables, while it is sent."""
@@ -87,7 +118,9 @@ class ResultService:
             and (command.number is not None or result.kind is ResultKind.TABLE)
         ]
         if not wanted:
-            raise GatewayError(Kind.NOT_FOUND, "there is no such result set to be exported")
+            raise GatewayError(
+                Kind.NOT_FOUND, "there is no such result set to be exported", subject=Subject.RESULT
+            )
         widest = max(len(result.columns) for result in wanted)
         if command.format is ExportFormat.XLSX and widest > MOST_COLUMNS:
             raise GatewayError(
@@ -151,9 +184,10 @@ class ResultService:
         """The first ``most`` rows of a result set, bit by bit."""
         opened = await self._store.open(task.id, result.number)
         first = 0
+        step = max(1, min(_STEP_ROWS, _STEP_CELLS // max(1, len(result.columns))))
         try:
             while first < most:
-                rows = await self._rows(opened, first, min(_STEP_ROWS, most - first))
+                rows = await self._rows(opened, first, min(step, most - first))
                 if not rows:
                     return
                 yield rows

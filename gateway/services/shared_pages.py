@@ -1,9 +1,9 @@
 """One read of a log page for all subscriptions of a process that are at the same place.
 
 A hundred readers of one run would otherwise ask Redis for the same page a hundred times. A page is
-shared from the moment its read begins until the task rings again or a moment has passed. Whoever
-came before that ring is woken by it and looks again, so nobody misses what it announced. Only for
-those who watch the task: nobody else would be woken.
+shared from the moment its read begins until the task is notified again or a moment has passed.
+Whoever came before that notification is woken by it and looks again, so nobody misses what it
+announced. Only for those who watch the task: nobody else would be woken.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gateway import clock
-from protocol.commands import LogRead
+from protocol.commands.logs import LogRead
 from protocol.logs import Cursor
 from protocol.tasks import TaskId
 
@@ -36,7 +36,7 @@ class _Shared:
     ``done`` holds None if the reader went before it had the page.
     """
 
-    rings: int
+    notifications: int
     until: float
     done: asyncio.Future[LogRead | None]
 
@@ -46,18 +46,18 @@ class SharedPages:
 
     Args:
         read: reads a page; its errors reach everybody who waits for it.
-        rings: a number that is another after each ring of a task.
+        notifications: a number that is another after each notification of a task.
     """
 
-    def __init__(self, read: _Read, rings: Callable[[TaskId], int]) -> None:
+    def __init__(self, read: _Read, notifications: Callable[[TaskId], int]) -> None:
         self._read = read
-        self._rings = rings
+        self._notifications = notifications
         self._pages: OrderedDict[_Place, _Shared] = OrderedDict()
 
     async def page(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
     ) -> LogRead:
-        """The page at a place, not older than the last ring of the task."""
+        """The page at a place, not older than the last notification of the task."""
         place = (task_id, cursor, max_lines, max_bytes)
         while (known := self._pages.get(place)) is not None and self._is_good(known, task_id):
             # Shielded: who goes must not take it away from the others who wait.
@@ -76,11 +76,11 @@ class SharedPages:
 
     def _is_good(self, known: _Shared, task_id: TaskId) -> bool:
         fresh = not known.done.done() or clock.monotonic() < known.until
-        return fresh and known.rings == self._rings(task_id)
+        return fresh and known.notifications == self._notifications(task_id)
 
     async def _read_for_all(self, place: _Place) -> LogRead:
         done: asyncio.Future[LogRead | None] = asyncio.get_running_loop().create_future()
-        shared = _Shared(self._rings(place[0]), clock.monotonic() + _SECONDS, done)
+        shared = _Shared(self._notifications(place[0]), clock.monotonic() + _SECONDS, done)
         self._pages[place] = shared
         self._pages.move_to_end(place)
         self._tidy()

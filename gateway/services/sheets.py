@@ -12,13 +12,16 @@ import math
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 import xlsxwriter  # type: ignore[import-untyped]  # the package brings no types
+from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]  # the same
 
+from protocol.commands.results import ExportResults
+from protocol.csv_text import harmless
 from protocol.errors import GatewayError, Kind
 from protocol.media import JsonValue
-from protocol.results import Column, ExportResults, Row, cell_text
+from protocol.results import Column, ColumnType, Row, cell_text
 
 __all__ = ["MOST_COLUMNS", "Workbook", "csv_rows"]
 
@@ -29,6 +32,7 @@ _LONGEST_CELL = 32_767
 _LONGEST_NAME = 31
 _UNFIT = re.compile(r"[\[\]:*?/\\\x00-\x1f']")
 _EXACT = 1 << 53
+_NUMBERS = frozenset({ColumnType.FLOAT, ColumnType.DOUBLE})
 
 
 def csv_rows(columns: Iterable[Column], rows: Iterable[Row], command: ExportResults) -> bytes:
@@ -42,12 +46,19 @@ def csv_rows(columns: Iterable[Column], rows: Iterable[Row], command: ExportResu
     except (TypeError, ValueError) as error:
         raise GatewayError(Kind.INVALID, "the separator must be one character") from error
     if names := [column.name for column in columns]:
-        writer.writerow(names)
-    writer.writerows([cell_text(cell, command.null) for cell in row] for row in rows)
+        writer.writerow(map(harmless, names))
+    writer.writerows([_csv_cell(cell, command.null) for cell in row] for row in rows)
     try:
         return buffer.getvalue().encode(command.charset, "replace")
     except LookupError as error:
         raise GatewayError(Kind.INVALID, "the character set is not known here") from error
+
+
+def _csv_cell(cell: JsonValue, null: str) -> str:
+    """The cell as text; what a spreadsheet would run is marked as a text."""
+    if isinstance(cell, str):
+        return harmless(cell)
+    return null if cell is None else cell_text(cell, null)
 
 
 class Workbook:
@@ -66,21 +77,27 @@ class Workbook:
                 "nan_inf_to_errors": True,
             },
         )
-        self._sheet: xlsxwriter.worksheet.Worksheet | None = None
+        self._sheet: Worksheet | None = None
         self._names: set[str] = set()
+        self._numbers: frozenset[int] = frozenset()
         self._place = 0
 
     def sheet(self, name: str, columns: Sequence[Column]) -> None:
         """Begins a sheet with the names of its columns."""
         self._sheet = self._book.add_worksheet(self._free(name))
         self._place = 0
+        self._numbers = frozenset()
         self.rows([tuple(column.name for column in columns)])
+        self._numbers = frozenset(
+            place for place, column in enumerate(columns) if column.type in _NUMBERS
+        )
 
     def rows(self, rows: Iterable[Row]) -> None:
         """Adds rows to the sheet."""
         assert self._sheet is not None  # noqa: S101 - the order of the calls
         for row in rows:
-            for column, cell in enumerate(row):
+            for column, written in enumerate(row):
+                cell = _number(written) if column in self._numbers else written
                 if isinstance(cell, bool):
                     self._sheet.write_boolean(self._place, column, cell)
                 elif _is_exact(cell):
@@ -115,7 +132,15 @@ class Workbook:
         return free
 
 
-def _is_exact(cell: JsonValue) -> bool:
+def _number(cell: JsonValue) -> JsonValue:
+    """The number that a text such as ``1.0E10`` is; what is none stays as it is."""
+    try:
+        return float(cell) if isinstance(cell, str) else cell
+    except ValueError:
+        return cell
+
+
+def _is_exact(cell: JsonValue) -> TypeGuard[float]:
     """Whether a spreadsheet, whose numbers are doubles, can hold a number as it is."""
     if isinstance(cell, float):
         return math.isfinite(cell)

@@ -9,23 +9,34 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 
 from engines.contract import Capabilities
 from gateway.config import Limits
-from protocol.commands import Execute
-from protocol.errors import GatewayError, Kind
+from gateway.services.control_rules import MOST_TAGS, check_tags
+from gateway.services.wants import check_start, check_wants
+from gateway.stores.spec import TaskSpec, taken_over
+from protocol.commands.tasks import Execute
+from protocol.errors import GatewayError, Kind, Subject
+from protocol.tasks import Again
 
-__all__ = ["body_hash", "check", "check_bounds"]
+__all__ = ["again_of", "body_hash", "check", "check_bounds", "placed"]
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.~-]{0,255}", re.ASCII)
+"""Names with a dot, a tilde or a hyphen are there for programs; no shell can read them."""
 _STEERING = frozenset({"BASH_ENV", "ENV", "IFS", "PATH", "PYTHONSTARTUP", "SHELLOPTS", "BASHOPTS"})
 _STEERING_PREFIXES = ("LD_", "NARTHEX_", "BASH_FUNC_", "PYTHON", "DYLD_")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _MOST_RETRIES = 100
 _MAX_NAME = 128
+_NO_SPACE = ("", "")
+"""Stands in digests for a field that there was, so that repetitions of then are still known."""
+_MAX_HOME = 1024
 _MAX_REQUEST_ID = 256
+_MOST_CODE = 255
+_SIGNALS = 65
 
 
 def check(command: Execute, engines: Mapping[str, Capabilities], limits: Limits) -> None:
@@ -57,6 +68,17 @@ def check_bounds(command: Execute, limits: Limits) -> None:
         )
     _check_seconds("seconds", command.seconds)
     _check_seconds("queue_seconds", command.queue_seconds)
+    if command.wants is not None:
+        check_wants(command.wants)
+    check_start(command)
+    if command.again is not None:
+        _check_again(command.again)
+    _check_name("home", command.home, _MAX_HOME)
+    check_tags(*command.tags)
+    if len(command.tags) > MOST_TAGS:
+        raise GatewayError(Kind.TOO_LARGE, f"a task has at most {MOST_TAGS} tags", field="tags")
+    for part in command.outputs:
+        _check_name("outputs", part, _MAX_HOME)
     if not 0 <= command.retries <= _MOST_RETRIES:
         raise GatewayError(
             Kind.INVALID, f"a task is retried 0 to {_MOST_RETRIES} times", field="retries"
@@ -67,12 +89,37 @@ def check_bounds(command: Execute, limits: Limits) -> None:
         )
 
 
+def placed(command: Execute, engines: Mapping[str, Capabilities]) -> Execute:
+    """The submission for an engine that is enabled: the one it names, or one that stands for it."""
+    if command.engine in engines:
+        return command
+    for name, known in engines.items():
+        if command.engine in known.stands_for:
+            return replace(command, engine=name)
+    return command
+
+
+def again_of(spec: TaskSpec, code: str, request_id: str) -> Execute:
+    """What a task was given, to be run once more at once; ``code`` in place of its own if any."""
+    asked = taken_over(spec) | {
+        "code": code or spec.code,
+        "request_id": request_id,
+        "owner": "",
+        "name": "",
+        "hold": False,
+        "start_at_ms": 0,
+        "after": (),
+        "again": None,
+    }
+    return Execute(**asked)
+
+
 def body_hash(command: Execute) -> str:
     """A digest of what is asked for, by which a repetition is told from another request."""
-    asked = (
+    asked: tuple[object, ...] = (
         command.engine,
         command.language,
-        command.alike or command.code,
+        command.fingerprint or command.code,
         command.dialect,
         command.parameters,
         command.environment,
@@ -85,7 +132,34 @@ def body_hash(command: Execute) -> str:
         command.queue_seconds,
         command.retries,
     )
+    # Only if one is given: what was asked for before there was any has the digest that it had.
+    further = (
+        command.wants,
+        command.hold,
+        command.start_at_ms,
+        command.after,
+        command.warn,
+        command.home,
+        _NO_SPACE,
+        command.shared,
+    )
+    if further != (None, False, 0, (), None, "", _NO_SPACE, False):
+        asked += further
+    if command.tags:
+        asked += (command.tags,)
+    if command.outputs != ("", ""):
+        asked += ("outputs", command.outputs)
+    if command.again is not None:
+        asked += (command.again,)
     return hashlib.sha256(msgspec.msgpack.encode(asked, order="deterministic")).hexdigest()
+
+
+def _check_again(again: Again) -> None:
+    _check_name("again", again.word, _MAX_NAME)
+    if not (0 <= again.exit_code <= _MOST_CODE and 0 <= again.signal < _SIGNALS):
+        raise GatewayError(
+            Kind.INVALID, f"a task ends with a code from 0 to {_MOST_CODE}", field="again"
+        )
 
 
 def _check_engine(command: Execute, engines: Mapping[str, Capabilities]) -> None:
@@ -93,8 +167,9 @@ def _check_engine(command: Execute, engines: Mapping[str, Capabilities]) -> None
     if found is None:
         raise GatewayError(
             Kind.INVALID,
-            f"there is no engine {_quoted(command.engine)}: there are {', '.join(sorted(engines))}",
+            f"unknown engine {_quoted(command.engine)} (available: {', '.join(sorted(engines))})",
             field="engine",
+            subject=Subject.ENGINE,
         )
     if command.language not in found.languages:
         raise GatewayError(
@@ -102,6 +177,7 @@ def _check_engine(command: Execute, engines: Mapping[str, Capabilities]) -> None
             f"engine {command.engine} does not run {_quoted(command.language)}:"
             f" it runs {', '.join(sorted(found.languages))}",
             field="language",
+            subject=Subject.ENGINE,
         )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from gateway.services.verbs import OnOwn
+from gateway.caller import Access
+from gateway.services.lookup import Users, known_user
+from gateway.services.parts import Parts
+from gateway.services.service import Verb, for_user
 from gateway.stores.variables import Variables
 from protocol.accounts import Principal
+from protocol.commands.variables import ListVariables, SaveVariables
 from protocol.errors import GatewayError, Kind
-from protocol.variables import ListVariables, SaveVariables
 
 __all__ = ["VariableService"]
 
@@ -22,19 +25,40 @@ _LONGEST_VALUE = 4096
 
 
 class VariableService:
-    """Carries out the commands on variables."""
+    """Carries out the commands on variables.
 
-    def __init__(self, store: Variables) -> None:
+    Args:
+        store: where they are.
+        users: who has an account.
+    """
+
+    def __init__(self, store: Variables, users: Users) -> None:
         self._store = store
-        self.verbs: OnOwn = {
-            ListVariables: self.list,
-            SaveVariables: self.save,
-        }
-        """What is done for a principal, by the command that asks for it."""
+        self._users = users
 
-    async def list(self, principal: Principal, _command: ListVariables) -> Mapping[str, str]:
+    @classmethod
+    def of(cls, parts: Parts) -> VariableService:
+        """The service of a gateway."""
+        return cls(parts.stores.variables, parts.stores.directory)
+
+    @property
+    def verbs(self) -> Sequence[Verb[Any, Any]]:
+        """What is done for which command."""
+        return (
+            Verb(
+                ListVariables,
+                Access.USER,
+                for_user(self.list),
+                owner=lambda asked: asked.owner,
+                others="use others' variables",
+            ),
+            Verb(SaveVariables, Access.USER, for_user(self.save)),
+        )
+
+    async def list(self, principal: Principal, command: ListVariables) -> Mapping[str, str]:
         """The variables of a user."""
-        return await _do(lambda: self._store.read(principal.name))
+        owner = known_user(self._users, command.owner).name if command.owner else principal.name
+        return await _do(lambda: self._store.read(owner))
 
     async def save(self, principal: Principal, command: SaveVariables) -> None:
         """Keeps variables in place of those there were."""

@@ -13,11 +13,11 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from engines.archive import Damaged
-from engines.output import Chunk, Output
-from engines.records import ERR, GAP, OUT
-from engines.rundir import RunDir
-from protocol.errors import GatewayError, Kind
+from engines.rundir.archive import Damaged
+from engines.rundir.directory import RunDir
+from engines.rundir.output import Chunk, Output
+from engines.rundir.records import ERR, GAP, OUT
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.tasks import TaskId
 
 __all__ = ["Answer", "Answers"]
@@ -114,7 +114,9 @@ class Answers:
             output = Output(run)
             if output.open() or os.path.isdir(run.path):  # noqa: PTH112 - a run's path is text
                 return output
-        raise GatewayError(Kind.NOT_FOUND, f"the output of {run_id} is not there")
+        raise GatewayError(
+            Kind.NOT_FOUND, f"the output of {run_id} is not there", subject=Subject.DATA
+        )
 
 
 def _piece(output: Output, place: int, kind: int) -> tuple[bytes, int]:

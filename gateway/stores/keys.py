@@ -12,19 +12,22 @@ from typing import Literal
 
 __all__ = [
     "ALL",
-    "BELL",
     "DELIVERY",
     "EPOCH",
     "EXPIRY",
     "FAIR",
     "FAMILIES",
+    "HELD",
     "LEASE",
     "LOG",
     "LOG_MARK",
     "LOG_SIZES",
     "NAME",
+    "NODE",
+    "NOTIFICATIONS",
     "NUMBER",
     "NUMBERED",
+    "OCCUPANCY",
     "OWNED",
     "PARTIAL",
     "PROBE",
@@ -36,8 +39,11 @@ __all__ = [
     "TASK_KEYS",
     "VIRTUAL",
     "WAITING",
+    "WANTING",
+    "WHY",
     "Family",
     "family",
+    "lua_names",
 ]
 
 _ROOT = "narthex:"
@@ -47,8 +53,8 @@ KeyType = Literal["string", "hash", "zset", "set", "stream", "list"]
 ALL = f"{_ROOT}*"
 """The pattern of every key."""
 
-BELL = f"{_ROOT}bell"
-"""The one channel of doorbells; a message is the id of the task that changed."""
+NOTIFICATIONS = f"{_ROOT}bell"
+"""The one channel of notifications; a message is the id of the task that changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,9 @@ READY = Family(f"{_ROOT}ready", "string", single=True)
 """The runner's heartbeat: its epoch and the server it has rebuilt the index in."""
 
 EPOCH = Family(f"{_ROOT}epoch", "string", single=True, lifeless="one number that fences runners")
+NODE = Family(f"{_ROOT}node", "string", single=True, lifeless="whose Redis this is")
+"""The name of the node that works here; see node_claim.py."""
+
 NUMBER = Family(f"{_ROOT}number", "string", single=True, lifeless="the count of tasks never ends")
 
 TASK = Family(f"{_ROOT}task:", "hash", lifeless="an active task; a final one has a time to live")
@@ -94,6 +103,9 @@ EXPIRY = Family(f"{_ROOT}expiry", "zset", single=True, lifeless="ends with its l
 
 WAITING = Family(f"{_ROOT}waiting:", "zset", lifeless="ends with its last waiting task")
 """By owner, or by nothing for everybody: the waiting tasks by number."""
+
+HELD = Family(f"{_ROOT}held:", "zset", lifeless="ends with its last held task")
+"""By owner, or by nothing for everybody: the tasks that are held, by number."""
 
 RUNNING = Family(f"{_ROOT}running:", "set", lifeless="ends with its last running task")
 """By owner: tasks that were taken from the queue and are not final."""
@@ -125,6 +137,15 @@ LEASE = Family(f"{_ROOT}lease:", "string")
 PARTIAL = Family(f"{_ROOT}partial:", "string")
 """By task id: what stands on its line that has not ended, with the number that it would have."""
 
+WANTING = Family(f"{_ROOT}wanting:", "zset", lifeless="ends with its last waiting task")
+"""By owner, or by nothing for everybody: as WAITING, the tasks that ask for more than a slot."""
+
+WHY = Family(f"{_ROOT}why", "hash", single=True)
+"""By task id, or by '@' and an owner: why it waits."""
+
+OCCUPANCY = Family(f"{_ROOT}occupancy", "string", single=True)
+"""Which task has which leaf, and how busy each queue is, as the runner last said it."""
+
 PROBE = Family(f"{_ROOT}probe:", "string")
 """By process: what a health check wrote."""
 
@@ -149,10 +170,25 @@ TASK_KEYS = (
     DELIVERY,
     LEASE,
     PARTIAL,
+    HELD,
+    WANTING,
+    WHY,
 )
-"""The families that the task scripts are handed, in the order of scripts/parts/keys.lua."""
+"""The families that the task scripts are handed."""
 
-FAMILIES = (*TASK_KEYS, PROBE)
+FAMILIES = (*TASK_KEYS, OCCUPANCY, PROBE, NODE)
+
+
+def lua_names() -> str:
+    """What a task script begins with: a local for the prefix of each family, by its name here.
+
+    What follows the prefix is said there. All keys of a node live in one Redis, so that a script
+    may derive keys from them.
+    """
+    known = {id(value): name for name, value in globals().items() if isinstance(value, Family)}
+    return "\n".join(
+        f"local {known[id(one)]} = KEYS[{place}]" for place, one in enumerate(TASK_KEYS, 1)
+    )
 
 
 def family(key: str) -> Family | None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.facts import Exit, KillWish, ShimFact
-from engines.kill_report import KillReport
-from engines.rundir import RunDir
+from engines.rundir.directory import RunDir
+from engines.rundir.facts import Exit, KillRequest, ShimFact
+from engines.rundir.kill_report import KillReport
 from protocol.tasks import TaskId
 
 __all__ = ["KillFacts", "KillFiles"]
@@ -17,9 +17,9 @@ __all__ = ["KillFacts", "KillFiles"]
 
 @dataclass(frozen=True, slots=True)
 class KillFacts:
-    """The wish, the shim's account, the ending and who was on the run, as far as they are there."""
+    """Request, account of the shim, ending and who was on the run, as far as they are there."""
 
-    wish: KillWish | None = None
+    request: KillRequest | None = None
     report: KillReport | None = None
     ending: Exit | None = None
     shim: ShimFact | None = None
@@ -47,7 +47,7 @@ class KillFiles:
             if run is None:
                 break
             ending = run.exit()
-            facts = KillFacts(run.kill_wish(), run.kill_report(), ending, run.shim())
+            facts = KillFacts(run.kill_request(), run.kill_report(), ending, run.shim())
             if Path(run.path).is_dir():
                 break
         return facts

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from struct import Struct
 
 from gateway.stores.errors import LogGap
-from gateway.stores.keys import BELL
-from gateway.stores.link import Link, Value, unavailable
-from gateway.stores.records import refuse, task_of
+from gateway.stores.keys import NOTIFICATIONS
+from gateway.stores.records import expect_ok, refuse, task_of
+from gateway.stores.redis_client import RedisClient, Value, unavailable
 from gateway.stores.replies import broken, integer, items, text
 from gateway.stores.scripting import TaskScripts
-from protocol.errors import GatewayError, Kind
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.logs import Block, Cursor, LogPage, Mark, Stream
 from protocol.tasks import Task, TaskId
 
@@ -38,7 +38,7 @@ class LogStore:
     """
 
     def __init__(
-        self, link: Link, *, hot_bytes: int = 1 << 20, idle_seconds: int = 2 * 86_400
+        self, link: RedisClient, *, hot_bytes: int = 1 << 20, idle_seconds: int = 2 * 86_400
     ) -> None:
         self._scripts = TaskScripts(link)
         self._hot_bytes = hot_bytes
@@ -56,17 +56,17 @@ class LogStore:
             reply = items(
                 await self._scripts.run(
                     "log_append",
-                    task_id,
-                    epoch,
-                    self._hot_bytes,
-                    self._idle_ms,
-                    BELL,
                     *_packed(left),
+                    id=task_id,
+                    epoch=epoch,
+                    window=self._hot_bytes,
+                    life=self._idle_ms,
+                    channel=NOTIFICATIONS,
                 )
             )
             status = text(reply[0])
-            if status in {"ok", "gap", "cut"}:
-                last, part, more = integer(reply[1]), integer(reply[2]), integer(reply[3])
+            answered = status in {"ok", "gap", "cut"}
+            last, part, more = map(integer, reply[1:4]) if answered else (0, 0, 0)
             match status:
                 case "ok":
                     return last - more
@@ -79,9 +79,11 @@ class LogStore:
                         if block.last > last
                     ]
                 case "unknown":
-                    raise GatewayError(Kind.NOT_FOUND, "the index does not know this task")
+                    raise GatewayError(
+                        Kind.NOT_FOUND, "the index does not know this task", subject=Subject.TASK
+                    )
                 case "gone":
-                    raise GatewayError(Kind.GONE, "the task is buried")
+                    raise GatewayError(Kind.GONE, "the task is buried", subject=Subject.TASK)
                 case _:
                     raise refuse(status, reply)
         raise unavailable()
@@ -94,11 +96,16 @@ class LogStore:
         """
         reply = items(
             await self._scripts.run(
-                "log_begin", task_id, epoch, last, self._idle_ms, int(anew), BELL
+                "log_begin",
+                id=task_id,
+                epoch=epoch,
+                before=last,
+                life=self._idle_ms,
+                anew=int(anew),
+                channel=NOTIFICATIONS,
             )
         )
-        if reply[0] != b"ok":
-            raise refuse(text(reply[0]), reply)
+        expect_ok(reply)
 
     async def read(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
@@ -124,20 +131,25 @@ class LogStore:
 
     async def last(self, task_id: TaskId) -> Cursor:
         """Where the writer goes on: the place after all that is here; line 1 if nothing is."""
-        reply = items(await self._scripts.run("log_end", task_id))
+        reply = items(await self._scripts.run("log_end", id=task_id))
         last, part, more = (integer(item) for item in reply)
         return Cursor(last, part + 1) if more else Cursor(last + 1)
 
     async def drop(self, task_id: TaskId) -> None:
         """Ends the window now."""
-        await self._scripts.run("log_drop", task_id)
+        await self._scripts.run("log_drop", id=task_id)
 
     async def _asked(
         self, task_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
     ) -> list[object]:
         return items(
             await self._scripts.run(
-                "log_read", task_id, cursor.line, cursor.part, max_lines, max_bytes
+                "log_read",
+                id=task_id,
+                line=cursor.line,
+                part=cursor.part,
+                lines=max_lines,
+                bytes=max_bytes,
             )
         )
 

@@ -18,7 +18,7 @@ import os
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 import aiofiles
 import msgspec
 
-from gateway.stores.files import sync_folder
-from protocol.errors import GatewayError, Kind
+from gateway.stores.atomic_file import sync_folder
+from protocol.errors import GatewayError, Kind, Subject
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -39,6 +39,9 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}", re.ASCII)
 _PART = ".part"
 _ABOUT = ".json"
 _CHUNK = 256 * 1024
+_RESERVED_BYTES = 4 * 1024 * 1024
+_SLACK_BYTES = 2 * 1024 * 1024
+"""By how much uploads under way may pass the quota together: it is known at their ends who fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,9 @@ class Objects:
                     length -= len(data)
                     yield data
         except FileNotFoundError as error:
-            raise GatewayError(Kind.GONE, f"object {object_id} was removed") from error
+            raise GatewayError(
+                Kind.GONE, f"object {object_id} was removed", subject=Subject.DATA
+            ) from error
 
     async def remove(self, owner: str, object_id: str) -> StoredObject:
         """Removes an object and tells what it was; NOT_FOUND if this owner has no such one."""
@@ -186,11 +191,10 @@ class Objects:
             GatewayError: TOO_LARGE if they do not fit into what is left of the owner's quota.
         """
         with _locked(self._folder(owner)) as folder:
+            for part in parts:
+                part.trim()
             if _used(folder) + sum(part.size for part in parts) > self.limits.quota_bytes:
-                raise GatewayError(
-                    Kind.TOO_LARGE,
-                    f"your files would take more than {self.limits.quota_bytes} bytes in all",
-                )
+                raise self._no_room()
             objects = tuple(part.described(owner, now_ms) for part in parts)
             kept: list[Path] = []
             try:
@@ -204,6 +208,31 @@ class Objects:
                     path.unlink(missing_ok=True)
                 raise
             return objects
+
+    def reserve(self, owner: str, parts: Sequence[Part], wanted: int) -> None:
+        """Makes sure that the last part of a request may grow by so much. Blocks on the disk.
+
+        What is reserved shows in the file's own size, so that all uploads of an owner, in whichever
+        process, share the quota while they go on.
+
+        Raises:
+            GatewayError: TOO_LARGE if there is no room for that.
+        """
+        with _locked(self._folder(owner)) as folder:
+            left = self.limits.quota_bytes + _SLACK_BYTES - _used(folder, under_way=True)
+            part = parts[-1]
+            missing = part.size + wanted - part.reserved
+            whole = _used(folder) + sum(one.size for one in parts) + wanted
+            if missing > left or whole > self.limits.quota_bytes:
+                raise self._no_room()
+            # Much at a time while there is much room, and little for each when there is little.
+            part.grow(max(missing, min(_RESERVED_BYTES, left // 16)))
+
+    def _no_room(self) -> GatewayError:
+        return GatewayError(
+            Kind.TOO_LARGE,
+            f"your files would take more than {self.limits.quota_bytes} bytes in all",
+        )
 
     def _folder(self, owner: str) -> Path:
         """The owner's folder; its name is a hash, since an owner's name may hold anything."""
@@ -231,6 +260,7 @@ class Part:
     descriptor: int
     name: str = ""
     size: int = 0
+    reserved: int = 0
     digest: _Hash = field(default_factory=hashlib.sha256)
 
     def write(self, data: bytes) -> None:
@@ -240,6 +270,17 @@ class Part:
         view = memoryview(data)
         while view:
             view = view[os.write(self.descriptor, view) :]
+
+    def grow(self, size: int) -> None:
+        """Reserves more bytes."""
+        with suppress(OSError):  # a disk that takes nothing says so when it is written to
+            os.ftruncate(self.descriptor, self.reserved + size)
+        self.reserved += size
+
+    def trim(self) -> None:
+        """Gives back what was reserved and is not needed."""
+        os.ftruncate(self.descriptor, self.size)
+        self.reserved = self.size
 
     def described(self, owner: str, now_ms: int) -> StoredObject:
         """What the finished file will be known as."""
@@ -264,16 +305,23 @@ def _locked(folder: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _used(folder: Path) -> int:
-    """Bytes of the objects in a locked folder; removes what dead uploads left."""
+def _used(folder: Path, *, under_way: bool = False) -> int:
+    """Bytes of the objects in a locked folder, and of uploads if they are asked for.
+
+    Removes what dead uploads left.
+    """
     total = 0
     names = {entry.name: entry for entry in os.scandir(folder)}
     for name, entry in names.items():
         if _ID.fullmatch(name):
             total += entry.stat(follow_symlinks=False).st_size
-        elif (name.endswith(_PART) and _abandoned(folder / name)) or (
-            name.endswith(_ABOUT) and name.removesuffix(_ABOUT) not in names
-        ):
+        elif name.endswith(_PART):
+            if _abandoned(folder / name):
+                (folder / name).unlink(missing_ok=True)
+            elif under_way:
+                with suppress(FileNotFoundError):
+                    total += entry.stat(follow_symlinks=False).st_size
+        elif name.endswith(_ABOUT) and name.removesuffix(_ABOUT) not in names:
             (folder / name).unlink(missing_ok=True)
     return total
 
@@ -303,4 +351,4 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _missing(object_id: str) -> GatewayError:
-    return GatewayError(Kind.NOT_FOUND, f"no data object {object_id[:64]}")
+    return GatewayError(Kind.NOT_FOUND, f"no data object {object_id[:64]}", subject=Subject.DATA)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from struct import Struct
 
-from gateway.stores.errors import StaleEpoch
-from gateway.stores.keys import BELL, PARTIAL
-from gateway.stores.link import Link
-from gateway.stores.replies import items, text
+from gateway.stores.keys import NOTIFICATIONS, PARTIAL
+from gateway.stores.records import expect_ok
+from gateway.stores.redis_client import RedisClient
+from gateway.stores.replies import items
 from gateway.stores.scripting import TaskScripts
 from protocol.logs import Line, Stream
 from protocol.tasks import TaskId
@@ -29,13 +29,13 @@ class PartialStore:
         life_seconds: how long one is kept that does not change.
     """
 
-    def __init__(self, link: Link, *, life_seconds: int = 3600) -> None:
+    def __init__(self, link: RedisClient, *, life_seconds: int = 3600) -> None:
         self._link = link
         self._scripts = TaskScripts(link)
         self._life_ms = life_seconds * 1000
 
     async def show(self, task_id: TaskId, epoch: int, line: Line) -> None:
-        """Puts a text in place of the last one and rings.
+        """Puts a text in place of the last one and notifies.
 
         Raises:
             StaleEpoch: another runner took over.
@@ -43,11 +43,15 @@ class PartialStore:
         head = _HEAD.pack(line.number, line.part, line.time_ms, line.stream is Stream.ERR)
         reply = items(
             await self._scripts.run(
-                "partial", task_id, epoch, head + line.data, self._life_ms, BELL
+                "partial",
+                id=task_id,
+                epoch=epoch,
+                text=head + line.data,
+                life=self._life_ms,
+                channel=NOTIFICATIONS,
             )
         )
-        if text(reply[0]) == "stale":
-            raise StaleEpoch
+        expect_ok(reply)
 
     async def read(self, task_id: TaskId) -> Line | None:
         """The last text that was shown, None if there is none. Its line may have ended since."""

@@ -7,17 +7,21 @@ been away nor having used much gives a claim for later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.stores import keys
-from gateway.stores.link import Link
-from gateway.stores.records import refuse
+from gateway.stores.demand import Demand, decode_demand
+from gateway.stores.records import expect_ok, refuse
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.replies import broken, integer, items, text
 from gateway.stores.scripting import TaskScripts
 from protocol.tasks import TaskId
 
-__all__ = ["Counts", "TaskQueue", "Waiting"]
+__all__ = ["Counts", "Look", "Needs", "TaskQueue", "Waiting"]
+
+_STEP = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,22 @@ class Counts:
     owners_waiting: int = 0
 
 
+class Needs(NamedTuple):
+    """Whose a task is and what it needs; ``data`` is the same for tasks that need the same."""
+
+    owner: str
+    demand: Demand
+    data: bytes
+
+
+class Look(NamedTuple):
+    """What waits: how many ask for more than a slot, how many do not, and the heads of these."""
+
+    wanting: int
+    plain: int
+    heads: list[Waiting]
+
+
 class TaskQueue:
     """The queue of a node.
 
@@ -53,15 +73,61 @@ class TaskQueue:
         weights: the share of each user; 1 for those not named.
     """
 
-    def __init__(self, link: Link, *, weights: Mapping[str, float] | None = None) -> None:
+    def __init__(self, link: RedisClient, *, weights: Mapping[str, float] | None = None) -> None:
         self._link = link
         self._scripts = TaskScripts(link)
         self._weights = dict(weights or {})
 
     async def heads(self, users: int, per_user: int) -> list[Waiting]:
         """The first tasks of the owners with the least virtual time, in the order of it."""
-        reply = await self._scripts.run("heads", users, per_user)
-        return [self._waiting(items(head)) for head in items(reply)]
+        return (await self.look(users, per_user)).heads
+
+    async def look(self, users: int, per_user: int) -> Look:
+        """The heads, and how many tasks wait in the line of those that ask for more."""
+        wanting, plain, *heads = items(await self._scripts.run("heads", most=users, each=per_user))
+        found = [self._waiting(items(head)) for head in heads]
+        return Look(integer(wanting), integer(plain), found)
+
+    async def wanting(self, most: int) -> list[TaskId]:
+        """The oldest tasks that wait and ask for more than a slot of the default queue."""
+        return [TaskId(text(one)) for one in items(await self._scripts.run("wanting", most=most))]
+
+    async def demands(self, ids: Sequence[TaskId]) -> dict[TaskId, Needs]:
+        """Whose some tasks are and what they need; those that nobody can know are left out."""
+        found = {}
+        for start in range(0, len(ids), _STEP):
+            step = ids[start : start + _STEP]
+            reply = items(await self._scripts.run("demands", *step))
+            for at, task_id in enumerate(step):
+                owner, data = reply[2 * at], reply[2 * at + 1]
+                demand = decode_demand(data)
+                if owner is not None and demand is not None and isinstance(data, bytes):
+                    found[task_id] = Needs(text(owner), demand, data)
+        return found
+
+    async def turns(self, owners: Sequence[str]) -> dict[str, float]:
+        """The virtual times of owners as they stand if they are weighed now."""
+        reply = items(await self._scripts.run("turns", *owners)) if owners else []
+        return {owner: _time(one) for owner, one in zip(owners, reply, strict=True)}
+
+    def weight(self, owner: str) -> float:
+        """The share of a user."""
+        return self._weights.get(owner, 1.0)
+
+    async def explain(
+        self, reasons: Mapping[str, str], *, epoch: int, seconds: float, afresh: bool
+    ) -> None:
+        """Says why tasks wait: by task id, or by ``@`` and an owner for all others of theirs.
+
+        An empty reason takes one away. ``afresh`` forgets all that is not said now. Raises
+        StaleEpoch.
+        """
+        reported = [word for pair in reasons.items() for word in pair]
+        life = int(seconds * 1000)
+        reply = await self._scripts.run(
+            "explain", *reported, epoch=epoch, life=life, afresh=int(afresh)
+        )
+        expect_ok(items(reply))
 
     async def take(self, task_id: TaskId, owner: str, virtual_time: float, *, epoch: int) -> bool:
         """Moves a task from waiting to running; False if it does not wait.
@@ -69,7 +135,13 @@ class TaskQueue:
         ``virtual_time`` is the owner's from now on. Raises StaleEpoch.
         """
         reply = items(
-            await self._scripts.run("take", task_id, owner, repr(float(virtual_time)), epoch)
+            await self._scripts.run(
+                "claim",
+                id=task_id,
+                owner=owner,
+                virtual_time=repr(float(virtual_time)),
+                epoch=epoch,
+            )
         )
         match text(reply[0]):
             case "taken":
@@ -81,13 +153,24 @@ class TaskQueue:
 
     async def release(self, task_id: TaskId, owner: str, *, epoch: int) -> None:
         """A taken task runs no longer; its final state does the same. Raises StaleEpoch."""
-        reply = items(await self._scripts.run("release", task_id, owner, epoch))
-        if reply[0] != b"ok":
-            raise refuse(text(reply[0]), reply)
+        reply = await self._scripts.run("release", id=task_id, owner=owner, epoch=epoch)
+        expect_ok(items(reply))
 
     async def ahead(self, task_id: TaskId) -> int:
         """How many tasks were queued before this one and still wait; 0 if it does not wait."""
-        return integer(await self._link.call("ZRANK", keys.WAITING.key(), task_id))
+        ahead = await self._link.call("ZRANK", keys.WAITING.key(), task_id)
+        if ahead is None:
+            ahead = await self._link.call("ZRANK", keys.WANTING.key(), task_id)
+        return integer(ahead)
+
+    async def oldest(self) -> TaskId | None:
+        """The task that waits the longest for its start, None if none does."""
+        found = [
+            TaskId(text(one))
+            for family in (keys.WAITING, keys.WANTING)
+            for one in items(await self._link.call("ZRANGE", family.key(), 0, 0))
+        ]
+        return min(found, default=None)  # ids are ordered by time
 
     async def running(self, owner: str) -> frozenset[TaskId]:
         """The tasks of an owner that were taken and are not final."""
@@ -96,19 +179,22 @@ class TaskQueue:
 
     async def counts(self, owner: str) -> Counts:
         """How full the queue is."""
-        reply = items(await self._scripts.run("counts", owner))
+        reply = items(await self._scripts.run("counts", owner=owner))
         return Counts(*map(integer, reply))
 
     def _waiting(self, head: list[object]) -> Waiting:
         owner = text(head[0])
-        try:
-            virtual_time = float(text(head[1]))
-        except ValueError as error:
-            raise broken() from error
         return Waiting(
             owner=owner,
-            weight=self._weights.get(owner, 1.0),
-            virtual_time=virtual_time,
+            weight=self.weight(owner),
+            virtual_time=_time(head[1]),
             running=integer(head[2]),
             tasks=tuple(TaskId(text(item)) for item in head[3:]),
         )
+
+
+def _time(value: object) -> float:
+    try:
+        return float(text(value))
+    except ValueError as error:
+        raise broken() from error

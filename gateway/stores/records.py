@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.stores.errors import StaleEpoch, TaskGone
-from gateway.stores.link import unavailable
+from gateway.stores.redis_client import unavailable
 from gateway.stores.replies import broken, integer, items, text
 from gateway.stores.spec import TaskSpec
-from protocol.errors import GatewayError, Kind
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.tasks import TRANSITIONS, Outcome, Progress, Task, TaskId, TaskState
 
 __all__ = [
-    "PLACES",
+    "QUEUE_MEMBERSHIP",
     "SOURCES",
     "encode_meta",
     "encode_outcome",
     "encode_progress",
+    "expect_ok",
     "refuse",
     "task_of",
 ]
@@ -32,7 +33,7 @@ SOURCES: Mapping[TaskState, str] = {
 }
 """For each state, the states from which it may be reached, as the scripts want them."""
 
-PLACES: Mapping[TaskState, str] = {
+QUEUE_MEMBERSHIP: Mapping[TaskState, str] = {
     _S.ACCEPTED: "wait",
     _S.QUEUED: "wait",
     _S.HELD: "out",
@@ -60,7 +61,10 @@ class _Meta:
     name: str
     dialect: str
     expires_ms: int
+    seconds: float = 0.0
     client: Mapping[str, object] = field(default_factory=dict)
+    shared: bool = False
+    tags: tuple[str, ...] = ()
 
 
 def encode_meta(spec: TaskSpec) -> bytes:
@@ -75,7 +79,10 @@ def encode_meta(spec: TaskSpec) -> bytes:
             name=spec.name,
             dialect=spec.dialect,
             expires_ms=spec.expires_ms,
+            seconds=spec.seconds,
             client=spec.client,
+            shared=spec.shared,
+            tags=spec.tags,
         )
     )
 
@@ -98,13 +105,22 @@ def refuse(status: str, reply: Sequence[object]) -> GatewayError:
         case "gone":
             return TaskGone(TaskId(text(reply[1])), integer(reply[3]), text(reply[2]))
         case "none":
-            return GatewayError(Kind.NOT_FOUND, "there is no such task")
+            return GatewayError(Kind.NOT_FOUND, "there is no such task", subject=Subject.TASK)
         case "unready":
             return unavailable()
         case "named":
-            return GatewayError(Kind.CONFLICT, "another task has this name", field="name")
+            return GatewayError(
+                Kind.CONFLICT, "another task has this name", field="name", subject=Subject.TASK_NAME
+            )
         case _:
             return broken()
+
+
+def expect_ok(reply: Sequence[object]) -> None:
+    """Raises the error that a script answered in place of a plain ok."""
+    status = text(reply[0]) if reply else ""
+    if status != "ok":
+        raise refuse(status, reply)
 
 
 def task_of(reply: object) -> Task:
@@ -113,7 +129,7 @@ def task_of(reply: object) -> Task:
     status = text(found[0]) if found else ""
     if status != "task":
         raise refuse(status, found)
-    if len(found) < 12:  # noqa: PLR2004  # the fields of record.lua
+    if len(found) < 15:  # noqa: PLR2004  # the fields of record.lua
         raise broken()
     return _task(found)
 
@@ -143,6 +159,14 @@ def _task(found: Sequence[object]) -> Task:
             ),
             last_line=max(integer(found[9]), integer(found[11])),
             log_complete=found[10] is not None,
+            tags=(
+                msgspec.msgpack.decode(_raw(found[12]), type=tuple[str, ...])
+                if found[12]
+                else meta.tags
+            ),
+            seconds=float(text(found[13])) if found[13] else meta.seconds,
+            shared=meta.shared,
+            waiting_reason=text(found[14]),
         )
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise broken() from error

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from engines.results import RESULTS, ResultReader, Results, SetFacts
-from engines.rundir import RunDir
-from protocol.errors import GatewayError, Kind
+from engines.rundir.directory import RunDir
+from engines.rundir.results import RESULTS, ResultReader, Results, SetFacts
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.results import Column, ColumnType, ResultKind, ResultSet, Row
 from protocol.tasks import TaskId
 
@@ -109,7 +109,7 @@ class ResultStore:
                 return OpenResult(Results(run.file(RESULTS)).open(number), name)
             except FileNotFoundError:
                 continue
-        raise GatewayError(Kind.NOT_FOUND, f"there is no {name}")
+        raise GatewayError(Kind.NOT_FOUND, f"there is no {name}", subject=Subject.RESULT)
 
 
 def _described(facts: SetFacts) -> ResultSet:

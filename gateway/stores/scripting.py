@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gateway.stores import keys
-from gateway.stores.link import Link, Value, unavailable, wrong_type
+from gateway.stores.redis_client import RedisClient, Value, unavailable, wrong_type
 from gateway.stores.replies import integer, items, text
 from protocol.errors import GatewayError
 
@@ -23,14 +23,14 @@ _STEP = 500
 class TaskScripts:
     """The scripts that work on the families in TASK_KEYS."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: RedisClient) -> None:
         self._link = link
         self._mending = asyncio.Lock()
 
-    async def run(self, name: str, *arguments: Value) -> object:
+    async def run(self, name: str, /, *rest: Value, **named: Value) -> object:
         """The script's reply. Raises UNAVAILABLE after mending if a key had a foreign type."""
         try:
-            return await self._link.run(name, _KEYS, *arguments)
+            return await self._link.run(name, _KEYS, *rest, **named)
         except GatewayError as error:
             if not wrong_type(error.__cause__):
                 raise

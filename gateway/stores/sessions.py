@@ -3,7 +3,7 @@
     sessions/<id>/   spec (whose, of what), secret, status, host (socket), work/ and a run's files
 
 What is here is the truth about sessions; nothing of it is in Redis. Only the runner makes and
-removes them; every process may look, and wish for an end as for the end of any run. Blocks on the
+removes them; every process may look; and ask for an end as for the end of any run. Blocks on the
 disk: for worker threads.
 """
 
@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from engines.facts import RunState
-from engines.rundir import RunDir
-from engines.sessions import arm, status
+from engines.rundir.creation import create_run
+from engines.rundir.directory import RunDir
+from engines.rundir.facts import RunState
+from engines.session.sessions import arm, status
+from engines.trees import remove_tree
 from gateway import ids
-from gateway.stores.files import private_folder
+from gateway.stores.atomic_file import private_folder
+from gateway.stores.removal import Trash
 from protocol.sessions import EngineSession, SessionState
 
 __all__ = ["SessionStore", "SessionTag", "StoredSession"]
@@ -63,6 +65,7 @@ class SessionStore:
     def __init__(self, spool: Path, sockets: Path) -> None:
         self._new = spool / "new"
         self._root = spool / "sessions"
+        self._trash = Trash(spool)
         self._sockets = sockets
 
     def prepare(self) -> None:
@@ -77,7 +80,7 @@ class SessionStore:
         """
         spec = _Spec(tag.owner, tag.engine, tag.label, tag.key, now_ms)
         name = ids.new_task_id(now_ms)
-        run = RunDir.create(self._new, self._root, name, msgspec.json.encode(spec))
+        run = create_run(self._new, self._root, name, msgspec.json.encode(spec))
         arm(run)
         Path(run.file(_WORK)).mkdir(mode=0o700)
         self.sockets(name).mkdir(mode=0o700, exist_ok=True)
@@ -141,19 +144,17 @@ class SessionStore:
             task_id=said.run,
         )
 
-    def wish_end(self, session: StoredSession, grace_seconds: float) -> bool:
+    def request_end(self, session: StoredSession, grace_seconds: float) -> bool:
         """Makes it durable that a session is to end, and tells it; False if it is gone."""
         try:
-            session.run.wish_kill(grace_seconds)
+            session.run.request_kill(grace_seconds)
         except FileNotFoundError:
             return False
-        session.run.ring()
+        session.run.notify()
         return True
 
     def remove(self, session: StoredSession) -> None:
         """Removes what is left of a session that has ended."""
-        gone = self._new / f"{session.id}.{os.urandom(6).hex()}.gone"
-        with contextlib.suppress(FileNotFoundError):
-            Path(session.run.path).rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
-        shutil.rmtree(self.sockets(session.id), ignore_errors=True)
+        self._trash.remove(Path(session.run.path))
+        with contextlib.suppress(OSError):
+            remove_tree(str(self.sockets(session.id)))

@@ -7,14 +7,18 @@ may change its meaning.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import msgspec
 
+from protocol.commands.tasks import Execute
 from protocol.errors import GatewayError, Kind
-from protocol.tasks import FileInput, Task, TaskId, TaskState
+from protocol.resources import Wants
+from protocol.tasks import Again, FileInput, Task, TaskId, TaskState, Warn
+from protocol.trace_context import TraceContext, read_trace
 
-__all__ = ["TaskSpec", "decode_spec", "encode_spec"]
+__all__ = ["TaskSpec", "decode_spec", "encode_spec", "taken_over"]
 
 _FOR_EVER_SECONDS = 1e10
 
@@ -27,7 +31,10 @@ class TaskSpec:
     ``body_hash`` tells repetitions of ``request_id`` with another body apart. Times are ms since
     the epoch. ``secrets`` are variables whose values are nowhere but here. ``label`` parts the
     sessions of one owner. ``retries`` is how often the start is tried again while nothing was
-    executed and what failed may pass.
+    executed and what failed may pass. The rest is as in ``Execute``; ``after`` names the tasks that
+    were meant. ``group`` is the id of the group that it is a member of, ``gang`` names those that
+    start together with it. ``trace`` and ``trace_state`` are its place in a trace, empty while
+    tracing is off.
     """
 
     task_id: TaskId
@@ -51,6 +58,26 @@ class TaskSpec:
     label: str = ""
     queue_seconds: float = 0.0
     retries: int = 0
+    wants: Wants | None = None
+    hold: bool = False
+    start_at_ms: int = 0
+    after: tuple[TaskId, ...] = ()
+    warn: Warn | None = None
+    home: str = ""
+    shared: bool = False
+    rows: int = 0
+    tags: tuple[str, ...] = ()
+    outputs: tuple[str, str] = ("", "")
+    again: Again | None = None
+    group: str = ""
+    gang: str = ""
+    trace: str = ""
+    trace_state: str = ""
+
+    @property
+    def traced(self) -> TraceContext | None:
+        """Where its spans hang; None if nobody wants any."""
+        return read_trace(self.trace, self.trace_state) if self.trace else None
 
     def overdue(self, now_ms: int) -> bool:
         """Whether the task may not wait for its start any longer."""
@@ -78,7 +105,20 @@ class TaskSpec:
             client=self.client,
             expires_ms=self.expires_ms,
             version=1,
+            seconds=self.seconds,
+            shared=self.shared,
+            tags=self.tags,
         )
+
+
+_TAKEN_OVER = tuple(
+    sorted({one.name for one in fields(Execute)} & {one.name for one in fields(TaskSpec)})
+)
+
+
+def taken_over(source: Execute | TaskSpec) -> dict[str, Any]:
+    """What a submission and its spec both have, by name; the caller replaces what differs."""
+    return {name: getattr(source, name) for name in _TAKEN_OVER}
 
 
 def encode_spec(spec: TaskSpec) -> bytes:
@@ -95,5 +135,5 @@ def decode_spec(data: bytes) -> TaskSpec:
     """The spec in a run directory; INTERNAL if the bytes are not one."""
     try:
         return msgspec.msgpack.decode(data, type=TaskSpec)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, GatewayError, RecursionError) as error:
         raise GatewayError(Kind.INTERNAL, "a run directory holds a spec nobody can read") from error

@@ -9,7 +9,8 @@
     clock                     what time it was, by the clock of this boot of the machine
 
 Nothing here depends on Redis. Reading has threads of its own, so that a slow disk never makes a
-kill wait. A disk that refuses is UNAVAILABLE and never half an acceptance.
+kill wait. A disk that refuses is UNAVAILABLE and never half an acceptance. Where things lie is in
+``run_folders`` and ``request_claims``.
 """
 
 from __future__ import annotations
@@ -18,30 +19,30 @@ import asyncio
 import contextlib
 import errno
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
-from uuid import UUID
 
-from engines.archive import Damaged
-from engines.facts import Exit, ExitKind
-from engines.replay import Replay
-from engines.rundir import KILL, Claimed, RunDir
+from engines.rundir.creation import Claimed, adopt_new, create_run
+from engines.rundir.directory import KILL, RunDir
+from engines.rundir.facts import Exit, ExitKind
+from engines.rundir.requests import RunEvent, encode_event
 from gateway.ids import is_task_id
-from gateway.stores.blocks import from_engine
+from gateway.stores.atomic_file import private_folder, refuse_network
+from gateway.stores.disk_errors import disk_refused
 from gateway.stores.errors import TaskGone
-from gateway.stores.files import private_folder, refuse_network, replace, try_lock
+from gateway.stores.recorded_log import recorded_page
+from gateway.stores.removal import Trash
+from gateway.stores.request_claims import RequestClaims
+from gateway.stores.run_folders import RunFolders
 from gateway.stores.spec import TaskSpec, decode_spec, encode_spec
 from gateway.stores.tombstones import Tombstone, Tombstones
 from protocol.errors import GatewayError, Kind
-from protocol.logs import Cursor, Gap, LogPage
+from protocol.logs import Cursor, LogPage
 from protocol.tasks import TaskId
 
-__all__ = ["FORGET", "NodeLock", "Spool", "day_of"]
+__all__ = ["FORGET", "Spool"]
 
 T = TypeVar("T")
 
@@ -50,47 +51,9 @@ FORGET = "forget"
 
 _READERS = 4
 _WRITERS = 4
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SPARE_SHARE = 0.05
 _SPARE_BYTES = 256 << 20
 _SPARE_FILES = 2000
-
-
-def day_of(run_id: str) -> str:
-    """The day (UTC, YYYYMMDD) on which a time-ordered id was made. INVALID if it is no such id."""
-    try:
-        milliseconds = UUID(run_id).int >> 80
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y%m%d")
-    except (ValueError, OverflowError, OSError) as error:
-        raise GatewayError(Kind.INVALID, "the id of a task is a UUID of version 7") from error
-
-
-class NodeLock:
-    """The right to act for a node, held until closed or until the process ends."""
-
-    def __init__(self, fd: int, epoch_path: Path) -> None:
-        self._fd = fd
-        self._epoch_path = epoch_path
-
-    def next_epoch(self, floor: int = 0) -> int:
-        """A number larger than the floor and than any that was given on this node, for ever.
-
-        ``floor`` is what Redis knows of. Durable before it is returned, so that a Redis that went
-        back in time cannot make it be given again. Raises UNAVAILABLE if the disk refuses.
-        """
-        try:
-            with contextlib.suppress(FileNotFoundError, ValueError):
-                floor = max(floor, int(self._epoch_path.read_text("ascii")))
-            replace(self._epoch_path, f"{floor + 1}\n".encode())
-        except OSError as error:
-            raise _refused(error) from error
-        return floor + 1
-
-    def close(self) -> None:
-        """Gives the right back."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 class Spool:
@@ -98,10 +61,9 @@ class Spool:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._new = root / "new"
-        self._live = root / "live"
-        self._done = root / "done"
-        self._requests = root / "requests"
+        self.runs = RunFolders(root)
+        self._claims = RequestClaims(root / "requests")
+        self._trash = Trash(root)
         self.tombstones = Tombstones(root / "buried")
         self._readers = ThreadPoolExecutor(_READERS, "spool-read")
         self._writers = ThreadPoolExecutor(_WRITERS, "spool-write")
@@ -113,13 +75,14 @@ class Spool:
         UNAVAILABLE if the run directories were here and are gone, by a lost mount for example.
         """
         made = self._root.with_name(f"{self._root.name}.made")
-        if made.exists() and not self._live.is_dir():
+        if made.exists() and not self.runs.live.is_dir():
             raise GatewayError(
                 Kind.UNAVAILABLE,
                 f"the run directories in {self._root} are gone; bring them back, or remove {made} "
                 "to begin without them",
             )
-        for folder in (self._root, self._new, self._live, self._done, self._requests):
+        runs = self.runs
+        for folder in (self._root, runs.new, runs.live, runs.done, self._claims.folder):
             private_folder(folder)
         self.tombstones.prepare()
         refuse_network(self._root)
@@ -133,13 +96,6 @@ class Spool:
     async def check(self) -> None:
         """Raises UNAVAILABLE while no task can be accepted: it is gone or nearly full."""
         await self._read(self._refuse_near_full)
-
-    def lock(self) -> NodeLock:
-        """The right to act for this node. CONFLICT if another process has it."""
-        fd = try_lock(self._root / "node.lock")
-        if fd is None:
-            raise GatewayError(Kind.CONFLICT, f"another runner works on the spool {self._root}")
-        return NodeLock(fd, self._root / "epoch")
 
     async def accept(self, spec: TaskSpec) -> TaskSpec:
         """Makes a task durable; from its return on it is owed to the client.
@@ -160,16 +116,16 @@ class Spool:
         """The task that was accepted under a request id, None if none was."""
         if not request_id:
             return None
+        return await self._read(lambda: self.recall(owner, request_id))
 
-        def look() -> TaskSpec | None:
-            earlier = self._claimed(self._claim(owner, request_id))
-            if earlier is not None and self.find(earlier.task_id) is None:
-                # Taken, and not live yet: who took it may have died in between. Whoever goes on
-                # from the claim must find a run directory, or the task would be queued without.
-                RunDir.adopt_new(self._new, self._live, run_id=earlier.task_id)
-            return earlier
-
-        return await self._read(look)
+    def recall(self, owner: str, request_id: str) -> TaskSpec | None:
+        """As ``claimed``, and blocks."""
+        earlier = self._claims.read(self._claims.path(owner, request_id))
+        if earlier is not None and self.find(earlier.task_id) is None:
+            # Taken, and not live yet: who took it may have died in between. Whoever goes on
+            # from the claim must find a run directory, or the task would be queued without.
+            adopt_new(self.runs.new, self.runs.live, run_id=earlier.task_id)
+        return earlier
 
     async def spec(self, run_id: TaskId) -> TaskSpec | None:
         """What was accepted under an id, None if there is no such run directory."""
@@ -192,19 +148,19 @@ class Spool:
 
         return await self._read(look)
 
-    async def wish_kill(self, run_id: TaskId, grace_seconds: float) -> bool:
+    async def request_kill(self, run_id: TaskId, grace_seconds: float, who: str = "") -> bool:
         """Makes it durable that a run is to end and wakes its shim; False if it is not live."""
 
-        def wish() -> bool:
-            run = RunDir(self._live / _name(run_id))
+        def request() -> bool:
+            run = RunDir(self.runs.in_live(run_id))
             try:
-                run.wish_kill(grace_seconds)
+                run.request_kill(grace_seconds, who)
             except FileNotFoundError:
                 return False
-            run.ring()
+            run.notify()
             return True
 
-        return await self._write(wish)
+        return await self._write(request)
 
     async def read_log(
         self, run_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
@@ -214,27 +170,30 @@ class Spool:
         ``last`` is the last complete line that the page came to see. ``eof`` says that the run has
         ended and that nothing follows.
         """
-        return await self._read(lambda: self._page(run_id, cursor, max_lines, max_bytes))
+        return await self._read(
+            lambda: recorded_page(self.find, run_id, cursor, max_lines, max_bytes)
+        )
 
-    async def finish(self, run_id: TaskId, *, forgo_kill: bool = False) -> None:
-        """Puts a finalised run away among the done ones; does nothing if it is not live.
+    async def finish(self, run_id: TaskId, *, cancel_kill: bool = False) -> bool:
+        """Puts a finalised run away among the done ones; False, and nothing, if it is not live.
 
-        ``forgo_kill`` takes back a wish to kill that came when the run had ended. The move is not
-        made durable: a run that is found live again has its ending, and is put away again.
+        ``cancel_kill`` takes back a request to kill that came when the run had ended. The move is
+        not made durable: a run that is found live again has its ending, and is put away again.
         """
 
-        def move() -> None:
-            day = self._done / day_of(run_id)
-            live = self._live / _name(run_id)
+        def move() -> bool:
+            live, done = self.runs.in_live(run_id), self.runs.in_done(run_id)
+            found = live.is_dir()
             while live.is_dir():
-                day.mkdir(mode=0o700, exist_ok=True)
+                done.parent.mkdir(mode=0o700, exist_ok=True)
                 # The day may have been removed again as empty: then once more.
                 with contextlib.suppress(FileNotFoundError):
-                    live.rename(day / run_id)
-            if forgo_kill:
-                (day / run_id / KILL).unlink(missing_ok=True)
+                    live.rename(done)
+            if cancel_kill:
+                (done / KILL).unlink(missing_ok=True)
+            return found
 
-        await self._write(move)
+        return await self._write(move)
 
     async def discard(self, spec: TaskSpec) -> None:
         """Forgets a task that was accepted on disk and then refused; its request id is free again.
@@ -277,72 +236,53 @@ class Spool:
 
         Whoever reads it meanwhile finds it whole or not at all.
         """
-        day = day_of(run_id)
-        await self._write(lambda: self._vanish(self._done / day / _name(run_id)))
+        path = self.runs.in_done(run_id)
+        await self._write(lambda: self._vanish(path))
 
     async def sweep(self, now_ms: int, keep_ms: int, limit: int = 1000) -> int:
         """Frees request ids whose tasks expired more than ``keep_ms`` ago; how many.
 
         Only those whose run directory is gone, and at most ``limit`` at once.
         """
-        return await self._read(lambda: self._sweep(now_ms, keep_ms, limit))
+        return await self._read(lambda: self._claims.sweep(now_ms, keep_ms, limit))
 
     async def tidy(self, age_seconds: float = 60.0) -> list[TaskId]:
         """Ends what crashes left half made or half removed; the tasks that turned out accepted."""
 
         def tidy() -> list[TaskId]:
-            for path in self._new.glob("*.gone"):
-                shutil.rmtree(path, ignore_errors=True)
-            found = RunDir.adopt_new(self._new, self._live, age_seconds=age_seconds)
+            self._trash.tidy()
+            found = adopt_new(self.runs.new, self.runs.live, age_seconds=age_seconds)
             return [TaskId(run_id) for run_id in found]
 
         return await self._write(tidy)
 
     async def live_ids(self) -> list[TaskId]:
         """The runs that are not finalised, oldest first."""
-        return await self._read(lambda: list(map(TaskId, _names(self._live))))
+        return await self._read(self.runs.live_ids)
 
     async def done_days(self) -> list[str]:
         """The days from which there are finalised runs, newest first."""
-        return await self._read(lambda: _names(self._done)[::-1])
+        return await self._read(self.runs.done_days)
 
     async def done_ids(self, day: str) -> list[TaskId]:
         """The finalised runs of a day, newest first."""
-
-        def names() -> list[TaskId]:
-            with contextlib.suppress(FileNotFoundError):
-                return list(map(TaskId, reversed(_names(self._done / _name(day)))))
-            return []
-
-        return await self._read(names)
-
-    def finished(self) -> Iterator[RunDir]:
-        """All finalised runs, newest first; for one who only looks."""
-        for day in reversed(_names(self._done) if self._done.is_dir() else []):
-            with contextlib.suppress(FileNotFoundError):
-                for name in reversed(_names(self._done / day)):
-                    yield RunDir(self._done / day / name)
+        return await self._read(lambda: self.runs.done_ids(day))
 
     def find(self, run_id: TaskId) -> RunDir | None:
         """The run directory of an id, live or done; two looks at the disk, no reading."""
-        live = self._live / _name(run_id)
-        if live.is_dir():
-            return RunDir(live)
-        done = self._done / day_of(run_id) / run_id
-        if done.is_dir():
-            return RunDir(done)
-        return None
+        return self.runs.find(run_id)
 
     def _accept(self, spec: TaskSpec, ending: Exit | None = None) -> TaskSpec:
         self._refuse_near_full()
-        claim = self._claim(spec.owner, spec.request_id) if spec.request_id else None
-        data = encode_spec(spec)
+        claim = self._claims.path(spec.owner, spec.request_id) if spec.request_id else None
+        data, runs = encode_spec(spec), self.runs
+        run_id = runs.in_live(spec.task_id).name  # refused here if it is no name
         # Free again, if it was swept or given back between losing it and reading it.
         for _ in range(3):
             try:
-                RunDir.create(self._new, self._live, _name(spec.task_id), data, claim, ending)
+                create_run(runs.new, runs.live, run_id, data, claim, ending, events=_asked(spec))
             except Claimed:
-                if claim is not None and (earlier := self._claimed(claim)) is not None:
+                if claim is not None and (earlier := self._claims.read(claim)) is not None:
                     return self._repeated(spec, earlier)
             else:
                 return spec
@@ -350,7 +290,7 @@ class Spool:
 
     def _refuse_near_full(self) -> None:
         """Leaves the last of the disk to what was accepted: its endings must be recorded."""
-        disk = os.statvfs(self._live)
+        disk = os.statvfs(self.runs.live)
         free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
         scarce = disk.f_files > 0 and disk.f_favail < min(disk.f_files * _SPARE_SHARE, _SPARE_FILES)
         if scarce or free < min(size * _SPARE_SHARE, _SPARE_BYTES):
@@ -363,78 +303,22 @@ class Spool:
             )
         if self.find(earlier.task_id) is None:
             # It may have died, or be, between taking the id and showing its directory.
-            RunDir.adopt_new(self._new, self._live, run_id=earlier.task_id)
+            adopt_new(self.runs.new, self.runs.live, run_id=earlier.task_id)
             if self.find(earlier.task_id) is None:
                 raise TaskGone(earlier.task_id, earlier.number, earlier.owner)
         return earlier
 
-    def _claim(self, owner: str, request_id: str) -> Path:
-        text = f"{owner}\0{request_id}".encode("utf-8", "surrogatepass")
-        return self._requests / sha256(text).hexdigest()
-
-    def _claimed(self, claim: Path) -> TaskSpec | None:
-        try:
-            return decode_spec(claim.read_bytes())
-        except FileNotFoundError:
-            return None
-
     def _discard(self, spec: TaskSpec) -> None:
         if spec.request_id:
-            self._claim(spec.owner, spec.request_id).unlink(missing_ok=True)
-        self._vanish(self._live / _name(spec.task_id))
+            self._claims.free(spec.owner, spec.request_id)
+        self._vanish(self.runs.in_live(spec.task_id))
 
     def _vanish(self, path: Path) -> None:
         """Takes a run directory away at once and then apart; ``tidy`` ends what a crash leaves."""
-        gone = self._new / f"{path.name}.{os.urandom(6).hex()}.gone"
-        with contextlib.suppress(FileNotFoundError):
-            path.rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
-            if path.parent != self._live:
-                with contextlib.suppress(OSError):
-                    path.parent.rmdir()  # an empty day
-
-    def _page(
-        self, run_id: TaskId, cursor: Cursor, max_lines: int, max_bytes: int
-    ) -> LogPage | None:
-        for _ in range(2):
-            run = self.find(run_id)
-            if run is None:
-                return None
-            try:
-                with Replay(run) as replay:
-                    found = replay.read(cursor.line, cursor.part, max_lines, max_bytes)
-            except Damaged as error:
-                message = f"line {cursor.line} of this log cannot be read: {error}"
-                raise GatewayError(Kind.INTERNAL, message) from error
-            # It may have been put away between finding and opening it: then look there.
-            if found.blocks or Path(run.path).is_dir():
-                blocks = tuple(map(from_engine, found.blocks))
-                last = found.next_line - 1
-                following = Cursor(found.next_line, found.next_part)
-                gaps = tuple(Gap(*lines) for lines in found.gaps)
-                return LogPage(blocks, following, min(last, 1), last, found.at_end, gaps)
-        return None
-
-    def _sweep(self, now_ms: int, keep_ms: int, limit: int) -> int:
-        freed = 0
-        for path in self._only_claims():
-            if freed == limit:
-                break
-            spec = self._claimed(path)
-            if spec is not None and 0 < spec.expires_ms + keep_ms < now_ms:
-                path.unlink(missing_ok=True)
-                freed += 1
-        return freed
-
-    def _only_claims(self) -> Iterator[Path]:
-        """Claims to specs whose run directory is gone."""
-        with os.scandir(self._requests) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    # Not the entry's own stat: its count of links may be an old one.
-                    path = Path(entry.path)
-                    if path.stat().st_nlink == 1:
-                        yield path
+        self._trash.remove(path)
+        if path.parent != self.runs.live:
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()  # an empty day
 
     async def _read(self, work: Callable[[], T]) -> T:
         return await self._do(self._readers, work)
@@ -446,23 +330,14 @@ class Spool:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
         except OSError as error:
-            raise _refused(error) from error
+            raise disk_refused(error) from error
 
 
-def _names(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries)
-
-
-def _name(name: str) -> str:
-    """The name if it can only be a name below a folder."""
-    if not name or name.startswith(".") or "/" in name or "\0" in name:
-        raise GatewayError(Kind.INVALID, "the id of a task is a UUID of version 7")
-    return name
-
-
-def _refused(error: OSError) -> GatewayError:
-    what = "is full" if error.errno in _FULL else "refuses"
-    return GatewayError(
-        Kind.UNAVAILABLE, f"the disk of the gateway {what} at the moment", retry_after=5.0
-    )
+def _asked(spec: TaskSpec) -> bytes:
+    """What is asked of a run from its beginning."""
+    asked = b""
+    if spec.hold:
+        asked += encode_event(RunEvent("hold", spec.created_ms, spec.owner))
+    if spec.tags:
+        asked += encode_event(RunEvent("tag", spec.created_ms, spec.owner, tags=spec.tags))
+    return asked

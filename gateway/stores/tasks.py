@@ -1,6 +1,6 @@
-"""The index of tasks: records, names, lists, limits and the runner's sign of life.
+"""The index of tasks: records, names, lists and limits.
 
-It holds nothing that cannot be rebuilt from the spool. While no runner has vouched for it, a task
+It holds nothing that cannot be rebuilt from the spool. While no runner holds its lease, a task
 that is not found is answered as unavailable and never as unknown.
 """
 
@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 from gateway.stores import keys
+from gateway.stores.demand import demand_of
 from gateway.stores.errors import LogGap
-from gateway.stores.link import Link, Value, unavailable
 from gateway.stores.records import (
-    PLACES,
+    QUEUE_MEMBERSHIP,
     SOURCES,
     encode_meta,
     encode_outcome,
     encode_progress,
+    expect_ok,
     refuse,
     task_of,
 )
+from gateway.stores.redis_client import RedisClient, Value
 from gateway.stores.replies import integer, items, text
 from gateway.stores.scripting import TaskScripts
 from gateway.stores.spec import TaskSpec
-from gateway.stores.tombstones import Tombstone
-from protocol.errors import GatewayError, Kind
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.logs import Cursor
 from protocol.tasks import (
     ById,
@@ -41,12 +41,12 @@ from protocol.tasks import (
     TaskState,
 )
 
-__all__ = ["NO_EPOCH", "Ending", "QueueLimits", "TaskStore", "Word"]
+__all__ = ["NO_EPOCH", "Ending", "QueueLimits", "TaskStore"]
 
 NO_EPOCH = -1
 """The epoch of a writer that is no runner, such as a gateway."""
 
-_LOOK = 500
+_BATCH = 500
 _COUNT = 2000
 _RESERVATION_MS = 60_000
 
@@ -73,21 +73,6 @@ class Ending(NamedTuple):
     log_seconds: float
 
 
-class Word(StrEnum):
-    """What a runner says of the index: how much of the spool it agrees with.
-
-    With PARTIAL tasks that have ended may still be missing: an unknown one is unavailable.
-    """
-
-    REBUILDING = "rebuilding"
-    PARTIAL = "partial"
-    WHOLE = "whole"
-
-    def said(self, epoch: int, server_run: str) -> str:
-        """The word as it lies in Redis; only with the server's run in it does it vouch."""
-        return f"{epoch} {'-' if self is Word.REBUILDING else server_run} {self}"
-
-
 class TaskStore:
     """The tasks as everybody sees them.
 
@@ -96,7 +81,7 @@ class TaskStore:
         tombstone_seconds: how long after its expiry a final task's record stays in Redis at most.
     """
 
-    def __init__(self, link: Link, *, tombstone_seconds: int = 7 * 86_400) -> None:
+    def __init__(self, link: RedisClient, *, tombstone_seconds: int = 7 * 86_400) -> None:
         self._link = link
         self._scripts = TaskScripts(link)
         self._keep_ms = tombstone_seconds * 1000
@@ -109,7 +94,12 @@ class TaskStore:
         """
         reply = items(
             await self._scripts.run(
-                "reserve", owner, limits.per_user, limits.total, name, _RESERVATION_MS
+                "reserve",
+                owner=owner,
+                per_user=limits.per_user,
+                total=limits.total,
+                name=name,
+                life=_RESERVATION_MS,
             )
         )
         match text(reply[0]):
@@ -120,21 +110,25 @@ class TaskStore:
                 raise GatewayError(
                     Kind.EXHAUSTED,
                     f"{integer(reply[2])} tasks {whose} are waiting already",
+                    subject=Subject.QUEUE,
                     retry_after=1.0,
                 )
             case status:
                 raise refuse(status, reply)
 
-    async def forgo(self, owner: str, number: int, name: str = "") -> None:
+    async def cancel_reservation(self, owner: str, number: int, name: str = "") -> None:
         """Gives back the place of a number that will not become a task."""
-        await self._scripts.run("forgo", owner, number, name)
+        await self._scripts.run("cancel_reservation", owner=owner, number=number, name=name)
 
     async def index(self, spec: TaskSpec) -> Task:
-        """Makes an accepted task known and queues it; repeating it answers the task as it is.
+        """Makes an accepted task known and queues it, unless it is held.
+
+        Repeating it answers the task as it is.
 
         Raises CONFLICT if another task of the owner has the name, TaskGone if it is buried.
         """
-        return await self._place(spec, NO_EPOCH, TaskState.QUEUED, spec.created_ms)
+        state = TaskState.HELD if spec.hold else TaskState.QUEUED
+        return await self._place(spec, NO_EPOCH, state, spec.created_ms)
 
     async def restore(
         self,
@@ -167,11 +161,11 @@ class TaskStore:
         """The task as it is. Raises NOT_FOUND, TaskGone, or UNAVAILABLE while nobody can know."""
         match ref:
             case ById(task_id):
-                reply = await self._scripts.run("read", "id", task_id)
+                reply = await self._scripts.run("read", by="id", value=task_id, owner="")
             case ByNumber(number):
-                reply = await self._scripts.run("read", "number", number)
+                reply = await self._scripts.run("read", by="number", value=number, owner="")
             case ByName(owner, name):
-                reply = await self._scripts.run("read", "name", owner, name)
+                reply = await self._scripts.run("read", by="name", value=name, owner=owner)
         return task_of(reply)
 
     async def list(
@@ -194,16 +188,16 @@ class TaskStore:
             reply = items(
                 await self._scripts.run(
                     "list",
-                    owner or "",
-                    below,
-                    _LOOK,
-                    limit - len(tasks),
-                    wanted,
-                    from_ms,
-                    to_ms,
-                    dialect,
-                    skip,
-                    first_number,
+                    owner=owner or "",
+                    below=below,
+                    look=_BATCH,
+                    give=limit - len(tasks),
+                    states=wanted,
+                    from_ms=from_ms,
+                    to_ms=to_ms,
+                    dialect=dialect,
+                    skip=skip,
+                    least=first_number,
                 )
             )
             below, skip = text(reply[0]), integer(reply[1])
@@ -228,14 +222,14 @@ class TaskStore:
             reply = items(
                 await self._scripts.run(
                     "count",
-                    owner or "",
-                    below,
-                    min(_COUNT, left),
-                    wanted,
-                    from_ms,
-                    to_ms,
-                    dialect,
-                    first_number,
+                    owner=owner or "",
+                    below=below,
+                    look=min(_COUNT, left),
+                    states=wanted,
+                    from_ms=from_ms,
+                    to_ms=to_ms,
+                    dialect=dialect,
+                    least=first_number,
                 )
             )
             below, total, left = text(reply[0]), total + integer(reply[1]), left - _COUNT
@@ -256,15 +250,15 @@ class TaskStore:
         return task_of(
             await self._scripts.run(
                 "advance",
-                task_id,
-                epoch,
-                state.value,
-                SOURCES[state],
-                PLACES[state],
-                at_ms,
-                encode_outcome(outcome),
-                self._keep_ms,
-                keys.BELL,
+                id=task_id,
+                epoch=epoch,
+                state=state.value,
+                sources=SOURCES[state],
+                place=QUEUE_MEMBERSHIP[state],
+                at_ms=at_ms,
+                outcome=encode_outcome(outcome),
+                keep_ms=self._keep_ms,
+                channel=keys.NOTIFICATIONS,
             )
         )
 
@@ -283,27 +277,27 @@ class TaskStore:
         reply = items(
             await self._scripts.run(
                 "conclude",
-                task_id,
-                epoch,
-                owner,
-                ending.started_ms,
-                SOURCES[TaskState.RUNNING],
-                ending.state.value,
-                SOURCES[ending.state],
-                ending.ended_ms,
-                encode_outcome(ending.outcome),
-                self._keep_ms,
-                keys.BELL,
-                ending.last_line,
-                int(sent),
-                max(1, int(ending.log_seconds * 1000)),
+                id=task_id,
+                epoch=epoch,
+                owner=owner,
+                started=ending.started_ms,
+                running_sources=SOURCES[TaskState.RUNNING],
+                state=ending.state.value,
+                sources=SOURCES[ending.state],
+                ended=ending.ended_ms,
+                outcome=encode_outcome(ending.outcome),
+                keep_ms=self._keep_ms,
+                channel=keys.NOTIFICATIONS,
+                last=ending.last_line,
+                sent=int(sent),
+                log_life=max(1, int(ending.log_seconds * 1000)),
             )
         )
         if reply[0] == b"behind":
             raise LogGap(0, Cursor(1))
         return task_of(reply)
 
-    async def wish_kill(self, task_id: TaskId, at_ms: int) -> Task:
+    async def request_kill(self, task_id: TaskId, at_ms: int) -> Task:
         """Shows that a task is to end; a final one stays as it is."""
         return await self.advance(task_id, NO_EPOCH, TaskState.KILLING, at_ms)
 
@@ -324,27 +318,18 @@ class TaskStore:
         """
         reply = items(
             await self._scripts.run(
-                "bury", task_id, epoch, until_ms, int(forget), keys.BELL, "", 0, ""
-            )
-        )
-        _expect_ok(reply)
-
-    async def restore_tombstone(self, stone: Tombstone, epoch: int) -> None:
-        """Makes a task that was buried answered as gone again, if the index lost that."""
-        reply = items(
-            await self._scripts.run(
                 "bury",
-                stone.task_id,
-                epoch,
-                stone.until_ms,
-                0,
-                keys.BELL,
-                stone.owner,
-                stone.number,
-                stone.name,
+                id=task_id,
+                epoch=epoch,
+                until_ms=until_ms,
+                forget=int(forget),
+                channel=keys.NOTIFICATIONS,
+                owner="",
+                number=0,
+                name="",
             )
         )
-        _expect_ok(reply)
+        expect_ok(reply)
 
     async def due(self, now_ms: int, limit: int = 100) -> Sequence[TaskId]:
         """Tasks whose time has passed, whatever their state, the longest overdue first."""
@@ -352,60 +337,6 @@ class TaskStore:
             "ZRANGEBYSCORE", keys.EXPIRY.key(), "-inf", now_ms, "LIMIT", 0, limit
         )
         return [TaskId(text(item)) for item in items(reply)]
-
-    async def raise_number(self, floor: int) -> int:
-        """Makes sure that no number up to the floor is given again; the last one given."""
-        return integer(await self._scripts.run("raise", floor))
-
-    async def newest_epoch(self) -> int:
-        """The newest epoch that any runner has written with, 0 if none is known."""
-        return integer(await self._link.call("GET", keys.EPOCH.key()))
-
-    async def rebuild(self, epoch: int, seconds: float = 60.0) -> Word:
-        """Says that the index is about to be rebuilt; answers what is said meanwhile.
-
-        Nobody vouches for it, unless another runner did until now: then its live part was right.
-        """
-        run = await self._link.server_run()
-        words = (word.said(epoch, run) for word in (Word.PARTIAL, Word.REBUILDING))
-        reply = items(await self._scripts.run("rebuild", epoch, run, *words, int(seconds * 1000)))
-        _expect_ok(reply)
-        return Word(text(reply[1]).rpartition(" ")[2])
-
-    async def ready(self, epoch: int, seconds: float = 10.0) -> None:
-        """Vouches for the index: it agrees with the spool. From now on tasks are accepted."""
-        await self._beat(epoch, seconds, Word.WHOLE, None)
-
-    async def vouched(self) -> None:
-        """Raises UNAVAILABLE while no runner vouches for the index, be it for a part of it."""
-        word = text(await self._link.call("GET", keys.READY.key()))
-        if await self._link.server_run() not in word:
-            raise unavailable()
-
-    async def beat(
-        self,
-        epoch: int,
-        seconds: float = 10.0,
-        word: Word = Word.WHOLE,
-        *,
-        before: Word | None = None,
-    ) -> bool:
-        """Prolongs what was said, or goes on from ``before`` to another word.
-
-        False if Redis was emptied, restarted or mended since: then no task is accepted until the
-        index is rebuilt and vouched for again.
-        """
-        return await self._beat(epoch, seconds, word, word if before is None else before)
-
-    async def _beat(self, epoch: int, seconds: float, word: Word, before: Word | None) -> bool:
-        run = await self._link.server_run()
-        was = "" if before is None else before.said(epoch, run)
-        life = int(seconds * 1000)
-        reply = items(await self._scripts.run("beat", epoch, word.said(epoch, run), life, was))
-        if text(reply[0]) == "lost":
-            return False
-        _expect_ok(reply)
-        return True
 
     async def _place(
         self,
@@ -420,30 +351,40 @@ class TaskStore:
     ) -> Task:
         return task_of(
             await self._scripts.run(
-                "place",
-                spec.task_id,
-                spec.number,
-                spec.owner,
-                spec.name,
-                encode_meta(spec),
-                spec.created_ms,
-                spec.dialect,
-                spec.expires_ms,
-                epoch,
-                state.value,
-                SOURCES[state],
-                PLACES[state],
-                at_ms,
-                encode_outcome(outcome),
-                self._keep_ms,
-                started_ms,
-                keys.BELL,
-                int(requeue),
+                "upsert_task",
+                id=spec.task_id,
+                number=spec.number,
+                owner=spec.owner,
+                name=spec.name,
+                meta=encode_meta(spec),
+                created=spec.created_ms,
+                dialect=spec.dialect,
+                expires=spec.expires_ms,
+                epoch=epoch,
+                state=state.value,
+                sources=SOURCES[state],
+                place=QUEUE_MEMBERSHIP[state],
+                at_ms=at_ms,
+                outcome=encode_outcome(outcome),
+                keep_ms=self._keep_ms,
+                started=started_ms,
+                channel=keys.NOTIFICATIONS,
+                requeue=int(requeue),
+                demand=demand_of(spec),
             )
         )
 
     async def _note(self, task_id: TaskId, epoch: int, what: str, value: Value) -> Task:
-        return task_of(await self._scripts.run("note", task_id, epoch, keys.BELL, what, value))
+        return task_of(
+            await self._scripts.run(
+                "update_field",
+                id=task_id,
+                epoch=epoch,
+                channel=keys.NOTIFICATIONS,
+                field=what,
+                value=value,
+            )
+        )
 
 
 def _sound(reply: object) -> Task | None:
@@ -452,9 +393,3 @@ def _sound(reply: object) -> Task | None:
         return task_of(reply)
     except GatewayError:
         return None
-
-
-def _expect_ok(reply: Sequence[object]) -> None:
-    status = text(reply[0])
-    if status != "ok":
-        raise refuse(status, reply)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.stores.files import private_folder
+from gateway.stores.atomic_file import private_folder
 from protocol.tasks import TaskId
 
 __all__ = ["Tombstone", "Tombstones"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.stores.files import private_folder, replace
+from gateway.stores.atomic_file import private_folder, replace
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["Variables"]

@@ -10,10 +10,10 @@ import secrets
 
 from gateway import clock
 from gateway.auth.tokens import load_key, make_key
-from gateway.places import Places
-from gateway.stores.accounts import Accounts
-from gateway.stores.files import replace
-from protocol.accounts import Role
+from gateway.data_paths import DataPaths
+from gateway.stores.atomic_file import replace
+from gateway.stores.directory import Directory
+from protocol.directory import ADMIN_GROUP
 
 __all__ = ["ADMIN", "prepare"]
 
@@ -21,15 +21,15 @@ ADMIN = "admin"
 _PASSWORD_BYTES = 18
 
 
-async def prepare(places: Places) -> None:
+async def prepare(paths: DataPaths) -> None:
     """Makes the folders, the key and, if there is no user at all, the administrator."""
-    places.prepare()
-    make_key(places.token_key)
-    load_key(places.token_key)
-    accounts = Accounts(places.accounts)
-    if await accounts.list():
+    paths.prepare()
+    make_key(paths.token_key)
+    load_key(paths.token_key)
+    directory = Directory.of(paths)
+    if await directory.accounts():
         return
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
     # The file first: an administrator whose password nobody knows would be one for ever.
-    replace(places.admin_password, f"{password}\n".encode())
-    await accounts.add(ADMIN, password, Role.ADMIN, clock.now_ms())
+    replace(paths.admin_password, f"{password}\n".encode())
+    await directory.add(ADMIN, password, clock.now_ms(), groups=(ADMIN_GROUP,))

@@ -1,15 +1,25 @@
-"""The one listening socket of a gateway, which all its gateway processes inherit."""
+"""The one listening socket of a gateway, which all its gateway processes inherit.
+
+It may be older than this process: left by the one that this one was before a restart, or given by
+systemd. Whoever connects meanwhile waits in its queue and is not refused.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
 import socket
+from collections.abc import MutableMapping
 
 from gateway.config import ConfigError
 
-__all__ = ["listen", "url_of"]
+__all__ = ["handed_on", "inherited", "listen", "url_of"]
 
 _BACKLOG = 1024
+_NUMBER, _PID = "LISTEN_FDS", "LISTEN_PID"
+"""How systemd says what it gives to whom; a gateway that begins anew says it to itself."""
+
+_FIRST = 3
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -41,6 +51,44 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise ConfigError(_reason(host, port, error)) from error
     return listener
+
+
+def inherited(environ: MutableMapping[str, str]) -> socket.socket | None:
+    """The listening socket that this process was started with; None if there is none.
+
+    What says so is taken out of the environment: children have another socket, or none.
+
+    Raises:
+        ConfigError: what was given is no listening socket.
+    """
+    number, pid = environ.pop(_NUMBER, ""), environ.pop(_PID, "")
+    if not number.isdecimal() or int(number) < 1 or pid != str(os.getpid()):
+        return None
+    try:
+        os.set_inheritable(_FIRST, False)  # noqa: FBT003 - the library's signature
+        found = socket.socket(fileno=_FIRST)
+        listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        found.setblocking(False)  # noqa: FBT003 - as above
+    except OSError as error:
+        raise ConfigError("the socket that was handed on cannot be used") from error
+    if not listens:
+        found.close()
+        raise ConfigError("the socket that was handed on does not listen")
+    return found
+
+
+def handed_on(listener: socket.socket, environ: MutableMapping[str, str]) -> None:
+    """Lets the program that this process becomes next have the listening socket.
+
+    Must be the last thing before that: whatever had the descriptor has lost it.
+    """
+    descriptor = listener.detach()
+    if descriptor != _FIRST:
+        os.dup2(descriptor, _FIRST)
+        os.close(descriptor)
+    os.set_inheritable(_FIRST, True)  # noqa: FBT003 - the library's signature
+    environ.update({_NUMBER: "1", _PID: str(os.getpid())})
 
 
 def url_of(listener: socket.socket) -> str:

@@ -13,106 +13,143 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import orjson
 
 from gateway.auth.tokens import SigningKeyError
-from gateway.config import Config, ConfigError, load, loopback
+from gateway.backoff import Backoff
+from gateway.config import Config, ConfigError, load, loopback, wants_sandbox
+from gateway.config.isolation import is_sandboxed
+from gateway.data_paths import DataPathError, DataPaths
 from gateway.journal import journal, set_up
-from gateway.places import PlaceError, Places
-from gateway.plugins import load_dialects, load_engines
-from gateway.stores.embedded import EmbeddedRedis, find_server
-from gateway.stores.files import replace, try_lock
+from gateway.plugins import load_dialects, load_engines, named_services
+from gateway.stores.atomic_file import replace, try_lock
+from gateway.stores.embedded import EmbeddedRedis
+from gateway.stores.redis_programs import find_server
 from gateway.supervisor.first_start import prepare
-from gateway.supervisor.listener import listen, url_of
+from gateway.supervisor.listener import handed_on, inherited, listen, url_of
 from gateway.supervisor.parts import Process, keep
 from gateway.supervisor.probe import ready
 from protocol.errors import GatewayError
 
-__all__ = ["serve"]
+__all__ = ["NotServed", "serve"]
 
 _REFUSED = 2
 _TAKEN = 1
 _STOP_SECONDS = 3.0
-_LOOK_SECONDS = 0.03
+_POLL_SECONDS = 0.03
+_REDIS_BACKOFF_SECONDS = 0.1, 5.0
 _FIRST_COMPLAINT_SECONDS, _COMPLAIN_SECONDS = 3.0, 15.0
 _OLD_PORT_SECONDS = 12.0
-_log = journal("gateway.supervisor")
+_RESTART = signal.SIGUSR2
+_journal = journal("gateway.supervisor")
 
 
-class _Refused(Exception):  # noqa: N818 - the end of a start, with its exit status
+class NotServed(Exception):  # noqa: N818 - the end of a start
+    """Nothing is served: why, in one line if there is more to say, and the exit status."""
+
     def __init__(self, status: int, message: str = "") -> None:
         super().__init__(message)
         self.status = status
 
 
 def serve(
-    places: Places,
-    file: Path | None = None,
-    overrides: Mapping[str, object] | None = None,
-    output: TextIO | None = None,
-) -> int:
-    """Serves until SIGTERM or SIGINT; the exit status.
+    paths: DataPaths,
+    file: Path | None,
+    overrides: Mapping[str, object],
+    tell: Callable[[str, Path | None], None],
+) -> None:
+    """Serves until SIGTERM or SIGINT.
 
     ``file`` is the configuration, by default the one in the data folder if there is one.
-    ``overrides`` are settings from the command line. The ready line goes to ``output``; a start
-    that fails says why in one line on stderr.
+    ``overrides`` are settings from the command line. ``tell`` is told the address when it is ready,
+    and where the first password stands if it does. Raises NotServed if a start fails.
     """
     try:
-        path = file or (places.config if places.config.exists() else None)
+        path = file or (paths.config if paths.config.exists() else None)
         config = load(path, overrides=overrides)
         load_engines(config)
         load_dialects(config)
+        named_services(config)
+        is_sandboxed(config)
         set_up(config.log, "supervisor")
-        house = _House(config, places, path, overrides or {}, output or sys.stdout)
-        return asyncio.run(house.serve())
-    except _Refused as refused:
-        message, status = str(refused), refused.status
-    except (ConfigError, PlaceError, SigningKeyError) as error:
-        message, status = str(error), _REFUSED
+        gateway = _Gateway(config, paths, path, overrides, tell)
+        _begin_anew(asyncio.run(gateway.serve()))
+    except (ConfigError, DataPathError, SigningKeyError) as error:
+        raise NotServed(_REFUSED, str(error)) from error
     except GatewayError as error:
-        message, status = error.message, _TAKEN
-    if message:
-        sys.stderr.write(f"narthex: {message}\n")
-    return status
+        raise NotServed(_TAKEN, error.message) from error
+
+
+def _begin_anew(listener: socket.socket | None) -> None:
+    """Becomes the same program once more, with the socket in which clients wait meanwhile."""
+    if listener is not None:
+        handed_on(listener, os.environ)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
 
 
 @dataclass(frozen=True, slots=True)
-class _House:
+class _Gateway:
     config: Config
-    places: Places
+    paths: DataPaths
     path: Path | None
     overrides: Mapping[str, object]
-    output: TextIO
+    tell: Callable[[str, Path | None], None]
 
-    async def serve(self) -> int:
-        stopping = asyncio.Event()
+    async def serve(self) -> socket.socket | None:
+        """Serves until told to stop; the listening socket if that was in order to begin anew."""
+        stopping, again = asyncio.Event(), asyncio.Event()
         _heed(stopping)
-        self.places.prepare()
-        with _only_one(self.places), await self._listener() as listener:
-            await prepare(self.places)
-            _raise_file_limit()
-            self._warn()
-            async with self._parts(listener, stopping):
-                await self._until_told(url_of(listener), stopping)
-        return 0
+        asyncio.get_running_loop().add_signal_handler(_RESTART, self._restart, stopping, again)
+        self.paths.prepare()
+        listener: socket.socket | None = None
+        try:
+            with _only_one(self.paths):
+                listener = await self._listener()
+                await prepare(self.paths)
+                _raise_file_limit()
+                self._warn()
+                async with self._parts(listener, stopping):
+                    await self._wait_for_shutdown(url_of(listener), stopping)
+            if again.is_set():
+                kept, listener = listener, None
+                return kept
+        finally:
+            # Last of all: until now whoever connects waits, and is not refused.
+            if listener is not None:
+                listener.close()
+        return None
+
+    def _restart(self, stopping: asyncio.Event, again: asyncio.Event) -> None:
+        """Stops in order to begin anew, unless the settings as they are now could not be served."""
+        try:
+            config = load(self.path, overrides=self.overrides)
+            load_engines(config)
+            load_dialects(config)
+            is_sandboxed(config)
+        except (ConfigError, GatewayError) as error:
+            _journal.error("no restart: the configuration is at fault", reason=str(error))
+            return
+        again.set()
+        stopping.set()
 
     async def _listener(self) -> socket.socket:
         """The listening socket. After a crash the old processes may hold the port for a while."""
         server, loop = self.config.server, asyncio.get_running_loop()
-        patience = _OLD_PORT_SECONDS if self.places.endpoint.exists() else 0.0
-        deadline = loop.time() + patience
+        if (kept := inherited(os.environ)) is not None:
+            return kept
+        old_port_seconds = _OLD_PORT_SECONDS if self.paths.endpoint.exists() else 0.0
+        deadline = loop.time() + old_port_seconds
         while True:
             try:
                 return listen(server.host, server.port)
             except ConfigError:
                 if loop.time() >= deadline:
                     raise
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _parts(self, listener: socket.socket, stopping: asyncio.Event) -> AsyncIterator[None]:
@@ -154,19 +191,19 @@ class _House:
                     for task in kept:
                         task.cancel()
         if refused:
-            raise _Refused(_REFUSED)
+            raise NotServed(_REFUSED)
 
     def _redis(self) -> EmbeddedRedis:
         settings = self.config.redis
         return EmbeddedRedis(
-            self.places.redis,
-            self.places.redis_socket,
+            self.paths.redis,
+            self.paths.redis_socket,
             max_bytes=settings.memory_bytes,
             program=find_server(settings.server) if settings.server else None,
         )
 
     def _words(self) -> list[str]:
-        words = ["--data-dir", str(self.places.data)]
+        words = ["--data-dir", str(self.paths.data)]
         return [*words, "--config", str(self.path)] if self.path else words
 
     def _environ(self, listener: socket.socket) -> dict[str, str]:
@@ -179,20 +216,20 @@ class _House:
         return {**os.environ, **variables}
 
     def _warn(self) -> None:
-        if not loopback(self.config.server.host):
-            _log.warning(
+        if not loopback(self.config.server.host) and not wants_sandbox(self.config):
+            _journal.warning(
                 "listening off loopback without isolation: whoever may submit runs code as this "
                 "user and can read everything that this gateway can",
                 host=self.config.server.host,
             )
 
-    async def _until_told(self, url: str, stopping: asyncio.Event) -> None:
+    async def _wait_for_shutdown(self, url: str, stopping: asyncio.Event) -> None:
         try:
             await self._announce(url, stopping)
             await stopping.wait()
         finally:
-            self.places.endpoint.unlink(missing_ok=True)
-        _log.info("stopping")
+            self.paths.endpoint.unlink(missing_ok=True)
+        _journal.info("stopping")
 
     async def _announce(self, url: str, stopping: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -202,35 +239,32 @@ class _House:
             if not reason:
                 break
             if loop.time() > complain:
-                _log.warning("not ready yet", reason=reason)
+                _journal.warning("not ready yet", reason=reason)
                 complain = loop.time() + _COMPLAIN_SECONDS
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):
+                async with asyncio.timeout(_POLL_SECONDS):
                     await stopping.wait()
         else:
             return
-        replace(self.places.endpoint, orjson.dumps({"url": url, "pid": os.getpid()}))
-        secret = self.places.admin_password
-        where = f" (admin password in {secret})" if secret.exists() else ""
-        self.output.write(f"narthex ready on {url}{where}\n")
-        self.output.flush()
+        replace(self.paths.endpoint, orjson.dumps({"url": url, "pid": os.getpid()}))
+        secret = self.paths.admin_password
+        self.tell(url, secret if secret.exists() else None)
 
 
 async def _keep_redis(redis: EmbeddedRedis) -> None:
     """Replaces the private server whenever it ends; its data is where it was."""
-    pause = _LOOK_SECONDS
+    backoff = Backoff(*_REDIS_BACKOFF_SECONDS)
     while True:
         status = await redis.wait()
-        _log.warning("a part has ended and is replaced", part="redis", status=status)
+        _journal.warning("a part has ended and is replaced", part="redis", status=status)
         while True:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(backoff.next())
             try:
                 await redis.start()
             except GatewayError as error:
-                pause = min(max(pause * 2, 0.5), 5.0)
-                _log.error("redis does not come up", reason=error.message)
+                _journal.error("redis does not come up", reason=error.message)
             else:
-                pause = _LOOK_SECONDS
+                backoff.reset()
                 break
 
 
@@ -241,10 +275,10 @@ async def _stop_all(workers: list[Process], seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(places: Places) -> Iterator[None]:
-    lock = try_lock(places.supervisor_lock)
+def _only_one(paths: DataPaths) -> Iterator[None]:
+    lock = try_lock(paths.supervisor_lock)
     if lock is None:
-        raise _Refused(_TAKEN, f"another gateway serves {places.data} already")
+        raise NotServed(_TAKEN, f"another gateway serves {paths.data} already")
     try:
         yield
     finally:
@@ -255,7 +289,7 @@ def _heed(stopping: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    # A hang-up is no wish: there is nothing to read again without a restart.
+    # A hang-up is no request: there is nothing to read again without a restart.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway import clock
+from gateway.backoff import Backoff
 from gateway.children import dies_with_parent, ended
 from gateway.journal import journal
 
 __all__ = ["Part", "Process", "keep"]
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-_STEADY_SECONDS = 5.0
-_log = journal("gateway.supervisor")
+_BACKOFF_SECONDS = 0.1, 1.0
+_HEALTHY_SECONDS = 5.0
+_journal = journal("gateway.supervisor")
 
 
 class Part(Protocol):
@@ -96,30 +97,30 @@ class Process:
             async with asyncio.timeout(seconds):
                 await self.wait()
         except TimeoutError:
-            _log.warning("a process did not end when asked", pid=process.pid)
+            _journal.warning("a process did not end when asked", pid=process.pid)
             process.kill()
             process.wait()
 
 
 async def keep(name: str, part: Part, failed: Callable[[int], bool]) -> None:
     """Keeps a part running for ever; ``failed`` hears of each end and says whether to go on."""
-    pause = _SHORTEST_PAUSE
+    backoff = Backoff(*_BACKOFF_SECONDS)
     while True:
         began = clock.monotonic()
         status = await _run(name, part)
         if not failed(status):
             return
-        if clock.monotonic() - began > _STEADY_SECONDS:
-            pause = _SHORTEST_PAUSE
-        _log.warning("a part has ended and is replaced", part=name, status=status, pause=pause)
+        if clock.monotonic() - began > _HEALTHY_SECONDS:
+            backoff.reset()
+        pause = backoff.next()
+        _journal.warning("a part has ended and is replaced", part=name, status=status, pause=pause)
         await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 async def _run(name: str, part: Part) -> int:
     try:
         await part.start()
     except OSError as error:
-        _log.error("a part cannot be started", part=name, code=error.errno)
+        _journal.error("a part cannot be started", part=name, code=error.errno)
         return 1
     return await part.wait()

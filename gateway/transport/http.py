@@ -7,59 +7,95 @@ the dialect that owns the path; this is one of the three places that catch every
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterable
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from gateway import clock
-from gateway.auth.guard import Caller
-from gateway.auth.identify import Identify
+from gateway.api_documents.documents import ApiDocuments
+from gateway.auth.form_tokens import FormTokens
 from gateway.auth.origins import Origins
+from gateway.caller import Caller
 from gateway.config import Config
 from gateway.dispatch import Dispatch
 from gateway.journal import bound, journal
 from gateway.metrics import Metrics
-from gateway.transport.exchange import Exchange, Head, bearer, cookie
+from gateway.services.heavy_work import HeavyWork
+from gateway.tracing.current import following
+from gateway.tracing.tracer import traces
+from gateway.transport.authenticate import Authenticate
 from gateway.transport.health import Health
+from gateway.transport.sanic_adapter import Exchange, Head
+from gateway.transport.static_files import StaticFiles
 from gateway.transport.switchboard import Hit, Switchboard
-from protocol.accounts import Credential, Principal
-from protocol.commands import Renew
+from gateway.transport.usage import Usage
+from protocol.accounts import Token
+from protocol.commands.login import Renew
 from protocol.dialect import Dialect
 from protocol.errors import GatewayError, Kind
+from protocol.forms import FormValues
 from protocol.http import Reply, Request
-from protocol.media import decode_form
-from protocol.routing import clean_path
+from protocol.media import decode_pairs
+from protocol.routing import clean_beginning, clean_path
 
 __all__ = ["HttpHandler"]
 
-_OF_HTTP = {Kind.INVALID: 400, Kind.TOO_LARGE: 431}
+_OF_HTTP = {
+    Kind.INVALID: 400,
+    Kind.TOO_LARGE: 431,
+    Kind.EXHAUSTED: 429,
+    Kind.UNAVAILABLE: 503,
+}
 _UNSUPPORTED_MEDIA = 415
-_PREFLIGHT = "access-control-request-method"
-_log = journal("gateway.http")
+_NO_BODY = nullcontext()
+_NO_TRACE = nullcontext()
+_NO_QUERY = FormValues()
+_journal = journal("gateway.http")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is known before a route is: host, clean path, and which origins may ask besides."""
+
+    host: str
+    path: str
+    also: frozenset[str]
 
 
 class HttpHandler:
     """Answers HTTP requests for all dialects."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each part
         self,
         config: Config,
         switchboard: Switchboard,
         dispatch: Dispatch,
-        identify: Identify,
+        authenticate: Authenticate,
         origins: Origins,
         health: Health,
         metrics: Metrics,
+        usage: Usage,
+        heavy: HeavyWork,
+        form_tokens: FormTokens,
+        documents: ApiDocuments,
     ) -> None:
+        self._usage = usage
+        self._form_tokens = form_tokens
+        self._heavy = heavy
         self._limits = config.limits
         self._seconds = config.server.header_seconds
         self._ticket_seconds = config.auth.token_seconds
         self._switchboard = switchboard
         self._dispatch = dispatch
-        self._identify = identify
+        self._authenticate = authenticate
+        self._public_url = config.server.public_url
         self._origins = origins
         self._health = health
         self._metrics = metrics
+        self._static = StaticFiles()
+        self._traces = traces(config.tracing)
+        self._documents = documents
 
     async def answer(self, exchange: Exchange) -> None:
         """Answers one request, whatever is in it."""
@@ -72,13 +108,13 @@ class HttpHandler:
                 await exchange.send(reply)
             # Only what happens while a reply is under way gets here: the line is cut.
             except GatewayError as error:
-                _log.warning("a reply broke off", route=labels[1], error=error.message)
+                _journal.warning("a reply broke off", route=labels[1], error=error.message)
                 raise
             except Exception:
-                _log.exception("a reply broke off", route=labels[1])
+                _journal.exception("a reply broke off", route=labels[1])
                 raise
-        self._metrics.requests.labels(*labels, status).inc()
-        self._metrics.request_seconds.labels(*labels).observe(time.perf_counter() - began)
+        dialect, route = labels
+        self._metrics.answered(dialect, route, status, time.perf_counter() - began)
 
     def refuse(self, path: str, error: GatewayError) -> Reply:
         """The refusal of a request that no dialect has seen.
@@ -87,84 +123,133 @@ class HttpHandler:
         makes of the kind: whoever is in between understands that.
         """
         request = Request("GET", path, now_ms=clock.now_ms())
-        reply = _with_patience(self._switchboard.nearest(path).refuse(error, request), error)
+        reply = _with_retry_after(self._switchboard.nearest(path).refuse(error, request), error)
         return replace(reply, status=_OF_HTTP.get(error.kind, reply.status))
 
     async def _reply(self, exchange: Exchange, labels: list[str]) -> Reply:
-        path = "/"
+        raw = "/"
         try:
             head = exchange.head()
+            raw = head.raw_path
             host = self._origins.check_host(head.hosts)
-            path = clean_path(head.raw_path)
+            path = clean_path(raw)
         except GatewayError as error:
-            reply = self.refuse(path, error)
+            if error.kind is not Kind.UNSUPPORTED:
+                exchange.hang_up()
+            reply = self.refuse(clean_beginning(raw), error)
             # Of a head only the coding of the body is unsupported: the path may well be known.
             coded = error.kind is Kind.UNSUPPORTED
             return replace(reply, status=_UNSUPPORTED_MEDIA) if coded else reply
-        opened = self._origins.opened(head.origins)
-        if opened and head.method == "OPTIONS" and _PREFLIGHT in head.headers:
+        also = self._switchboard.origins(path) if head.origins else frozenset()
+        opened = self._origins.opened(head.origins, also)
+        if opened and head.method == "OPTIONS":
             return Reply(204, b"", "", opened)
-        reply = await self._answered(exchange, head, host, path, labels)
+        reply = await self._answered(exchange, head, _Asked(host, path, also), labels)
         return replace(reply, headers={**reply.headers, **opened}) if opened else reply
 
     async def _answered(
-        self, exchange: Exchange, head: Head, host: str, path: str, labels: list[str]
+        self, exchange: Exchange, head: Head, asked: _Asked, labels: list[str]
     ) -> Reply:
+        path = asked.path
         dialect: Dialect | None = None
         try:
             if self._health.knows(path):
                 labels[:] = ["", path]
                 return await self._health.answer(head.method, path)
-            self._origins.check_origin(head.origins, host)
+            if self._static.knows(head.method, path, head.headers):
+                labels[:] = ["", path]
+                return self._static.answer(head.method, path, head.headers)
+            if self._documents.knows(path):
+                labels[:] = ["", path]
+                return await self._documents.answer(head.method, path, head.headers)
+            self._origins.check_origin(head.origins, asked.host, asked.also)
             hit = self._switchboard.find(head.method, path)
             dialect = hit.dialect
             labels[:] = [dialect.name, hit.route.template]
-            return await self._routed(exchange, head, hit)
+            return await self._routed(exchange, head, hit, asked.host)
         except GatewayError as error:
             refusal = error
         except Exception:  # noqa: BLE001 - one of the three boundaries
-            _log.exception("a request failed", route=labels[1])
+            _journal.exception("a request failed", route=labels[1])
             refusal = GatewayError(
                 Kind.INTERNAL, f"internal error, see the log for request {exchange.request_id}"
             )
         dialect = dialect or self._switchboard.nearest(path)
-        request = Request(head.method, path, headers=head.headers, now_ms=clock.now_ms())
-        return _with_patience(dialect.refuse(refusal, request), refusal)
-
-    async def _routed(self, exchange: Exchange, head: Head, hit: Hit) -> Reply:
-        now_ms = clock.now_ms()
-        try:
-            return await self._carried_out(exchange, head, hit, now_ms)
-        except GatewayError as error:
-            request = Request(
-                head.method, hit.path, hit.params, headers=head.headers, now_ms=now_ms
-            )
-            return _with_patience(hit.dialect.refuse(error, request), error)
-
-    async def _carried_out(self, exchange: Exchange, head: Head, hit: Hit, now_ms: int) -> Reply:
-        route = hit.route
-        principal = self._principal(head, hit)
-        caller = Caller(principal, head.address)
-        query = decode_form(head.query) if head.query else {}
-        body = b""
-        chunks: AsyncIterable[bytes] | None = None
-        if route.streams:
-            chunks = exchange.chunks(self._limits.upload_bytes, self._seconds)
-        else:
-            body = await exchange.body(self._limits.body_bytes, self._seconds)
         request = Request(
             head.method,
-            hit.path,
-            hit.params,
-            query,
-            head.headers,
-            body,
-            chunks,
-            now_ms,
-            user=principal.name if principal else "",
+            path,
+            headers=head.headers,
+            now_ms=clock.now_ms(),
+            base=self._base(exchange, asked.host),
+            target=head.target,
         )
-        result: Any = await self._dispatch(caller, route.parse(request))
-        return await self._slid(caller, head, hit.dialect, route.render(result, request))
+        return _with_retry_after(dialect.refuse(refusal, request), refusal)
+
+    def _base(self, exchange: Exchange, host: str, prefix: str = "") -> str:
+        """The public address below which a dialect's paths stand."""
+        scheme = "https" if exchange.secure else "http"
+        return f"{self._public_url or f'{scheme}://{host}'}{prefix}"
+
+    async def _routed(self, exchange: Exchange, head: Head, hit: Hit, host: str) -> Reply:
+        now_ms, base = clock.now_ms(), self._base(exchange, host, hit.prefix)
+        try:
+            with following(head.headers) if self._traces else _NO_TRACE:
+                return await self._carried_out(exchange, head, hit, now_ms, base)
+        except GatewayError as error:
+            bare = Request(
+                head.method,
+                hit.path,
+                hit.params,
+                headers=head.headers,
+                now_ms=now_ms,
+                base=base,
+                target=head.target,
+                suffix=hit.suffix,
+            )
+            return _with_retry_after(hit.dialect.refuse(error, bare), error)
+
+    async def _carried_out(
+        self, exchange: Exchange, head: Head, hit: Hit, now_ms: int, base: str
+    ) -> Reply:
+        route = hit.route
+        principal = await self._authenticate(head, hit)
+        caller = Caller(principal, head.address, hit.reads)
+        user = exchange.user = principal.name if principal else ""
+        received = exchange.has_body and not route.streams
+        with self._usage.body(user, head.address) if received else _NO_BODY as usage:
+            body = b""
+            if usage is not None:
+                # What strangers send has no reason to be long.
+                most = self._limits.open_body_bytes if not user else self._limits.body_bytes
+                body = await exchange.body(most, self._seconds, usage)
+            most = self._limits.upload_bytes
+            request = Request(
+                head.method,
+                hit.path,
+                hit.params,
+                FormValues(decode_pairs(head.query)) if head.query else _NO_QUERY,
+                head.headers,
+                body,
+                exchange.chunks(most, self._seconds) if route.streams else None,
+                now_ms,
+                user=user,
+                base=base,
+                target=head.target,
+                suffix=hit.suffix,
+                form_token=self._form_tokens.of(user),
+            )
+            if body and hit.heavy(body):
+                parse = partial(route.parse, request)
+                command = await self._heavy.run(user or head.address, parse)
+            else:
+                command = route.parse(request)
+        if route.slow:
+            async with self._heavy.pages.turn(user):
+                result: Any = await self._dispatch(caller, command)
+                reply = await self._heavy.run(user, partial(route.render, result, request))
+        else:
+            reply = route.render(await self._dispatch(caller, command), request)
+        return await self._slid(caller, head, hit.dialect, reply)
 
     async def _slid(self, caller: Caller, head: Head, dialect: Dialect, reply: Reply) -> Reply:
         """The reply, with a fresh cookie if half of the life of the one that came is over."""
@@ -172,40 +257,14 @@ class HttpHandler:
         half = self._ticket_seconds * 500
         if principal is None or reply.cookies or principal.expires_ms - clock.now_ms() > half:
             return reply
-        credential = self._credential(head, dialect)
-        if credential is None or not credential.from_cookie:
+        credential = self._authenticate.credential(head, dialect, passwords=True)
+        if not isinstance(credential, Token) or not credential.from_cookie:
             return reply
         ticket = await self._dispatch(caller, Renew())
         return replace(reply, cookies={dialect.cookie: ticket.token}) if ticket else reply
 
-    def _principal(self, head: Head, hit: Hit) -> Principal | None:
-        """Who asks; None only on a route that is open to strangers."""
-        if hit.route.open:
-            return self._stranger(head, hit)
-        credential = self._credential(head, hit.dialect)
-        if credential is None:
-            raise GatewayError(Kind.UNAUTHENTICATED, "you are not logged in, please login first")
-        principal = self._identify(credential)
-        self._origins.check_cookie(head.method, head.headers, credential)
-        return principal
 
-    def _stranger(self, head: Head, hit: Hit) -> Principal | None:
-        """On an open route a credential counts if it is good and is no reason to refuse if not."""
-        try:
-            credential = self._credential(head, hit.dialect)
-            if credential is None:
-                return None
-            self._origins.check_cookie(head.method, head.headers, credential)
-            return self._identify(credential)
-        except GatewayError:
-            return None
-
-    def _credential(self, head: Head, dialect: Dialect) -> Credential | None:
-        own = bearer(head.headers) or dialect.credential(head.headers)
-        return own or cookie(head.headers, dialect.cookie)
-
-
-def _with_patience(reply: Reply, error: GatewayError) -> Reply:
+def _with_retry_after(reply: Reply, error: GatewayError) -> Reply:
     """The refusal with the time after which a repetition may succeed, unless it says it already."""
     if not error.retry_after or any(name.lower() == "retry-after" for name in reply.headers):
         return reply

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from gateway.transport.wire import ConnectionLost, Wire
+from gateway.transport.websocket_connection import ConnectionLost, WebSocketConnection
 from protocol.dialect import Send
 
 __all__ = ["Outbox"]
@@ -19,7 +19,7 @@ __all__ = ["Outbox"]
 class Outbox:
     """Frames in the order in which they were put, on their way to a wire."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: WebSocketConnection) -> None:
         self._wire = wire
         self._frames: deque[Send | None] = deque()
         self._filled = asyncio.Event()
@@ -40,6 +40,11 @@ class Outbox:
         else:
             self._frames.append(frame)
         self._filled.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was put is sent."""
+        return self._count_out >= self._count_in
 
     async def emptied(self) -> None:
         """Waits until everything that was put before this call is sent.

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -24,36 +23,46 @@ from sanic.http.constants import HTTP
 from sanic.request import Request as SanicRequest
 
 from gateway import ids
-from gateway.auth.guard import Caller
 from gateway.auth.identify import Identify
 from gateway.auth.origins import Origins
+from gateway.auth.proxies import Proxies
+from gateway.caller import Caller
 from gateway.config import Config
+from gateway.dispatch import Dispatch
 from gateway.journal import journal
 from gateway.metrics import Metrics
-from gateway.transport.exchange import Exchange, Head, bearer, cookie
+from gateway.services.heavy_work import HeavyWork
+from gateway.transport.accept_errors import throttle_accept_errors
+from gateway.transport.authenticate import authorization, cookie
+from gateway.transport.connections import Connections
+from gateway.transport.gateway_protocol import GatewayProtocol
 from gateway.transport.http import HttpHandler
-from gateway.transport.scarcity import speak_once
+from gateway.transport.sanic_adapter import Exchange, Head, plain_reply
 from gateway.transport.switchboard import Switchboard
-from gateway.transport.tails import Sources
+from gateway.transport.usage import Usage
 from gateway.transport.websocket import Conversation
-from gateway.transport.wire import ConnectionLost, GatewayProtocol
-from protocol.accounts import Credential
+from gateway.transport.websocket_connection import ConnectionLost
+from protocol.accounts import Token
 from protocol.dialect import Dialect
-from protocol.errors import GatewayError, Kind
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.media import decode_form
 from protocol.routing import clean_path
 
 __all__ = ["Server"]
 
 _BACKLOG = 1024
+_ACCEPTS_A_TURN = 32
 _GOODBYE_SECONDS = 1.0
 _HEAD_BYTES = 16_384
-_log = journal("gateway.server")
+_journal = journal("gateway.server")
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
     server: Server
+    connections: Connections
+    usage: Usage
+    crowded: bytes
 
 
 class _Request(SanicRequest):
@@ -78,7 +87,7 @@ class _App(Sanic[SanicConfig, _Context]):
             f"narthex-{ids.new_request_id()}",
             config=config,
             request_class=_Request,
-            ctx=_Context(server),
+            ctx=_Context(server, server.connections, server.usage, server.crowded()),
             configure_logging=False,
         )
 
@@ -97,25 +106,32 @@ class _App(Sanic[SanicConfig, _Context]):
 class Server:
     """The gateway's door to the network."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each part
         self,
         config: Config,
         handler: HttpHandler,
         switchboard: Switchboard,
-        sources: Sources,
+        dispatch: Dispatch,
         identify: Identify,
         origins: Origins,
         metrics: Metrics,
+        usage: Usage,
+        heavy: HeavyWork,
+        proxies: Proxies,
+        connections: Connections,
     ) -> None:
         self._config = config
+        self.usage = usage
+        self._heavy = heavy
         self._handler = handler
         self._switchboard = switchboard
-        self._sources = sources
+        self._dispatch = dispatch
         self._identify = identify
         self._origins = origins
+        self._proxies = proxies
+        self.connections = connections
         self._metrics = metrics
         self._conversations: set[Conversation] = set()
-        self._users: Counter[str] = Counter()
         self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -124,7 +140,7 @@ class Server:
     @contextlib.asynccontextmanager
     async def serving(self, listener: socket.socket) -> AsyncIterator[None]:
         """Serves on a listening socket for the length of the block, then stops gently."""
-        speak_once(asyncio.get_running_loop())
+        throttle_accept_errors(asyncio.get_running_loop())
         app = _App(self, _sanic_config(self._config))
         app.add_route(_unrouted, "/")
         # Told that only HTTP/1.1 is spoken, Sanic leaves an empty Alt-Svc header out.
@@ -133,7 +149,7 @@ class Server:
         server = await app.create_server(
             sock=listener,
             protocol=GatewayProtocol,
-            backlog=_BACKLOG,
+            backlog=_ACCEPTS_A_TURN,
             access_log=False,
             return_asyncio_server=True,
             asyncio_server_kwargs={"start_serving": False},
@@ -142,6 +158,8 @@ class Server:
             raise RuntimeError("Sanic made no server")
         await server.startup()  # type: ignore[no-untyped-call]  # Sanic leaves it untyped
         await server.start_serving()  # type: ignore[no-untyped-call]
+        # The loop takes as many at once as it was told the queue is long: that is told apart here.
+        listener.listen(_BACKLOG)
         try:
             yield
         finally:
@@ -149,8 +167,11 @@ class Server:
 
     async def handle(self, request: SanicRequest) -> None:
         """Answers one request or holds one conversation."""
-        exchange = Exchange(request, ids.new_request_id())
+        exchange = Exchange(request, ids.new_request_id(), self._proxies)
         protocol = _protocol(request)
+        if exchange.upgrade or exchange.claims or not exchange.has_body:
+            # The body of somebody unknown may never come: such a connection is not kept for it.
+            self.connections.busy(protocol)
         protocol.keep_alive_timeout = self._config.server.keep_alive_seconds
         self._active += 1
         self._idle.clear()
@@ -160,9 +181,17 @@ class Server:
             else:
                 await self._handler.answer(exchange)
         finally:
+            self.connections.idle(protocol, user=bool(exchange.user))
             self._active -= 1
             if not self._active:
                 self._idle.set()
+
+    def crowded(self) -> bytes:
+        """What is sent to a connection for which there is no room."""
+        error = GatewayError(
+            Kind.UNAVAILABLE, "too many connections are open here", retry_after=1.0
+        )
+        return plain_reply(self._handler.refuse("/", error))
 
     async def malformed(self, request: SanicRequest, exception: BaseException) -> None:
         """Refuses what Sanic could not read, in a dialect's shape."""
@@ -181,10 +210,13 @@ class Server:
             case asyncio.CancelledError():
                 return
             case _:
-                _log.error("a request failed", exc_info=exception)
+                _journal.error("a request failed", exc_info=exception)
                 error = GatewayError(Kind.INTERNAL, "internal error")
         stream.keep_alive = False
-        await Exchange(request, ids.new_request_id()).send(self._handler.refuse("/", error))
+        exchange = Exchange(request, ids.new_request_id(), self._proxies)
+        if isinstance(exception, PayloadTooLarge):
+            exchange.refuse_head()
+        await exchange.send(self._handler.refuse("/", error))
 
     async def _converse(self, exchange: Exchange, protocol: GatewayProtocol) -> None:
         path = "/"
@@ -203,8 +235,6 @@ class Server:
         await self._hold(conversation)
 
     async def _hold(self, conversation: Conversation) -> None:
-        user = conversation.user
-        self._users[user] += 1
         self._conversations.add(conversation)
         self._metrics.sockets.inc()
         try:
@@ -212,46 +242,52 @@ class Server:
         finally:
             self._metrics.sockets.dec()
             self._conversations.discard(conversation)
-            self._users[user] -= 1
-            if not self._users[user]:
-                del self._users[user]
 
     def _upgraded(self, head: Head, path: str, protocol: GatewayProtocol) -> Conversation:
         dialect = self._switchboard.socket(path)
         if dialect is None:
-            raise GatewayError(Kind.NOT_FOUND, f"no websocket is at {path}")
+            raise GatewayError(Kind.NOT_FOUND, f"no websocket is at {path}", subject=Subject.ROUTE)
         if head.method != "GET":
             raise GatewayError(Kind.UNSUPPORTED, "a websocket is opened with GET")
         query = decode_form(head.query)
         credential = self._credential(head, dialect)
         principal = self._identify(credential) if credential else None
-        user = principal.name if principal else ""
         limits = self._config.limits
         if self._stopping:
             raise GatewayError(Kind.UNAVAILABLE, "the gateway restarts", retry_after=1.0)
-        if len(self._conversations) >= limits.sockets or (
-            self._users[user] >= limits.sockets_per_user
-        ):
-            raise GatewayError(Kind.EXHAUSTED, "too many websockets are open", retry_after=5.0)
-        wire = protocol.upgrade(
-            path,
-            list(head.headers.items()),
-            max_bytes=limits.message_bytes,
-            inbox=limits.inbox_messages,
-            send_seconds=limits.send_seconds,
-        )
+        usage = self.usage.socket(principal.name if principal else "", head.address)
+        try:
+            wire = protocol.upgrade(
+                path,
+                list(head.headers.items()),
+                usage,
+                max_bytes=limits.message_bytes,
+                inbox=limits.inbox_messages,
+                send_seconds=limits.send_seconds,
+            )
+        except BaseException:
+            usage.end()
+            raise
         caller = Caller(principal, head.address)
         return Conversation(
-            self._config, dialect, wire, self._sources, self._identify, caller, credential, query
+            self._config,
+            dialect,
+            wire,
+            self._dispatch,
+            self._identify,
+            self._heavy,
+            caller,
+            credential,
+            query,
         )
 
-    def _credential(self, head: Head, dialect: Dialect) -> Credential | None:
+    def _credential(self, head: Head, dialect: Dialect) -> Token | None:
         """The credential of an upgrade. A cookie counts only from a known origin.
 
         A worthless one is refused with the upgrade: a browser then comes back over HTTP at once.
         """
-        explicit = bearer(head.headers) or dialect.credential(head.headers)
-        if explicit is not None:
+        explicit = authorization(head.headers) or dialect.credential(head.headers)
+        if isinstance(explicit, Token):
             return explicit
         offered = cookie(head.headers, dialect.cookie)
         if offered is None:

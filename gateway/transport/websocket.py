@@ -9,39 +9,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, assert_never
 
 from gateway import clock, ids
-from gateway.auth.guard import Caller
+from gateway.auth.guard import admit
 from gateway.auth.identify import Identify
+from gateway.caller import Access, Caller
 from gateway.config import Config
+from gateway.dispatch import Dispatch
 from gateway.journal import bound, journal
+from gateway.services.heavy_work import HeavyWork
+from gateway.tracing.current import following
+from gateway.tracing.tracer import traces
 from gateway.transport.outbox import Outbox
-from gateway.transport.tails import Sources, Tail
-from gateway.transport.wire import ConnectionLost, Wire
-from protocol.accounts import Credential, Principal
+from gateway.transport.websocket_connection import ConnectionLost, WebSocketConnection
+from protocol.accounts import Principal, Token
+from protocol.commands.subscriptions import Following
 from protocol.dialect import (
     Acknowledge,
     Ask,
     Authenticate,
     Close,
-    Dialect,
     Follow,
     Frame,
     Send,
     Step,
     Unfollow,
+    WebSocketDialect,
 )
 from protocol.errors import GatewayError, Kind
 from protocol.events import Event
 
 __all__ = ["Conversation"]
 
-_log = journal("gateway.websocket")
+_journal = journal("gateway.websocket")
 
-_NORMAL, _POLICY, _FAULT, _RESTART = 1000, 1008, 1011, 1012
-_LOOK_SECONDS = 2.0
+_NORMAL, _POLICY, _FAULT, _RESTART, _TRY_LATER = 1000, 1008, 1011, 1012, 1013
+_POLL_SECONDS = 2.0
 _TROUBLE_SECONDS = 1.0
 _OUTSTANDING = 32
 _PAGES = 4
@@ -59,22 +65,27 @@ class _Closed(Exception):  # noqa: N818 - the ordinary end of a conversation
 class Conversation:
     """One websocket from its opening to its end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each part
         self,
         config: Config,
-        dialect: Dialect,
-        wire: Wire,
-        sources: Sources,
+        dialect: WebSocketDialect,
+        wire: WebSocketConnection,
+        dispatch: Dispatch,
         identify: Identify,
+        heavy: HeavyWork,
         caller: Caller,
-        credential: Credential | None,
+        credential: Token | None,
         query: Mapping[str, str],
     ) -> None:
         self._limits = config.limits
         self._login_seconds = config.auth.login_seconds
-        self._session = dialect.session(query)
+        self._dialect = dialect
+        self._session = dialect.conversation(query)
+        # What is said to the session while a thread reads a long message for it has to wait.
+        self._alone = asyncio.Lock()
+        self._heavy = heavy
         self._wire = wire
-        self._sources = sources
+        self._dispatch = dispatch
         self._identify = identify
         self._address = caller.address
         self._principal = caller.principal
@@ -83,11 +94,12 @@ class Conversation:
         self._outstanding = asyncio.Semaphore(_OUTSTANDING)
         self._turn = asyncio.Semaphore(_PAGES)
         self._tails: dict[int, asyncio.Task[None]] = {}
-        self._following: dict[int, Tail] = {}
+        self._following: dict[int, Following] = {}
         self._group: asyncio.TaskGroup | None = None
         self._allowance = float(self._limits.message_burst)
         self._counted = clock.monotonic()
         self._strange = 0
+        self._traces = traces(config.tracing)
 
     @property
     def user(self) -> str:
@@ -105,7 +117,7 @@ class Conversation:
             except* _Closed as closed:
                 code, reason = _ending(closed)
             except* Exception:  # noqa: BLE001 - one of the three boundaries
-                _log.exception("a conversation failed", user=self.user)
+                _journal.exception("a conversation failed", user=self.user)
                 code, reason = _FAULT, "internal error"
         self._wire.close(code, reason)
 
@@ -121,7 +133,8 @@ class Conversation:
                 self._wire.alive(self._limits.ping_seconds, self._limits.pong_seconds)
             )
             group.create_task(self._watch_identity())
-            self._perform(self._session.opened(self.user, clock.now_ms()))
+            async with self._alone:
+                self._perform(self._session.opened(self.user, clock.now_ms()))
             await self._listen()
 
     async def _listen(self) -> None:
@@ -129,8 +142,14 @@ class Conversation:
             frame = await self._wire.receive()
             self._admit(frame)
             # No more calls at a time than this: the next message waits, and then the peer.
-            async with self._outstanding:
-                self._perform(self._session.received(frame, clock.now_ms()))
+            async with self._outstanding, self._alone:
+                received = partial(self._session.received, frame, clock.now_ms())
+                slow = self._dialect.heavy(frame)
+                self._perform(await self._worked(received, slow=slow))
+
+    async def _worked(self, work: Callable[[], Sequence[Step]], *, slow: bool) -> Sequence[Step]:
+        """Does what may take long beside the loop, and the rest at once."""
+        return await self._heavy.run(self.user, work, patient=True) if slow else work()
 
     def _admit(self, frame: Frame) -> None:
         now = clock.monotonic()
@@ -168,42 +187,67 @@ class Conversation:
                     assert_never(never)
 
     async def _asked(self, ask: Ask, refused: GatewayError | None) -> None:
-        async with self._outstanding:
-            steps = await self._answer(ask, refused)
-            self._perform(steps)
-            await self._outbox.emptied()
+        with following(ask.headers) if self._traces else contextlib.nullcontext():
+            await self._performed(ask, refused)
 
-    async def _answer(self, ask: Ask, refused: GatewayError | None) -> Sequence[Step]:
+    async def _performed(self, ask: Ask, refused: GatewayError | None) -> None:
+        async with self._outstanding:
+            if ask.slow:
+                async with self._heavy.pages.turn(self.user, patient=True):
+                    await self._finish(ask, await self._answer(ask, refused))
+            else:
+                await self._finish(ask, await self._answer(ask, refused))
+
+    async def _finish(self, ask: Ask, result: object) -> None:
+        async with self._alone:
+            self._perform(await self._worked(self._reported(ask, result), slow=ask.slow))
+        await self._outbox.emptied()
+
+    def _reported(self, ask: Ask, result: object) -> Callable[[], Sequence[Step]]:
+        """Tells the session the result of a command, or why there is none."""
+        now = clock.now_ms()
+        if isinstance(result, GatewayError):
+            return partial(self._session.failed, ask.key, result, now)
+        return partial(self._session.answered, ask.key, result, now)
+
+    async def _answer(self, ask: Ask, refused: GatewayError | None) -> object:
+        """The result of a command, or the error for which there is none."""
         if refused is not None:
-            return self._session.failed(ask.key, refused, clock.now_ms())
+            return refused
         try:
-            result = await self._carried_out(ask)
+            return await self._carried_out(ask)
         except GatewayError as error:
-            return self._session.failed(ask.key, error, clock.now_ms())
+            return error
         except Exception:  # noqa: BLE001 - one of the three boundaries
-            _log.exception("a message failed", user=self.user, command=type(ask.command).__name__)
-            fault = GatewayError(Kind.INTERNAL, "internal error")
-            return self._session.failed(ask.key, fault, clock.now_ms())
-        return self._session.answered(ask.key, result, clock.now_ms())
+            _journal.exception(
+                "a message failed", user=self.user, command=type(ask.command).__name__
+            )
+            return GatewayError(Kind.INTERNAL, "internal error")
 
     async def _carried_out(self, ask: Ask) -> object:
         while True:
             try:
                 caller = Caller(self._principal, self._address)
-                return await self._sources.dispatch(caller, ask.command)
+                # A row of the table is as closed here as over HTTP, whatever its command is.
+                admit(caller, Access.OPEN if ask.open else Access.USER)
+                return await self._dispatch(caller, ask.command)
             except GatewayError as error:
                 if error.kind is not Kind.UNAVAILABLE or not ask.patient:
                     raise
             await asyncio.sleep(_TROUBLE_SECONDS)
 
     def _authenticate(self, token: str) -> GatewayError | None:
-        credential = Credential(token)
+        credential = Token(token)
         try:
             found = self._identify(credential)
         except GatewayError as error:
             return error
         if self._principal is not None and self._principal.name != found.name:
             return GatewayError(Kind.FORBIDDEN, "this websocket belongs to another user")
+        try:
+            self._wire.usage.login(found.name)
+        except GatewayError as error:
+            raise _Closed(_TRY_LATER, error.message) from error
         self._principal, self._credential = found, credential
         return None
 
@@ -214,9 +258,8 @@ class Conversation:
             error = GatewayError(kind, f"at most {self._limits.subscriptions} tasks are followed")
             self._perform(self._session.failed(follow.key, error, clock.now_ms()))
             return
-        tail = Tail(self._sources, follow, lambda event: self._tell(follow.key, event), self._turn)
-        self._following[follow.key] = tail
-        self._tails[follow.key] = self._spawn(self._tailed(follow.key, tail, self._principal))
+        caller = Caller(self._principal, self._address)
+        self._tails[follow.key] = self._spawn(self._followed(follow, caller))
 
     def _unfollow(self, key: int) -> None:
         self._following.pop(key, None)
@@ -224,19 +267,45 @@ class Conversation:
         if tail is not None:
             tail.cancel()
 
-    async def _tailed(self, key: int, tail: Tail, principal: Principal) -> None:
-        current = asyncio.current_task()
+    async def _followed(self, follow: Follow, caller: Caller) -> None:
+        key, current = follow.key, asyncio.current_task()
         try:
-            await tail.run(principal)
+            following = await self._subscribed(follow, caller)
+            self._following[key] = following
+            await following.run(lambda event, then: self._tell(key, event, then), self._turn)
         except GatewayError as error:
-            self._perform(self._session.failed(key, error, clock.now_ms()))
+            async with self._alone:
+                self._perform(self._session.failed(key, error, clock.now_ms()))
         finally:
             if self._tails.get(key) is current:
-                del self._tails[key], self._following[key]
+                del self._tails[key]
+                self._following.pop(key, None)
 
-    async def _tell(self, key: int, event: Event) -> None:
-        self._perform(self._session.told(key, event, clock.now_ms()))
+    async def _subscribed(self, follow: Follow, caller: Caller) -> Following:
+        """The subscription; what is to be resumed is asked for until the gateway can tell."""
+        while True:
+            try:
+                return await self._dispatch(caller, follow.command)
+            except GatewayError as error:
+                if error.kind is not Kind.UNAVAILABLE or not follow.resume:
+                    raise
+            await asyncio.sleep(_TROUBLE_SECONDS)
+
+    async def _tell(self, key: int, event: Event | None, then: Callable[[], None] | None) -> None:
+        """Sends what the session says of an event; ``then`` is called once the client has it."""
+        confirmations = self._wire.confirmations
+        async with self._alone:
+            with self._wire.together():
+                if event is not None:
+                    self._perform(self._session.on_event(key, event, clock.now_ms()))
+                if then is not None and self._outbox.idle:
+                    # In the same packet, if that can be: whoever has the one has the other.
+                    confirmations.after(then)
+                    then = None
         await self._outbox.emptied()
+        await self._wire.taken()
+        if then is not None:
+            confirmations.after(then)
 
     async def _watch_identity(self) -> None:
         """Ends the conversation of a stranger soon, and of a user whose ticket is worthless."""
@@ -246,13 +315,13 @@ class Conversation:
                 left = deadline - clock.monotonic()
                 if left <= 0:
                     raise _Closed(_POLICY, "log in first")
-                await asyncio.sleep(min(left, _LOOK_SECONDS))
+                await asyncio.sleep(min(left, _POLL_SECONDS))
                 continue
             if not self._still(self._credential, self._principal):
                 raise _Closed(_POLICY, "your login has ended")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
-    def _still(self, credential: Credential | None, principal: Principal) -> bool:
+    def _still(self, credential: Token | None, principal: Principal) -> bool:
         try:
             return credential is not None and self._identify.current(credential, principal)
         except GatewayError:

@@ -39,6 +39,7 @@ SCENARIOS = (
     "python",
     "spark",
     "recovery",
+    "command_line",
 )
 _TENTH = 0.1
 _ROOMY = {

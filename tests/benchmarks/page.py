@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from engines.archive import ARCHIVE
-from engines.rundir import OUTPUT
+from engines.rundir.archive import ARCHIVE
+from engines.rundir.directory import OUTPUT
 from tests.benchmarks.figures import Figure, less, median, percentile
 from tests.journeys.entrance import Caller
 from tests.support.served import Served

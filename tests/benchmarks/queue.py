@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.stores.embedded import EmbeddedRedis
-from gateway.stores.link import Link
+from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.queue import TaskQueue
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import QueueLimits, TaskStore
 from tests.benchmarks.figures import Figure, less, median, more
@@ -25,7 +26,7 @@ _EPOCH = 1
 _FLIGHT = 32
 
 
-async def fill(tasks: TaskStore, count: int) -> None:
+async def fill(tasks: TaskStore, lease: IndexLeaseStore, count: int) -> None:
     """Queues tasks without a place on disk, which their waiting does not need."""
     left = iter(range(count))
 
@@ -35,7 +36,7 @@ async def fill(tasks: TaskStore, count: int) -> None:
             given = await tasks.reserve(owner, QueueLimits())
             await tasks.index(make_spec(owner, given))
             if number % 1000 == 0:
-                await tasks.ready(_EPOCH, 3600)
+                await lease.ready(_EPOCH, 3600)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_FLIGHT):
@@ -68,12 +69,12 @@ async def stand(folder: Path, count: int) -> tuple[float, float]:
     """The rate of submitting and the look at a queue of so many."""
     server = EmbeddedRedis(folder / "data", folder / "s", max_bytes=2 << 30)
     await server.start()
-    link, spool = Link(server.url, timeout=30), Spool(folder / "spool")
+    link, spool = RedisClient(server.url, timeout=30), Spool(folder / "spool")
     try:
         spool.prepare()
-        tasks = TaskStore(link)
-        await tasks.ready(_EPOCH, 3600)
-        await fill(tasks, count)
+        tasks, lease = TaskStore(link), IndexLeaseStore(link)
+        await lease.ready(_EPOCH, 3600)
+        await fill(tasks, lease, count)
         return await submits(tasks, spool), await looks(TaskQueue(link))
     finally:
         spool.close()

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 from tests.benchmarks.figures import Figure, median
 from tests.faults.ledger import Ledger, Seen
 from tests.faults.proxy import Rule, proxied
-from tests.faults.visitor import BROKEN, Visitor, calling
+from tests.faults.retrying_client import BROKEN, RetryingClient, calling
 from tests.journeys.entrance import frame, opened
 from tests.support.served import Served
 
@@ -68,8 +68,8 @@ async def crowded(gateway: Served, gate: Path) -> tuple[float, int]:
     with proxied((host, int(port))) as proxy:
         proxy.down = Rule(bytes_per_second=1_000)
         async with (
-            Visitor(gateway, Ledger(0)) as quick,
-            Visitor(gateway, Ledger(0), f"http://127.0.0.1:{proxy.port}") as slow,
+            RetryingClient(gateway, Ledger(0)) as quick,
+            RetryingClient(gateway, Ledger(0), f"http://127.0.0.1:{proxy.port}") as slow,
             AsyncExitStack() as stopped,
         ):
             with calling(gateway) as caller:
@@ -89,17 +89,17 @@ async def crowded(gateway: Served, gate: Path) -> tuple[float, int]:
     return took, grown
 
 
-async def read(visitor: Visitor, exec_id: str) -> None:
+async def read(retrying: RetryingClient, exec_id: str) -> None:
     """Subscribes once and reads as quickly as the way allows."""
     try:
-        await visitor.listen(Seen("slow"), exec_id)
+        await retrying.listen(Seen("slow"), exec_id)
     except BROKEN:
         return
 
 
-async def take(visitor: Visitor, exec_id: str, there: asyncio.Barrier) -> None:
+async def take(retrying: RetryingClient, exec_id: str, there: asyncio.Barrier) -> None:
     """Subscribes and takes what comes, as quickly as one can who does not look at it."""
-    async with opened(visitor.gateway) as socket:
+    async with opened(retrying.gateway) as socket:
         await socket.send(frame(f"{exec_id}/subscribe", {"fromLine": 1}))
         await socket.recv()
         await there.wait()

@@ -13,12 +13,12 @@ from pathlib import Path
 import redis
 
 from gateway.ids import new_task_id
-from gateway.places import Places
 from gateway.stores import keys
 from gateway.stores.spec import decode_spec, encode_spec
 from tests.benchmarks.figures import Figure, less
-from tests.faults.visitor import calling
+from tests.faults.retrying_client import calling
 from tests.journeys.entrance import Caller
+from tests.support.redis_server import index_url
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -47,7 +47,7 @@ def started(data: Path, known: int = 0) -> tuple[float, float]:
 
         wait_until_sync(ready, "the gateway to be ready", 300)
         ready_after = time.perf_counter() - began
-        with redis.Redis(unix_socket_path=str(Places.of(data).redis_socket)) as client:
+        with redis.Redis.from_url(index_url(data)) as client:
             wait_until_sync(lambda: indexed(client) >= known, "all tasks to be known", 600)
         return ready_after, time.perf_counter() - began
 

@@ -1,8 +1,9 @@
 """A shim without a zygote, started by the protocol: takes the lock, looks, marks, and is the shim.
 
 Usage: lone_shim.py ROOT RUN MARKER EFFECT WAY [SECONDS]. It is a shim that was made for this run,
-or with the way ``ahead`` one that waited for it. The task appends a byte to the file EFFECT, prints
-two lines, leaves a process behind and exits with 7. With SECONDS it lasts, and that is its limit.
+or with the way ``ahead`` one that waited for it, or the native one whose path is WAY. The task
+appends a byte to the file EFFECT, prints two lines, leaves a process behind and exits with 7. With
+SECONDS it lasts, and that is its limit.
 Ends with 3 if somebody is or was on the run.
 """
 
@@ -12,9 +13,10 @@ import sys
 
 sys.path.append(sys.argv[1])
 
-from engines import cgroups, processes, shim
-from engines.order import Bounds, Order, encode_order
-from engines.rundir import WORK, RunDir
+from engines import cgroups, processes
+from engines.rundir.directory import WORK, RunDir
+from engines.shim import main as shim
+from engines.shim.launch_request import Bounds, LaunchRequest, encode_request
 
 _, _, path, marker, effect, way, *limits = sys.argv
 run = RunDir(path)
@@ -24,7 +26,7 @@ if lock is None or run.shim() is not None or run.exit() is not None:
 task = 'printf x >> "$0"; echo one; (sleep 20 &); echo two >&2; exit 7'
 if limits:
     task = "exec sleep 30"
-order = Order(
+order = LaunchRequest(
     run.path,
     ["/bin/sh", "-c", task, effect],
     {"PATH": os.environ["PATH"], "NARTHEX_RUN_ID": run.run_id},
@@ -33,7 +35,7 @@ order = Order(
     "",
 )
 message = os.memfd_create("order", os.MFD_CLOEXEC)
-os.write(message, encode_order(order))
+os.write(message, encode_request(order))
 group, boot = cgroups.own_group(), processes.boot_id()
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 os.access(marker, os.F_OK)
@@ -41,4 +43,8 @@ if way == "ahead":
     socket.send_fds(ours, [shim.ORDER], [lock, message])
     os.close(lock)
     shim.wait(theirs.fileno(), group, boot)
+if way.startswith("/"):
+    for fd in (lock, message):
+        os.set_inheritable(fd, True)  # noqa: FBT003 - the library's signature
+    os.execv(way, [way, "--shim", str(lock), str(message), group, boot])  # noqa: S606 - as a zygote
 shim.main(lock, message, group, boot)

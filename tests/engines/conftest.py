@@ -14,12 +14,18 @@ import pytest
 
 from engines import cgroups, processes
 from engines.contract import Launch, Limits
-from engines.launcher import Zygote
+from engines.isolation import missing_for_sandbox, own_paths
+from engines.launcher import ShimChoice, Zygote
 from engines.processes import with_cookie
-from engines.rundir import Exit, RunDir, RunState
-from engines.suite import read_lines
+from engines.rundir.creation import create_run
+from engines.rundir.directory import Exit, ExitKind, RunDir, RunState
+from engines.shim.sandbox import Sandbox
+from engines.suite import left, read_lines
+from tests.support.native import native_program
 from tests.support.waiting import wait_until
 
+PROGRAMS = ["stubborn.sh", "daemon.py", "stopped.py", "storm.py", "hopper.py"]
+"""Those that do not want to be killed."""
 CHILDREN = Path(__file__).resolve().parent.parent / "children"
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 LIMITS = Limits(grace_seconds=0.3, drain_seconds=0.3)
@@ -31,24 +37,37 @@ class Runs:
     def __init__(self, directory: Path, zygote: Zygote) -> None:
         self.zygote = zygote
         self.directory = directory
-        self.bell = ""
+        self.notifier = ""
+        self.sandbox: Sandbox | None = None
         for name in ("new", "live", "work"):
             (directory / name).mkdir()
 
     def new(self, run_id: str = "") -> RunDir:
         """An accepted run."""
         directory = self.directory
-        return RunDir.create(
+        return create_run(
             directory / "new", directory / "live", run_id or str(uuid.uuid4()), b"spec"
         )
 
+    @staticmethod
+    def limits(**other: float) -> Limits:
+        """The usual limits with some others."""
+        return replace(LIMITS, **other)  # type: ignore[arg-type]
+
+    def enclosed(self) -> Runs:
+        """The same, with each run in a sandbox that shows what the tests' children need."""
+        seen = (*own_paths(), str(CHILDREN))
+        self.sandbox = Sandbox(read_only=seen, writable=(str(self.directory / "work"),))
+        return self
+
     def order(self, *argv: str, limits: Limits = LIMITS) -> Launch:
         """What is to be started."""
-        return Launch(argv, ENVIRONMENT, self.directory / "work", limits)
+        work = self.directory / "work"
+        return Launch(argv, ENVIRONMENT, work, limits, sandbox=self.sandbox)
 
     async def launch(self, run: RunDir, *argv: str, limits: Limits = LIMITS) -> bool:
         """Asks for a start."""
-        return await self.zygote.launch(run, self.order(*argv, limits=limits), self.bell)
+        return await self.zygote.launch(run, self.order(*argv, limits=limits), self.notifier)
 
     async def start(self, *argv: str, **limits: float) -> RunDir:
         """A started run, with some limits other than usual."""
@@ -73,20 +92,93 @@ class Runs:
         run = await self.start(*argv, **limits)
         return await self.end(run), run
 
+    async def killed(self, program: str) -> RunDir:
+        """A run of a misbehaving program after its kill, which left nothing."""
+        run = await self.child(program)
+        await self.ready(run)
+        assert run.request_kill(0.2)
+        run.notify()
+        ending = await self.end(run)
+        assert ending.kind == ExitKind.KILLED
+        assert ending.verified
+        assert left(run) == []
+        return run
+
     async def ready(self, run: RunDir) -> None:
         """Waits until a child says that it is ready."""
         await wait_until(lambda: (1, b"ready") in read_lines(run), f"{run} says ready")
 
 
+NATIVE = {"test_main", "test_kill", "test_launcher", "test_run_control"}
+"""The modules whose tests see the native shim in every run; the others do in long ones."""
+SANDBOX = "sandbox"
+"""The Python shim, with each run in a sandbox: in long runs only."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What asks for a shim is done with each."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    if "shim" in metafunc.fixturenames and not any(mark.args[0] == "shim" for mark in marks):
+        often = metafunc.module.__name__.rpartition(".")[2] in NATIVE
+        native = pytest.param("native", marks=() if often else (pytest.mark.storm,))
+        sandbox = pytest.param(SANDBOX, marks=pytest.mark.storm)
+        metafunc.parametrize("shim", ["python", native, sandbox], indirect=True)
+
+
 @pytest.fixture
-async def runs(tmp_path: Path) -> AsyncIterator[Runs]:
+def sandboxed(request: pytest.FixtureRequest) -> bool:
+    """Whether the runs are in sandboxes."""
+    return bool(request.node.callspec.params.get("shim") == SANDBOX)
+
+
+@pytest.fixture
+def shim(request: pytest.FixtureRequest) -> ShimChoice:
+    """Which shim the runs have."""
+    if request.param == SANDBOX:
+        enclosable()
+        return "python"
+    choice: ShimChoice = request.param
+    if choice == "native":
+        native_program()
+    return choice
+
+
+def enclosable() -> None:
+    """Skips where no sandbox can be had."""
+    if missing := missing_for_sandbox():
+        # A permission of the kernel, like that to make control groups: no package brings it, so
+        # this is no program that CI could install, and no fault of CI where it is refused.
+        pytest.skip(f"this machine allows no sandbox: {missing}")
+
+
+@pytest.fixture(scope="session")
+def walls() -> None:
+    """Sandboxes are possible here, or there is nothing to test."""
+    enclosable()
+
+
+def in_mode(runs: Runs, *, sandboxed: bool) -> Runs:
+    """The same runs, in sandboxes if that is the mode."""
+    return runs.enclosed() if sandboxed else runs
+
+
+@pytest.fixture
+async def runs(tmp_path: Path, shim: ShimChoice, *, sandboxed: bool) -> AsyncIterator[Runs]:
     """Runs with control groups where this machine allows them."""
+    async with Zygote(shim=shim) as zygote:
+        yield in_mode(Runs(tmp_path, zygote), sandboxed=sandboxed)
+
+
+@pytest.fixture
+async def boxed(tmp_path: Path, walls: None) -> AsyncIterator[Runs]:  # noqa: ARG001 - only asked
+    """Runs in sandboxes."""
     async with Zygote() as zygote:
-        yield Runs(tmp_path, zygote)
+        yield Runs(tmp_path, zygote).enclosed()
 
 
-PAIR = 2
-"""So many processes wait for a run: a shim and what will be its task."""
+def forked_ahead(shim: ShimChoice) -> int:
+    """So many processes wait for a run: a shim and what will be its task, or none."""
+    return 2 if shim == "python" else 0
 
 
 class Judge:
@@ -115,6 +207,18 @@ def waiting(zygote: Zygote) -> set[int]:
     return shims.union(*map(processes.descendants, shims))
 
 
+async def pair(zygote: Zygote) -> tuple[int, int]:
+    """The shim that waits for a run, and what will be its task."""
+    found: list[int] = []
+
+    def there() -> bool:
+        found[:] = [pid for pid in processes.descendants(zygote.pid) if pid in waiting(zygote)]
+        return len(found) == forked_ahead("python")
+
+    await wait_until(there, "a shim and what will be its task")
+    return found[0], found[1]
+
+
 def _place(pid: int) -> str:
     with contextlib.suppress(OSError):
         return str(Path(f"/proc/{pid}/cwd").readlink())
@@ -132,9 +236,13 @@ def group() -> Iterator[str]:
 
 
 @pytest.fixture
-async def ungrouped(tmp_path: Path, group: str) -> AsyncIterator[tuple[Runs, Judge]]:
+async def ungrouped(
+    tmp_path: Path, group: str, shim: ShimChoice, *, sandboxed: bool
+) -> AsyncIterator[tuple[Runs, Judge]]:
     """Runs without control groups of their own, under the eyes of a judge."""
-    async with Zygote(groups=False) as zygote:
+    async with Zygote(groups=False, shim=shim) as zygote:
         # What is forked while the judge admits what there is could slip through.
-        await wait_until(lambda: len(waiting(zygote)) == PAIR, "a shim and what will be its task")
-        yield Runs(tmp_path, zygote), Judge(group, zygote)
+        await wait_until(
+            lambda: len(waiting(zygote)) == forked_ahead(shim), "a shim and what will be its task"
+        )
+        yield in_mode(Runs(tmp_path, zygote), sandboxed=sandboxed), Judge(group, zygote)

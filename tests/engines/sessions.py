@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.contract import EngineError, Limits, RunSpec, SessionSpec
+from engines.isolation import own_paths, program_paths
 from engines.launcher import Zygote
-from engines.rundir import Exit, RunDir, RunState
-from engines.sessions import arm, hand_over, host_launch, instruct, status
+from engines.rundir.creation import create_run
+from engines.rundir.directory import Exit, RunDir, RunState
+from engines.session.sessions import arm, hand_over, host_launch, instruct, status
+from engines.shim.sandbox import Sandbox
 from engines.suite import read_lines
 from tests.support.waiting import wait_until
 
@@ -40,7 +43,7 @@ class Seat:
         language: str = "python",
     ) -> RunDir:
         """An accepted statement with its order, which nobody has taken yet."""
-        run = RunDir.create(self.directory / "new", self.directory / "live", str(uuid.uuid4()), b"")
+        run = create_run(self.directory / "new", self.directory / "live", str(uuid.uuid4()), b"")
         work = Path(run.file("work"))
         work.mkdir()
         spec = RunSpec(
@@ -52,6 +55,7 @@ class Seat:
             environment={
                 **BASE,
                 "NARTHEX_RESULTS": run.file("results"),
+                "NARTHEX_PROGRESS": run.file("progress"),
                 **(environment or {}),
             },
             limits=limits,
@@ -99,34 +103,49 @@ class Seat:
 
 
 async def seat_in(
-    directory: Path, spec: SessionSpec, zygote: Zygote, idle_seconds: float = 0.0
+    directory: Path,
+    spec: SessionSpec,
+    zygote: Zygote,
+    idle_seconds: float = 0.0,
+    *,
+    enclosed: bool = False,
 ) -> Seat:
     """A session whose host is starting."""
     for name in ("new", "live", "sessions", "s"):
         (directory / name).mkdir()
-    session = RunDir.create(directory / "new", directory / "sessions", str(uuid.uuid4()), b"")
+    session = create_run(directory / "new", directory / "sessions", str(uuid.uuid4()), b"")
     arm(session)
     work = Path(session.file("work"))
     work.mkdir()
-    launch = host_launch(spec, session, work, directory / "s", BASE, LIMITS, idle_seconds)
+    box = None
+    if enclosed:
+        seen = (*own_paths(), *(one for path in spec.programs for one in program_paths(path)))
+        box = Sandbox("loopback", seen, (str(work), str(directory / "s")))
+        box = box._replace(later=str(directory / "live"))
+    launch = host_launch(spec, session, work, directory / "s", BASE, LIMITS, idle_seconds, box)
     assert await zygote.launch(session, launch, "")
     return Seat(directory, session)
 
 
 async def leave(seat: Seat) -> None:
     """Ends the session of a seat, if it has not ended by itself."""
-    seat.session.wish_kill(1.0)
-    seat.session.ring()
+    seat.session.request_kill(1.0)
+    seat.session.notify()
     over = (RunState.ENDED, RunState.ORPHANED)
     await wait_until(lambda: seat.session.state() in over, "the session to end")
 
 
 @asynccontextmanager
 async def seated(
-    directory: Path, spec: SessionSpec, zygote: Zygote, idle_seconds: float = 0.0
+    directory: Path,
+    spec: SessionSpec,
+    zygote: Zygote,
+    idle_seconds: float = 0.0,
+    *,
+    enclosed: bool = False,
 ) -> AsyncIterator[Seat]:
     """A session for the length of a block; its host is starting."""
-    seat = await seat_in(directory, spec, zygote, idle_seconds)
+    seat = await seat_in(directory, spec, zygote, idle_seconds, enclosed=enclosed)
     try:
         yield seat
     finally:

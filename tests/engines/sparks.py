@@ -10,15 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engines.contract import Limits, RunSpec
-from engines.facts import Exit
 from engines.launcher import Zygote
-from engines.progress import PROGRESS, ProgressReader, Report
-from engines.results import RESULTS
-from engines.rundir import RunDir
+from engines.rundir.directory import RunDir
+from engines.rundir.facts import Exit
+from engines.rundir.progress import PROGRESS, ProgressReader, Report
+from engines.rundir.results import RESULTS, Results
 from engines.spark import SparkEngine
 from tests.engines.sessions import Seat, leave, seat_in
 
-__all__ = ["JOIN", "SECONDS", "SETTINGS", "given", "progress", "said", "sparkling", "table"]
+__all__ = [
+    "JOIN",
+    "SECONDS",
+    "SETTINGS",
+    "given",
+    "progress",
+    "rows_of",
+    "said",
+    "sparkling",
+    "table",
+]
 
 SETTINGS = {
     "master": "local[2]",
@@ -79,6 +89,12 @@ def table(run: RunDir, number: int = 0) -> tuple[list[tuple[str, str]], dict[str
     about = json.loads((folder / "about").read_bytes())
     end = json.loads((folder / "end").read_bytes())
     return [(column["name"], column["type"]) for column in about["columns"]], end
+
+
+def rows_of(run: RunDir, number: int = 0) -> list[list[object]]:
+    """The first rows of a result set."""
+    with Results(run.file(RESULTS)).open(number) as reader:
+        return reader.read(0, 1000, 1 << 20).rows
 
 
 def progress(run: RunDir) -> Report:

@@ -12,17 +12,20 @@ import pytest
 
 from engines import cgroups, processes
 from engines.contract import EngineError
-from engines.launcher import Zygote
-from engines.order import STARTING_NICE
-from engines.rundir import ExitKind, RunState
+from engines.launcher import ShimChoice, Zygote
+from engines.rundir.directory import ExitKind, RunState
+from engines.shim.launch_request import STARTING_NICE
 from engines.suite import read_lines
-from tests.engines.conftest import PAIR, Runs, waiting
+from tests.engines.conftest import Runs, forked_ahead, pair, waiting
 from tests.support.waiting import wait_until
+
+only_python = pytest.mark.parametrize("shim", ["python"], indirect=True)
+"""For what the native shim has no need of."""
 
 
 async def test_launching_twice_starts_once(runs: Runs) -> None:
     """Of many launches of one run one starts it; a later one finds that it was started."""
-    effect = runs.directory / "effect"
+    effect = runs.directory / "work" / "effect"
     run = runs.new()
     code = f"echo x >> {effect}"
     results = await asyncio.gather(*(runs.launch(run, "sh", "-c", code) for _ in range(8)))
@@ -80,12 +83,12 @@ async def test_a_dead_zygote_is_replaced(runs: Runs) -> None:
     assert (await runs.end(second)).exit_code == 0
 
 
-async def test_a_zygote_that_does_not_answer_is_replaced(runs: Runs) -> None:
+async def test_a_zygote_that_does_not_answer_is_replaced(runs: Runs, shim: ShimChoice) -> None:
     """A frozen one counts as dead after the deadline, and the run is started once."""
-    async with Zygote(answer_seconds=1.0) as zygote:
+    async with Zygote(answer_seconds=1.0, shim=shim) as zygote:
         runs.zygote = zygote
         os.kill(zygote.pid, signal.SIGSTOP)
-        effect = runs.directory / "effect"
+        effect = runs.directory / "work" / "effect"
         run = await runs.start("sh", "-c", f"echo x >> {effect}")
         await runs.end(run)
         assert effect.read_text() == "x\n"
@@ -99,6 +102,7 @@ async def test_closing_the_zygote_leaves_the_runs_alone(runs: Runs) -> None:
     assert (await runs.end(run)).exit_code == 6
 
 
+@only_python
 async def test_a_zygote_that_cannot_be_started_is_an_error(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +115,18 @@ async def test_a_zygote_that_cannot_be_started_is_an_error(
     assert run.state() == RunState.ACCEPTED
 
 
-async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
+@pytest.mark.parametrize("choice", ["auto", "native"])
+async def test_no_run_loses_its_sandbox(tmp_path: Path, choice: ShimChoice) -> None:
+    """Where the shim may be one that makes none the run is refused, and stays startable."""
+    runs = Runs(tmp_path, Zygote(shim=choice)).enclosed()
+    run = runs.new()
+    with pytest.raises(EngineError, match="makes no sandboxes"):
+        await runs.launch(run, "true")
+    assert run.state() is RunState.ACCEPTED
+    assert runs.zygote.pid == 0
+
+
+async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs, shim: ShimChoice) -> None:
     """After many runs the zygote has no zombie and nobody has more descriptors than before."""
     await runs.run("true")
 
@@ -127,7 +142,7 @@ async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
             "no shim is left that had a run",
         )
         await wait_until(
-            lambda: len(waiting(runs.zygote)) == PAIR, "a shim and what will be its task"
+            lambda: len(waiting(runs.zygote)) == forked_ahead(shim), "what waits for a run"
         )
 
     await quiet()
@@ -139,13 +154,14 @@ async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
     assert counts() == before
 
 
+@only_python
 @pytest.mark.parametrize("dies", ["shim", "task"])
 async def test_what_waits_for_a_run_may_die(runs: Runs, dies: str) -> None:
     """A run does not depend on the shim and the task that were forked ahead of it."""
-    shim, task = await pair(runs.zygote)
-    group = Path(cgroups.own_group(), cgroups.name(processes.identity(shim)))
-    os.kill(shim if dies == "shim" else task, signal.SIGKILL)
-    gone = {shim, task} if dies == "shim" else {task}
+    first, task = await pair(runs.zygote)
+    group = Path(cgroups.own_group(), cgroups.name(processes.identity(first)))
+    os.kill(first if dies == "shim" else task, signal.SIGKILL)
+    gone = {first, task} if dies == "shim" else {task}
     await wait_until(lambda: not any(map(lives, gone)), "the dead to be gone")
     run = runs.new()
     assert await runs.launch(run, "sh", "-c", "echo x; exit 4")
@@ -154,12 +170,13 @@ async def test_what_waits_for_a_run_may_die(runs: Runs, dies: str) -> None:
     assert not group.exists()
 
 
+@only_python
 async def test_what_waits_ends_with_the_zygote(runs: Runs) -> None:
     """Neither process nor group is left of a shim that gets no run."""
-    shim, task = await pair(runs.zygote)
-    group = Path(cgroups.own_group(), cgroups.name(processes.identity(shim)))
+    first, task = await pair(runs.zygote)
+    group = Path(cgroups.own_group(), cgroups.name(processes.identity(first)))
     await runs.zygote.close()
-    await wait_until(lambda: not lives(shim), "the shim to end")
+    await wait_until(lambda: not lives(first), "the shim to end")
     assert not lives(task)
     assert not group.exists()
 
@@ -172,31 +189,19 @@ def lives(pid: int) -> bool:
         return False
 
 
-async def pair(zygote: Zygote) -> tuple[int, int]:
-    """The shim that waits for a run, and what will be its task."""
-    found: list[int] = []
-
-    def there() -> bool:
-        found[:] = [pid for pid in processes.descendants(zygote.pid) if pid in waiting(zygote)]
-        return len(found) == PAIR
-
-    await wait_until(there, "a shim and what will be its task")
-    return found[0], found[1]
-
-
-async def test_a_shim_holds_nothing_but_its_own(runs: Runs) -> None:
+async def test_a_shim_holds_nothing_but_its_own(runs: Runs, shim: ShimChoice) -> None:
     """Of the zygote's and the runner's descriptors a shim keeps none, and it is modest."""
     run = await runs.start("sleep", "60")
     await wait_until(lambda: run.started() is not None, "the task runs")
-    shim = run.shim()
-    assert shim is not None
-    names = {str(path.readlink()) for path in Path(f"/proc/{shim.pid}/fd").iterdir()}
+    fact = run.shim()
+    assert fact is not None
+    names = {str(path.readlink()) for path in Path(f"/proc/{fact.pid}/fd").iterdir()}
     files = {name for name in names if name.startswith("/") and name != "/dev/null"}
     assert files == {run.file("lock"), run.file("output")}
-    rollup = Path(f"/proc/{shim.pid}/smaps_rollup").read_text()
+    rollup = Path(f"/proc/{fact.pid}/smaps_rollup").read_text()
     private = sum(int(line.split()[1]) for line in rollup.splitlines() if "Private_" in line)
-    assert private < 4096
-    run.wish_kill(0)
+    assert private < (4096 if shim == "python" else 300)
+    run.request_kill(0)
     await runs.end(run)
 
 
@@ -211,7 +216,7 @@ async def test_a_long_message_reaches_the_shim(runs: Runs) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the fork fail")
-async def test_no_room_for_a_process_is_an_ending(runs: Runs) -> None:
+async def test_no_room_for_a_process_is_an_ending(runs: Runs, shim: ShimChoice) -> None:
     """If no shim can be forked the run ends as start_failed with the reason, and is not retried."""
     await runs.run("true")
     trace = await asyncio.create_subprocess_exec(
@@ -221,7 +226,8 @@ async def test_no_room_for_a_process_is_an_ending(runs: Runs) -> None:
     try:
         status = Path(f"/proc/{runs.zygote.pid}/status")
         await wait_until(lambda: "TracerPid:\t0" not in status.read_text(), "strace is attached")
-        await runs.run("true")  # by the shim that was forked ahead
+        if forked_ahead(shim):
+            await runs.run("true")
         run = await runs.start("true")
         ending = await runs.end(run)
         assert (ending.kind, ending.reason) == (ExitKind.START_FAILED, "EAGAIN")
@@ -231,23 +237,27 @@ async def test_no_room_for_a_process_is_an_ending(runs: Runs) -> None:
         await trace.wait()
 
 
-async def test_runs_stand_back_as_far_as_they_are_told(runs: Runs) -> None:
+async def test_runs_stand_back_as_far_as_they_are_told(runs: Runs, shim: ShimChoice) -> None:
     """A task has the niceness that its zygote was given."""
-    async with Zygote(nice=3) as zygote:
+    async with Zygote(nice=3, shim=shim) as zygote:
         runs.zygote = zygote
         _, run = await runs.run("nice")
         assert int(read_lines(run)[0][1]) - os.nice(0) == 3
 
 
-async def test_a_new_run_stands_back_until_it_has_lived_a_moment(runs: Runs) -> None:
+async def test_a_new_run_stands_back_until_it_has_lived_a_moment(
+    runs: Runs, shim: ShimChoice
+) -> None:
     """Where sessions share processors first: those of shim and task stand back at the start."""
     if not Path("/proc/self/autogroup").exists() or os.geteuid():
         pytest.skip("needs a kernel with groups of sessions, and the right to weigh them")
-    async with Zygote(nice=3) as zygote:
+    async with Zygote(nice=3, shim=shim) as zygote:
         runs.zygote = zygote
-        await wait_until(lambda: processes.children(zygote.pid) != [], "a shim to wait for its run")
-        (waiting_one,) = processes.children(zygote.pid)
-        path = Path(f"/proc/{waiting_one}/autogroup")
+        new = zygote.pid
+        if forked_ahead(shim):
+            await wait_until(lambda: processes.children(zygote.pid) != [], "a shim to wait")
+            (new,) = processes.children(zygote.pid)
+        path = Path(f"/proc/{new}/autogroup")
         await wait_until(lambda: f"nice {STARTING_NICE}" in path.read_text(), "it to stand back")
         both = "cat /proc/$PPID/autogroup /proc/$$/autogroup"
         settled = f"{both} | grep -c 'nice {3 + os.nice(0)}$' | grep -q 2"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engines import cgroups, processes
-from engines.bell import Bell
+from engines.shim.notifier import Notifier
 from tests.support.waiting import wait_until_sync
 
 
@@ -30,6 +30,18 @@ def test_descendants_are_all_below(tmp_path: Path) -> None:
         finally:
             for pid in [*below, child.pid]:
                 processes.signal_checked(pid, lambda _: True, [signal.SIGKILL])
+
+
+def test_a_process_is_dead_before_its_parent_knows() -> None:
+    """One that nobody waited for is dead, as is one that is gone; one that stands still lives."""
+    with subprocess.Popen(["sleep", "60"]) as child:
+        child.send_signal(signal.SIGSTOP)
+        wait_until_sync(lambda: processes.thread_states(child.pid) == b"T", "it to stand still")
+        assert not processes.is_dead(child.pid)
+        child.kill()
+        wait_until_sync(lambda: processes.is_dead(child.pid), "it to be dead")
+        assert processes.start_time(child.pid) > 0
+    assert processes.is_dead(child.pid)
 
 
 def test_a_process_that_is_not_meant_is_not_signalled() -> None:
@@ -100,7 +112,7 @@ def test_a_child_is_born_in_its_group_or_has_to_enter(
 ) -> None:
     """Where there is a group the child is in it from the first; elsewhere it is a plain fork."""
     own = group if known else str(tmp_path)
-    told, tell = os.pipe()
+    reported, tell = os.pipe()
     pid, inside = cgroups.fork_into(own)
     if not pid:
         place = b"narthex-judge" in Path("/proc/self/cgroup").read_bytes()
@@ -108,8 +120,8 @@ def test_a_child_is_born_in_its_group_or_has_to_enter(
         os._exit(7)
     os.close(tell)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
-    said = os.read(told, 2)
-    os.close(told)
+    said = os.read(reported, 2)
+    os.close(reported)
     assert said[0] == said[1] == inside
     assert inside == (known and bool(group))
 
@@ -122,20 +134,20 @@ def test_kills_for_want_of_memory_are_counted(tmp_path: Path) -> None:
     assert cgroups.oom_kills(str(tmp_path)) == 0
 
 
-def test_rings_close_together_become_one(tmp_path: Path) -> None:
-    """The first ring goes out at once, the next ones wait together; nobody there is no fault."""
+def test_notifications_close_together_become_one(tmp_path: Path) -> None:
+    """The first goes out at once, the next ones wait together; nobody there is no fault."""
     now = time.monotonic()
-    silent = Bell("", "run")
-    silent.ring(now)
+    silent = Notifier("", "run")
+    silent.notify(now)
     silent.close()
     assert silent.owed is None
-    bell = Bell(str(tmp_path / "nobody"), "run")
+    notifier = Notifier(str(tmp_path / "nobody"), "run")
     owed = []
     for moment in (now, now + 0.0001, now + 0.0002):
-        bell.ring(moment)
-        owed.append(bell.owed)
+        notifier.notify(moment)
+        owed.append(notifier.owed)
     assert owed[0] is None
     assert owed[1] == owed[2] == pytest.approx(now + 0.002)
-    bell.settle(now + 0.003)
-    bell.close()
-    assert bell.owed is None
+    notifier.settle(now + 0.003)
+    notifier.close()
+    assert notifier.owed is None

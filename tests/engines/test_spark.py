@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from engines.contract import Engine, RunSpec
-from engines.facts import ExitKind
-from engines.progress import Report
-from engines.results import RESULTS
+from engines.rundir.facts import ExitKind
+from engines.rundir.progress import Report
+from engines.rundir.results import RESULTS
 from engines.spark import SparkEngine
 from engines.suite import Dialogue, EngineSuite, read_lines
 from tests.engines.conftest import ENVIRONMENT, Runs
@@ -110,8 +110,8 @@ async def test_a_kill_keeps_the_session(
     run = await given(spark, code, language)
     running = (lambda: bool(progress(run).stages)) if jobs else (lambda: bool(read_lines(run)))
     await wait_until(running, "the code to run", SECONDS)
-    assert run.wish_kill(20.0)
-    run.ring()
+    assert run.request_kill(20.0)
+    run.notify()
     ending = await spark.end(run, SECONDS)
     assert (ending.kind, ending.message) == (ExitKind.KILLED, "killed: the session lives on")
     assert any(b"narthex: interrupted" in text for _, text in read_lines(run))

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from engines.contract import EngineError, RunSpec
-from engines.facts import ExitKind
-from engines.sessions import status
+from engines.rundir.facts import ExitKind
+from engines.session.sessions import status
 from engines.spark import SparkEngine
 from engines.suite import read_lines
 from tests.engines.sessions import Seat
-from tests.engines.sparks import SECONDS, given, progress, said, sparkling, table
+from tests.engines.sparks import SECONDS, given, progress, rows_of, said, sparkling, table
 from tests.support.spark_cluster import LEAN, Cluster, cluster, connect_server
 from tests.support.waiting import wait_until
 
@@ -31,7 +31,7 @@ JOIN = (
     "join range(0, 1000000, 1, 6) b on a.id = b.id"
 )
 SLOW = "import time\nsc.range(24, numSlices=24).map(lambda i: time.sleep(0.25) or i).sum()"
-PLACES = """\
+CLUSTERS = """\
 import os, time
 def place(i):
     time.sleep(0.5)
@@ -99,7 +99,7 @@ async def test_the_same_statements_run_on_a_cluster(spread: Seat) -> None:
     stages = progress(run).stages
     assert sum(stage.total for stage in stages) > 12
     assert all(stage.succeeded == stage.total for stage in stages)
-    assert await ran(spread, PLACES, "python") == ["2"]
+    assert await ran(spread, CLUSTERS, "python") == ["2"]
 
 
 async def test_a_job_survives_the_death_of_a_worker(spread: Seat, park: Cluster) -> None:
@@ -123,7 +123,7 @@ async def wait_until_two(seat: Seat) -> None:
     """Waits until work is spread over two workers: executors come when they are ready."""
 
     async def spread() -> bool:
-        return await ran(seat, PLACES, "python") == ["2"]
+        return await ran(seat, CLUSTERS, "python") == ["2"]
 
     await wait_until(spread, "executors on two workers", SECONDS)
 
@@ -136,8 +136,8 @@ async def test_a_kill_in_mid_job_on_a_cluster(spread: Seat) -> None:
     await wait_until(
         lambda: any(stage.running for stage in progress(run).stages), "the job to run", SECONDS
     )
-    assert run.wish_kill(20.0)
-    run.ring()
+    assert run.request_kill(20.0)
+    run.notify()
     ending = await spread.end(run, SECONDS)
     assert (ending.kind, ending.message) == (ExitKind.KILLED, "killed: the session lives on")
     assert any(b"1 of 1 jobs were cancelled" in text for _, text in read_lines(run))
@@ -156,14 +156,29 @@ async def test_a_connect_server_takes_the_same_statements(remote: Seat) -> None:
     assert (table(run)[1]["rows"], table(run)[1]["truncated"]) == (30_000, False)
 
 
+async def test_cells_of_a_connect_server_are_as_spark_shows_them(remote: Seat) -> None:
+    """Rows B7, B8, B9: zone, years, intervals and numbers as on a driver of our own, nested too."""
+    moment = "timestamp'2024-01-01 00:00:00'"
+    values = f"{moment} a, date'12024-01-01' b, make_interval(1,2) c, double('NaN') d"
+    code = f"select {values}, array({moment}) e, map(1, named_struct('x', {moment})) f -- one"
+    run, ending = await said(remote, f"set spark.sql.session.timeZone=Asia/Tokyo; {code}")
+    assert ending.exit_code == 0, read_lines(run)
+    text = "2024-01-01 00:00:00"
+    expected = [text, "+12024-01-01", "1 years 2 months", "NaN", [text], {"1": {"x": text}}]
+    assert rows_of(run, 1) == [expected]
+    await said(remote, "set spark.sql.session.timeZone=UTC")
+    run, _ = await said(remote, "\n\n\n\nselect x from nowhere")
+    assert any(b"line 5 pos 14" in line for _, line in read_lines(run))
+
+
 async def test_a_kill_in_mid_query_on_a_connect_server(remote: Seat) -> None:
     """The server is told to end the operation, and the session takes the next statement."""
     await ran(remote, "kept = 7", "python")
     code = "select sum(a.id * b.id % 7) from range(10000000) a join range(100000) b"
     run = await given(remote, code, "sql")
     await wait_until(lambda: bool(progress(run).stages), "the query to run", SECONDS)
-    assert run.wish_kill(20.0)
-    run.ring()
+    assert run.request_kill(20.0)
+    run.notify()
     ending = await remote.end(run, SECONDS)
     assert (ending.kind, ending.message) == (ExitKind.KILLED, "killed: the session lives on")
     assert any(b"the Spark server was told to end" in text for _, text in read_lines(run))

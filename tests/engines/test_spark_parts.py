@@ -11,7 +11,7 @@ from engines.contract import EngineError, RunSpec
 from engines.spark import SparkEngine
 from engines.spark.arrange import arrange, setup_of
 from engines.spark.java import Java, find_java, java_home
-from engines.spark.progress import Job, Meter, Told
+from engines.spark.progress import Job, Meter, Progress
 from engines.spark.statements import Statement, split
 
 
@@ -28,22 +28,46 @@ from engines.spark.statements import Statement, split
         ("select 1 -- one; or two\n; select 2", [("select 1 -- one; or two", 1), ("select 2", 2)]),
         ("-- first\nselect /* ; */ 1", [("-- first\nselect /* ; */ 1", 2)]),
         ("select 'open; select 2", [("select 'open", 1), ("select 2", 1)]),
+        ("select 1 # one; or two\n; # three", [("select 1", 1)]),
+        ("set a=#b;set b=1 # c", [("set a=#b", 1), ("set b=1 # c", 1)]),
+        ("/* open; select 1", [("/* open; select 1", 1)]),
+        ("-- a \\\n b; select 1", []),
+        (
+            "create view v as $$ a; b $$; select 1",
+            [("create view v as $$ a; b $$", 1), ("select 1", 1)],
+        ),
+        ("begin; select 1", [("begin", 1), ("select 1", 1)]),
         ("begin select 1; select 2; end", [("begin select 1; select 2; end", 1)]),
     ],
 )
 def test_a_text_is_split(text: str, found: list[tuple[str, int]]) -> None:
     """Semicolons divide statements, except in quotes, comments and scripts of Spark's own."""
-    assert split(text) == [Statement(*one) for one in found]
+    assert [(one.text, one.line) for one in split(text)] == found
+
+
+def test_a_statement_knows_its_place() -> None:
+    """Row B6: with blanks before it a statement stands in the line and column where it was written.
+
+    Far down in a long text it has none: a text of many statements would grow without measure.
+    """
+    found = split("-- a\n\nselect 1; select\n 2;" + "\n" * 20_000 + "select 3")
+    assert found == [
+        Statement("-- a\n\nselect 1", 3, 0, 0),
+        Statement("select\n 2", 3, 2, 10),
+        Statement("select 3", 20_004, 20_003, 0),
+    ]
+    assert found[1].placed == "\n\n" + " " * 10 + "select\n 2"
+    assert found[2].placed == "select 3"
 
 
 def test_a_fraction_never_goes_back() -> None:
     """Jobs that Spark plans later lower no fraction, and the whole is not told before the end."""
     meter = Meter(2)
-    assert meter.report({}) == Told(None, [])
+    assert meter.report({}) == Progress(None, [])
     jobs = {4: Job(10, 5, 0, 2)}
     assert meter.report(jobs).fraction == 0.25
     jobs[5] = Job(90, 0, 1, 0)
-    assert meter.report(jobs) == Told(
+    assert meter.report(jobs) == Progress(
         0.25,
         [
             {"id": "job-1", "total": 10, "succeeded": 5, "failed": 0, "running": 2},
@@ -103,6 +127,7 @@ def test_a_driver_listens_to_this_machine_only(tmp_path: Path) -> None:
     text = (tmp_path / "conf" / "spark-defaults.conf").read_text()
     assert "spark.driver.bindAddress 127.0.0.1\n" in text
     assert "spark.ui.enabled false\n" in text
+    assert "spark.authenticate true\n" in text, "row D12: nor is anybody else on it listened to"
     assert (seen["SPARK_LOCAL_IP"], seen["JAVA_HOME"]) == ("127.0.0.1", "/java")
     conf = {"spark.driver.bindAddress": "0.0.0.0"}  # noqa: S104 - it is what is looked at
     assert "SPARK_LOCAL_IP" not in arrange(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,9 @@ from engines.contract import Engine
 from engines.suite import Dialogue, EngineSuite
 from gateway.config import load
 from gateway.plugins import load_engines
+from tests.support.packages import install
 
 EXAMPLE = Path(__file__).with_name("perl")
-
-
-def installed(site: Path) -> None:
-    """Puts the example where pip would: its module, and the metadata that names its engine."""
-    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
-    (site / "narthex_perl.py").write_bytes((EXAMPLE / "narthex_perl.py").read_bytes())
-    facts = site / f"narthex_perl-{project['version']}.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
-    points = [
-        f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in table.items())
-        for group, table in project["entry-points"].items()
-    ]
-    (facts / "entry_points.txt").write_text("\n".join(points))
 
 
 class TestPerl(EngineSuite):
@@ -40,7 +24,7 @@ class TestPerl(EngineSuite):
     ) -> Engine:
         """The engine as the gateway finds it."""
         site = tmp_path_factory.mktemp("site")
-        installed(site)
+        install(EXAMPLE, site)
         monkeypatch.syspath_prepend(site)
         settings = site / "config.toml"
         settings.write_text("[engines.perl]\nenabled = true\nprogram = 'perl'\n")

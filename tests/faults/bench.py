@@ -10,16 +10,22 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 import tests.children
 from engines.contract import Launch, Limits
-from engines.launcher import Zygote
-from engines.records import read_records
-from engines.rundir import OUTPUT, WORK, RunDir
-from tests.faults.judge import Judge
+from engines.launcher import ShimChoice, Zygote
+from engines.rundir.creation import create_run
+from engines.rundir.directory import OUTPUT, WORK, RunDir
+from engines.rundir.records import read_records
+from tests.faults.cgroup_judge import Judge
+from tests.support.native import native_program
 
-__all__ = ["Bench", "bench", "child", "output"]
+__all__ = ["SHIMS", "Bench", "bench", "child", "output"]
 
 CHILDREN = Path(tests.children.__file__).parent
+SHIMS = ("python", pytest.param("native", marks=pytest.mark.storm))
+"""The shims of a test that has the native one in long runs."""
 BOUNDS = Limits(seconds=90, grace_seconds=5, drain_seconds=1, output_bytes=1 << 26)
 """What every run of the bench may use: none of them lives for long whatever it does."""
 
@@ -36,7 +42,7 @@ class Bench:
     def make(self) -> RunDir:
         """A run directory with a working directory, accepted and not started."""
         run_id = str(uuid.uuid4())
-        run = RunDir.create(self.folder / "new", self.folder / "live", run_id, b"{}")
+        run = create_run(self.folder / "new", self.folder / "live", run_id, b"{}")
         os.mkdir(run.file(WORK))  # noqa: PTH102 - the run directory speaks in texts
         return run
 
@@ -48,9 +54,11 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(folder: Path, judge: Judge) -> AsyncIterator[Bench]:
+async def bench(folder: Path, judge: Judge, shim: ShimChoice = "python") -> AsyncIterator[Bench]:
     """A bench whose runs are all born in the judge's group; at its end nobody may be left there."""
-    zygote = Zygote()
+    if shim == "native":
+        native_program()
+    zygote = Zygote(shim=shim)
     with judge.inside():
         await zygote.start()
     try:

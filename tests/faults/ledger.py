@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["FINAL", "PATIENCE_SECONDS", "RANK", "Expected", "Ledger", "Seen", "Violation"]
+__all__ = ["FINAL", "RANK", "TIMEOUT_SECONDS", "Expected", "Ledger", "Seen", "Violation"]
 
 RANK = {
     "Inited": 0,
@@ -27,7 +27,7 @@ RANK = {
 }
 """How far each status word is: for one observer it never goes down."""
 
-PATIENCE_SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 """What a canary may have to wait, on a machine that others use as well."""
 _FEW = 20
 
@@ -111,8 +111,8 @@ class Seen:
 
     def said(self, stream: str) -> str:
         """All texts of one stream, joined by line feeds."""
-        told = zip(self.lines, self.streams, strict=True)
-        return "\n".join(text for (_, text), said in told if said == stream)
+        reported = zip(self.lines, self.streams, strict=True)
+        return "\n".join(text for (_, text), said in reported if said == stream)
 
     def end(self, status: str, exit_code: int | None) -> None:
         """The end was told: nothing may follow, and it may not be told again."""
@@ -271,7 +271,7 @@ class Ledger:
         if len(self.waited) < _FEW:
             return
         worst = sorted(self.waited)[int(len(self.waited) * 0.99)]
-        if worst > PATIENCE_SECONDS:
+        if worst > TIMEOUT_SECONDS:
             yield Violation("I12", "the canary", f"waited {worst:.2f} s (p99)")
 
     def _identifiers(self) -> Iterable[Violation]:

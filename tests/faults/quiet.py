@@ -7,11 +7,11 @@ import time
 
 import redis
 
-from gateway.places import Places
 from gateway.stores import keys
-from tests.faults.census import Census, holdings
+from tests.faults.leak_check import Holdings, holdings
 from tests.faults.ledger import Ledger
 from tests.faults.pace import pause
+from tests.support.redis_server import index_url
 from tests.support.served import Served
 
 __all__ = ["SLACK", "settle"]
@@ -25,7 +25,7 @@ _TIDY_SECONDS = 75.0
 _TASKS = tuple(family.prefix for family in (keys.TASK, keys.NUMBERED, keys.NAME))
 
 
-async def settle(gateway: Served, ledger: Ledger, base: Census) -> None:
+async def settle(gateway: Served, ledger: Ledger, base: Holdings) -> None:
     """Waits until everything is back at its base; enters what is not after half a minute."""
     left: dict[str, object] = {}
     for _ in range(_TRIES):
@@ -37,7 +37,7 @@ async def settle(gateway: Served, ledger: Ledger, base: Census) -> None:
         ledger.violate("I9", what, f"{found}")
 
 
-def remains(gateway: Served, base: Census) -> dict[str, object]:
+def remains(gateway: Served, base: Holdings) -> dict[str, object]:
     """What is still held: run directories, zombies, keys without a life, growth of processes."""
     found = holdings(gateway)
     left: dict[str, object] = {
@@ -67,9 +67,8 @@ def _half_made(gateway: Served) -> list[str]:
 
 def _lifeless(gateway: Served) -> list[str]:
     """Keys of tasks that have ended and would stay for ever."""
-    path = str(Places.of(gateway.data).redis_socket)
     try:
-        with redis.Redis(unix_socket_path=path, socket_timeout=5) as client:
+        with redis.Redis.from_url(index_url(gateway.data), socket_timeout=5) as client:
             return [
                 str(key, "utf-8", "replace")
                 for key in client.scan_iter(count=1000)

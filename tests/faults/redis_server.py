@@ -18,7 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.stores.embedded import find_server
+from gateway.stores.redis_programs import find_server
 from tests.support.waiting import wait_until_sync
 
 __all__ = ["OwnRedis", "own_redis"]
@@ -56,7 +56,7 @@ class OwnRedis:
             "enable-debug-command": "local",
             "logfile": str(self.folder / "redis.log"),
         }
-        command = [str(find_server()[0])]
+        command = [str(find_server().path)]
         for name, value in words.items():
             command += [f"--{name}", value]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

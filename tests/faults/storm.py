@@ -16,14 +16,14 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.places import Places
-from tests.faults.canary import glance, searching
-from tests.faults.census import holdings
+from gateway.data_paths import DataPaths
 from tests.faults.chance import chance
+from tests.faults.leak_check import holdings
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.pace import pause
 from tests.faults.quiet import settle
-from tests.faults.visitor import Visitor
+from tests.faults.retrying_client import RetryingClient
+from tests.faults.storm_watch import glance, searching
 from tests.support.served import Served
 
 __all__ = ["PARTS", "Plan", "complaints", "made", "storm"]
@@ -80,7 +80,7 @@ async def storm(gateway: Served, plan: Plan, folder: Path) -> Ledger:
     calm = asyncio.Event()
     base = holdings(gateway)
     async with (
-        Visitor(gateway, ledger, seconds=plan.seconds) as visitor,
+        RetryingClient(gateway, ledger, seconds=plan.seconds) as retrying,
         asyncio.timeout(plan.seconds),
     ):
         async with asyncio.TaskGroup() as killers:
@@ -88,9 +88,9 @@ async def storm(gateway: Served, plan: Plan, folder: Path) -> Ledger:
                 dice = chance(plan.seed, part)
                 killers.create_task(kill(gateway, part, ledger, dice, calm, plan.kills))
             killers.create_task(searching(gateway, ledger, calm))
-            await blow(visitor, plan, folder)
+            await blow(retrying, plan, folder)
             calm.set()
-        await look_back(visitor)
+        await look_back(retrying)
     await settle(gateway, ledger, base)
     for line in complaints(gateway):
         ledger.violate("I11", "the gateway's own log", line)
@@ -104,56 +104,56 @@ def complaints(gateway: Served) -> list[str]:
     return sorted(found)
 
 
-async def blow(visitor: Visitor, plan: Plan, folder: Path) -> None:
+async def blow(retrying: RetryingClient, plan: Plan, folder: Path) -> None:
     """Submits and watches until all runs have ended and enough was killed."""
     dice = chance(plan.seed)
     turns = iter(range(plan.runs * 20))
 
     async def lane() -> None:
         for turn in turns:
-            if turn >= plan.runs and len(visitor.ledger.kills) >= plan.kills:
+            if turn >= plan.runs and len(retrying.ledger.kills) >= plan.kills:
                 return
             name = f"s{plan.seed}-{turn}"
             if turn % VICTIMS == 5:
-                await end(visitor, name, folder, dice.uniform(0, 0.5))
+                await end(retrying, name, folder, dice.uniform(0, 0.5))
             else:
                 expected, script = made(dice, name, folder)
-                exec_id = await visitor.submit(expected, script)
-                await watch(visitor, turn, name, exec_id)
+                exec_id = await retrying.submit(expected, script)
+                await watch(retrying, turn, name, exec_id)
 
     async with asyncio.TaskGroup() as lanes:
         for _ in range(plan.abreast):
             lanes.create_task(lane())
 
 
-async def end(visitor: Visitor, name: str, folder: Path, wait: float) -> None:
+async def end(retrying: RetryingClient, name: str, folder: Path, wait: float) -> None:
     """Submits a run that would last, and kills it."""
     expected = Expected(name, (), 0, folder / name, killed=True)
     code = f"printf x >> {shlex.quote(str(expected.effect))}; trap '' TERM; sleep 60 & wait"
-    exec_id = await visitor.submit(expected, code)
+    exec_id = await retrying.submit(expected, code)
     await pause(wait)
-    await visitor.kill(name, exec_id)
+    await retrying.kill(name, exec_id)
 
 
-async def watch(visitor: Visitor, turn: int, name: str, exec_id: str) -> None:
+async def watch(retrying: RetryingClient, turn: int, name: str, exec_id: str) -> None:
     """Follows one run to its end, by one of the three ways in turn."""
     if turn % 3 == 0:
-        await visitor.follow(name, exec_id)
+        await retrying.follow(name, exec_id)
     elif turn % 3 == 1:
-        await visitor.pages(name, exec_id)
+        await retrying.pages(name, exec_id)
     else:
-        await visitor.poll(name, exec_id)
+        await retrying.poll(name, exec_id)
 
 
-async def look_back(visitor: Visitor) -> None:
+async def look_back(retrying: RetryingClient) -> None:
     """After the storm every run is asked for its state and read once more, from the beginning."""
-    names = iter(tuple(visitor.ledger.answers.items()))
+    names = iter(tuple(retrying.ledger.answers.items()))
 
     async def lane() -> None:
         for name, answers in names:
-            await visitor.poll(name, answers[0])
-            if not visitor.ledger.asked[name].killed:
-                await visitor.follow(name, answers[0])
+            await retrying.poll(name, answers[0])
+            if not retrying.ledger.asked[name].killed:
+                await retrying.follow(name, answers[0])
 
     async with asyncio.TaskGroup() as lanes:
         for _ in range(8):
@@ -185,11 +185,11 @@ async def kill(
 
 
 async def serves(gateway: Served, part: str) -> bool:
-    """Whether a part does its work: a worker answers, the runner can be rung."""
+    """Whether a part does its work: a worker answers, the runner can be notified."""
     if not gateway.parts(part):
         return False
     if part == "gateway.runner":
-        return rings(Places.of(gateway.data).runner_socket)
+        return is_listening(DataPaths.of(gateway.data).runner_socket)
     try:
         async with asyncio.timeout(0.5):
             return b" 200 " in await glance(gateway)
@@ -197,11 +197,11 @@ async def serves(gateway: Served, part: str) -> bool:
         return False
 
 
-def rings(path: Path) -> bool:
-    """Whether somebody hears the doorbell at a path."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+def is_listening(path: Path) -> bool:
+    """Whether somebody takes notifications at a path."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         try:
-            bell.connect(str(path))
+            sender.connect(str(path))
         except OSError:
             return False
     return True

@@ -105,6 +105,14 @@ def failing(pid: int, calls: str, error: str, *more: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def delaying(pid: int, calls: str, seconds: float) -> Iterator[None]:
+    """Has system calls of a living process and of its children take longer during the block."""
+    late = f"inject={calls}:delay_enter={int(seconds * 1_000_000)}"
+    with _tracing(pid, ["-o", "/dev/null", "-e", f"trace={calls}", "-e", late], threads(pid)):
+        yield
+
+
+@contextlib.contextmanager
 def recording(pid: int, record: Path, into: list[Call]) -> Iterator[None]:
     """Gathers all calls that the threads of a living process make during the block, in order."""
     ranks = {str(thread): rank for rank, thread in enumerate(threads(pid))}

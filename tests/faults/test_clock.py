@@ -18,13 +18,14 @@ import pytest
 
 import engines
 import tests.children
-from engines.facts import ExitKind
-from engines.rundir import WORK, RunDir
+from engines.rundir.creation import create_run
+from engines.rundir.directory import WORK
+from engines.rundir.facts import ExitKind
 from gateway.ids import time_of
 from tests.faults.clock import Clock
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
 from tests.faults.syscalls import MARKER
-from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller, shell
 from tests.journeys.linkis_people import admin_password, client
 from tests.support.served import Served, command, serving
@@ -49,7 +50,7 @@ def test_the_clock_of_a_shim_jumps(tmp_path: Path, jump: int) -> None:
     clock = Clock(tmp_path / "clock")
     for name in ("new", "live"):
         (tmp_path / name).mkdir()
-    run = RunDir.create(tmp_path / "new", tmp_path / "live", str(uuid.uuid4()), b"{}")
+    run = create_run(tmp_path / "new", tmp_path / "live", str(uuid.uuid4()), b"{}")
     Path(run.file(WORK)).mkdir()
     words = (str(ROOT), run.path, MARKER, str(tmp_path / "effect"), "alone", str(LIMIT))
     began = time.monotonic()
@@ -92,7 +93,7 @@ def test_the_clock_jumps_to_and_fro(tmp_path: Path) -> None:
         caller = stack.enter_context(calling(gateway))
         through = caller.execute(f"echo one; until [ -e {go} ]; do sleep 0.05; done; echo two")
         wait_until_sync(lambda: caller.status(through) == "Running", "the run to run")
-        told = [through]
+        accepted = [through]
         for jump in JUMPS:
             limited = caller.execute(
                 "sleep 30", params={"configuration": {"runtime": {"jobRunningTimeout": 2}}}
@@ -108,12 +109,12 @@ def test_the_clock_jumps_to_and_fro(tmp_path: Path) -> None:
             assert [line["text"] for line in caller.lines(quick)] == ["now"]
             assert jumped(gateway, jump), "the clock did not jump"
             assert caller.status(through) == "Running"
-            told += [limited, quick]
+            accepted += [limited, quick]
         go.touch()
         assert caller.finished(through) == "Succeed"
         assert [line["text"] for line in caller.lines(through)] == ["one", "two"]
-        assert len(set(told)) == len(told)
-        for one in told:
+        assert len(set(accepted)) == len(accepted)
+        for one in accepted:
             assert caller.status(one) in {"Succeed", "Timeout"}
         assert not complaints(gateway)
 
@@ -143,7 +144,7 @@ def test_the_clock_jumps_by_years(tmp_path: Path) -> None:
                 assert "the clock of the gateway is wrong" in said.json()["message"]
             clock.jump(0)
             ready(gateway, caller)
-            # While it rebuilds the index, the gateway may ask for patience.
+            # While it rebuilds the index, the gateway may ask to come again later.
             wait_until_sync(lambda: state(caller.http, gateway, kept) == "Succeed", "the kept one")
             assert [line["text"] for line in caller.lines(kept)] == ["kept"]
             assert caller.status(through) == "Running"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.census import sockets
+from tests.faults.leak_check import sockets
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.proxy import Rule, proxied
+from tests.faults.retrying_client import RetryingClient, calling
 from tests.faults.storm import complaints
-from tests.faults.visitor import Visitor, calling
-from tests.journeys.entrance import frame, opened, told
+from tests.journeys.entrance import frame, opened, received
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until, wait_until_sync
 
@@ -44,13 +44,13 @@ async def test_one_request_id_is_one_run(strict: Served, tmp_path: Path) -> None
     ledger = Ledger(0)
     effect = tmp_path / "effect"
     expected = Expected("crowd", ("hello",), 0, effect)
-    async with Visitor(strict, ledger) as visitor:
+    async with RetryingClient(strict, ledger) as retrying:
         code = f"printf x >> {effect}; echo hello"
         async with asyncio.TaskGroup() as group:
             for _ in range(CROWD):
-                group.create_task(visitor.submit(expected, code))
+                group.create_task(retrying.submit(expected, code))
         (exec_id,) = set(ledger.answers["crowd"])
-        await visitor.follow("crowd", exec_id)
+        await retrying.follow("crowd", exec_id)
     ledger.check()
 
 
@@ -58,13 +58,13 @@ async def test_one_kill_of_many(strict: Served, tmp_path: Path) -> None:
     """Fifty kills at once are all answered and have one effect."""
     ledger = Ledger(0)
     expected = Expected("victim", (), 0, tmp_path / "none", killed=True)
-    async with Visitor(strict, ledger) as visitor:
-        exec_id = await visitor.submit(expected, "echo ready; sleep 60")
+    async with RetryingClient(strict, ledger) as retrying:
+        exec_id = await retrying.submit(expected, "echo ready; sleep 60")
         async with asyncio.TaskGroup() as group:
             for _ in range(CROWD):
-                group.create_task(visitor.ask("POST", f"{exec_id}/kill"))
-        assert await visitor.poll("victim", exec_id) == "Cancelled"
-        data = await visitor.ask("GET", f"{exec_id}/status")
+                group.create_task(retrying.ask("POST", f"{exec_id}/kill"))
+        assert await retrying.poll("victim", exec_id) == "Cancelled"
+        data = await retrying.ask("GET", f"{exec_id}/status")
         assert data is not None
         assert data["status"] == "Cancelled"
     assert not ledger.errors
@@ -74,13 +74,13 @@ async def test_one_kill_of_many(strict: Served, tmp_path: Path) -> None:
 async def test_kills_in_the_same_breath_as_the_submit(strict: Served, tmp_path: Path) -> None:
     """A kill that races with the start ends each run as one, whether it began or not."""
     ledger = Ledger(0)
-    async with Visitor(strict, ledger) as visitor:
+    async with RetryingClient(strict, ledger) as retrying:
 
         async def one(turn: int) -> None:
             name = f"breath-{turn}"
             expected = Expected(name, (), 0, tmp_path / name, killed=True)
-            exec_id = await visitor.submit(expected, f"printf x >> {tmp_path / name}; sleep 60")
-            await visitor.kill(name, exec_id)
+            exec_id = await retrying.submit(expected, f"printf x >> {tmp_path / name}; sleep 60")
+            await retrying.kill(name, exec_id)
 
         async with asyncio.TaskGroup() as group:
             for turn in range(20):
@@ -97,12 +97,12 @@ async def test_an_end_is_told_once(strict: Served) -> None:
             await peer.send(frame(f"{exec_id}/subscribe", {"fromLine": 1}))
             ends = 0
             while not ends:
-                ends += (await told(peer))["method"].endswith("/eof")
+                ends += (await received(peer))["method"].endswith("/eof")
             await peer.send(frame(f"{exec_id}/unsubscribe"))
             await peer.send(frame(f"{exec_id}/status"))
             verb = ""
             while verb != "status":
-                verb = str((await told(peer))["method"]).rpartition("/")[2]
+                verb = str((await received(peer))["method"]).rpartition("/")[2]
                 ends += verb == "eof"
         assert ends == 1
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from engines.rundir import RunDir
+from engines.rundir.directory import RunDir
 from tests.faults.mounts import SmallDisk, fill, small_disk
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
-from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller, shell
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
@@ -119,8 +119,8 @@ def test_a_running_run_survives_it(cramped: Cramped, tmp_path: Path) -> None:
     assert 1 < refused <= lines[-1]["n"] + 1
     texts = {line["n"]: line["text"] for line in lines}
     assert [texts[n] for n in range(1, refused)] == ["first", *["x" * 99] * (refused - 2)]
-    told = caller.call("GET", f"{exec_id}/status")["logIncompleteFrom"]
-    assert told == refused
+    reported = caller.call("GET", f"{exec_id}/status")["logIncompleteFrom"]
+    assert reported == refused
     assert not complaints(gateway)
 
 

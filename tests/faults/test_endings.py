@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from engines.facts import Exit, ExitKind, RunState, ShimFact, encode
-from engines.rundir import SHIM, RunDir, sweep_orphan
-from tests.faults.bench import Bench, bench, output
-from tests.faults.judge import judging
+from engines.rundir.directory import SHIM, RunDir
+from engines.rundir.facts import Exit, ExitKind, RunState, ShimFact, encode
+from engines.shim.orphans import sweep_orphan
+from tests.faults.bench import SHIMS, Bench, bench, output
+from tests.faults.cgroup_judge import judging
 from tests.support.waiting import wait_until
 
 SH = ("sh", "-c")
@@ -34,11 +35,11 @@ FATAL = sorted(
 )
 
 
-@pytest_asyncio.fixture
-async def runs(tmp_path: Path) -> AsyncIterator[Bench]:
+@pytest_asyncio.fixture(params=SHIMS)
+async def runs(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     """A bench in a judge's group, in which nobody may be left at the end."""
     with judging("endings") as judge:
-        async with bench(tmp_path, judge) as made:
+        async with bench(tmp_path, judge, request.param) as made:
             yield made
         await wait_until(lambda: not judge.populated, "nobody to be left")
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.faults.visitor import calling
+from tests.faults.retrying_client import calling
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from tests.faults.pace import pause
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
-from tests.faults.visitor import calling
 from tests.journeys.entrance import frame
 from tests.support.served import Served, serving
 

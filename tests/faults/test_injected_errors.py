@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from engines.processes import descendants
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
 from tests.faults.syscalls import failing
-from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller, shell
 from tests.support.served import Served, serving
 

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.facts import ExitKind
-from engines.rundir import WORK, RunDir
-from tests.faults.bench import Bench, bench, child, output, spent
+from engines.launcher import ShimChoice
+from engines.rundir.directory import WORK, RunDir
+from engines.rundir.facts import ExitKind, RunState
+from engines.rundir.requests import RunEvent, request
+from tests.faults.bench import SHIMS, Bench, bench, child, output, spent
+from tests.faults.cgroup_judge import Judge, judging
 from tests.faults.chance import chance
-from tests.faults.judge import Judge, judging
 from tests.faults.pace import pause
 from tests.support.waiting import wait_until
 
@@ -50,15 +52,32 @@ def judge(request: pytest.FixtureRequest) -> Iterator[Judge]:
         yield made
 
 
-async def killed(folder: Path, judge: Judge, victim: str) -> None:
+@pytest.fixture(params=SHIMS)
+def shim(request: pytest.FixtureRequest) -> ShimChoice:
+    """Which shim the victims have."""
+    chosen: ShimChoice = request.param
+    return chosen
+
+
+LEAVING = ("daemon", "pid hopper")
+"""Those whose main process ends at once: there is nothing to suspend."""
+
+
+async def killed(
+    folder: Path, judge: Judge, victim: str, shim: ShimChoice, *, suspended: bool = False
+) -> None:
     """Starts one victim, kills it when it is ready, and lets the judge say what is left."""
-    async with bench(folder, judge) as runs:
+    async with bench(folder, judge, shim) as runs:
         run = runs.make()
         assert await runs.launch(run, *VICTIMS[victim])
         await wait_until(lambda: b"ready" in output(run), f"{victim} to be ready")
+        if suspended:
+            request(run, lambda _: RunEvent("suspend", 1))
+            run.notify()
+            await wait_until(lambda: run.state() is RunState.SUSPENDED, f"{victim} to stand still")
         began = time.monotonic()
-        assert run.wish_kill(GRACE)
-        run.ring()
+        assert run.request_kill(GRACE)
+        run.notify()
         await gone(run, began, victim)
         exit_ = run.exit()
         assert exit_ is not None
@@ -81,18 +100,28 @@ async def empty(judge: Judge, what: str) -> None:
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-async def test_nothing_is_left(victim: str, judge: Judge, tmp_path: Path) -> None:
+async def test_nothing_is_left(victim: str, judge: Judge, tmp_path: Path, shim: ShimChoice) -> None:
     """Whatever the victim does, it is gone within the grace and two seconds."""
-    await killed(tmp_path, judge, victim)
+    await killed(tmp_path, judge, victim, shim)
+
+
+@pytest.mark.parametrize("victim", [one for one in VICTIMS if one not in LEAVING])
+async def test_nothing_is_left_of_a_suspended_one(
+    victim: str, judge: Judge, tmp_path: Path, shim: ShimChoice
+) -> None:
+    """The same holds for one that stands still: it is gone as soon."""
+    await killed(tmp_path, judge, victim, shim, suspended=True)
 
 
 @pytest.mark.storm
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("victim", VICTIMS)
-async def test_nothing_is_left_twenty_times(victim: str, judge: Judge, tmp_path: Path) -> None:
+async def test_nothing_is_left_twenty_times(
+    victim: str, judge: Judge, tmp_path: Path, shim: ShimChoice
+) -> None:
     """As above, twenty rounds."""
     for _ in range(20):
-        await killed(tmp_path, judge, victim)
+        await killed(tmp_path, judge, victim, shim)
 
 
 async def race(runs: Bench, wait: float, *argv: str) -> None:
@@ -103,11 +132,11 @@ async def race(runs: Bench, wait: float, *argv: str) -> None:
         if wait:
             await pause(wait)
         began = time.monotonic()
-        run.wish_kill(GRACE)
-        run.ring()
+        run.request_kill(GRACE)
+        run.notify()
     finally:
         await launched
-    run.ring()
+    run.notify()
     await gone(run, began, f"{argv} killed after {wait * 1000:.1f} ms")
     exit_ = run.exit()
     assert exit_ is not None
@@ -123,11 +152,13 @@ async def race(runs: Bench, wait: float, *argv: str) -> None:
 
 @pytest.mark.parametrize("moment", ["start", "exit"])
 @pytest.mark.parametrize("rounds", [20, pytest.param(400, marks=pytest.mark.storm)])
-async def test_a_kill_at_any_moment(moment: str, rounds: int, judge: Judge, tmp_path: Path) -> None:
+async def test_a_kill_at_any_moment(
+    moment: str, rounds: int, judge: Judge, tmp_path: Path, shim: ShimChoice
+) -> None:
     """A kill before, at and after the start or the end leaves one true ending and nobody behind."""
     dice = chance(moment, rounds)
     long = "sleep 60" if moment == "start" else ":"
-    async with bench(tmp_path, judge) as runs:
+    async with bench(tmp_path, judge, shim) as runs:
         for _ in range(rounds):
             await race(runs, dice.uniform(0, 0.015), *SH, f": > mark; {long}")
     await empty(judge, moment)

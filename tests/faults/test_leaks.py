@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.census import Census, census
+from tests.faults.leak_check import Holdings, held_now
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.redis_server import OwnRedis, own_redis
-from tests.faults.visitor import Visitor
+from tests.faults.retrying_client import RetryingClient
 from tests.journeys.entrance import opened
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
@@ -24,16 +24,19 @@ async def use(gateway: Served, ledger: Ledger, name: str, count: int, folder: Pa
     """Makes so many runs, each read over a socket of its own, and as many idle sockets."""
     turns = iter(range(count))
 
-    async def lane(visitor: Visitor) -> None:
+    async def lane(client: RetryingClient) -> None:
         for turn in turns:
             expected = Expected(f"{name}-{turn}", ("hello",), 0, folder / "none", effects=0)
-            exec_id = await visitor.submit(expected, "echo hello; (sleep 0.01 &)")
+            exec_id = await client.submit(expected, "echo hello; (sleep 0.01 &)")
             async with opened(gateway):
-                await visitor.follow(expected.name, exec_id)
+                await client.follow(expected.name, exec_id)
 
-    async with Visitor(gateway, ledger, seconds=600) as visitor, asyncio.TaskGroup() as lanes:
+    async with (
+        RetryingClient(gateway, ledger, seconds=600) as client,
+        asyncio.TaskGroup() as lanes,
+    ):
         for _ in range(12):
-            lanes.create_task(lane(visitor))
+            lanes.create_task(lane(client))
 
 
 async def leaks(folder: Path, warm: int, count: int) -> None:
@@ -45,29 +48,29 @@ async def leaks(folder: Path, warm: int, count: int) -> None:
     ):
 
         def settled() -> bool:
-            found = census(gateway, server)
+            found = held_now(gateway, server)
             return not found.live and not found.zombies
 
         await use(gateway, ledger, "warm", warm, folder)
         wait_until_sync(settled, "the first runs to be put away")
-        base = census(gateway, server)
+        base = held_now(gateway, server)
         await use(gateway, ledger, "more", count, folder)
         wait_until_sync(settled, "all runs to be put away, without a zombie")
 
         def back() -> bool:
-            return not census(gateway, server).grown(base, SLACK)
+            return not held_now(gateway, server).grown(base, SLACK)
 
         compare(gateway, server, base, wait=back)
-        assert census(gateway, server).lifeless == base.lifeless
+        assert held_now(gateway, server).lifeless == base.lifeless
     ledger.check()
 
 
-def compare(gateway: Served, server: OwnRedis, base: Census, *, wait: Callable[[], bool]) -> None:
+def compare(gateway: Served, server: OwnRedis, base: Holdings, *, wait: Callable[[], bool]) -> None:
     """Waits until nothing has grown, and says what has if it stays so."""
     try:
         wait_until_sync(wait, "everything to be back at its base", 30)
     except AssertionError as error:
-        raise AssertionError(f"grown: {census(gateway, server).grown(base, SLACK)}") from error
+        raise AssertionError(f"grown: {held_now(gateway, server).grown(base, SLACK)}") from error
 
 
 async def test_many_runs_leave_nothing_behind(tmp_path: Path) -> None:

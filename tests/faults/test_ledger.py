@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.canary import leaked
-from tests.faults.ledger import PATIENCE_SECONDS, Expected, Ledger
+from tests.faults.ledger import TIMEOUT_SECONDS, Expected, Ledger
+from tests.faults.storm_watch import leaked
 
 
 def clean(folder: Path) -> Ledger:
@@ -45,7 +45,7 @@ SPOILERS: Mapping[str, Callable[[Ledger], object]] = {
     "I8": lambda ledger: ledger.acknowledge("run", "id2"),
     "I9": lambda ledger: ledger.violate("I9", "descriptors", "grew"),
     "I10": lambda ledger: leaked(ledger, "an answer", f"it is {ledger.secret}."),
-    "I12": lambda ledger: ledger.waited.extend([0.1] * 90 + [PATIENCE_SECONDS + 1] * 10),
+    "I12": lambda ledger: ledger.waited.extend([0.1] * 90 + [TIMEOUT_SECONDS + 1] * 10),
     "I11": lambda ledger: ledger.violate("I11", "gateway", "a traceback"),
 }
 """How each invariant can be broken."""

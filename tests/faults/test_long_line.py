@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.visitor import calling
+from tests.faults.retrying_client import calling
 from tests.journeys.entrance import Caller
 from tests.support.served import Served, serving
 

@@ -14,10 +14,10 @@ import pytest
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
-from tests.faults.census import sockets
+from tests.faults.leak_check import sockets
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.proxy import Rule, proxied
-from tests.faults.visitor import Visitor
+from tests.faults.retrying_client import RetryingClient
 from tests.journeys.entrance import frame
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until
@@ -68,8 +68,8 @@ async def test_stopped_readers_are_dropped_and_slow_ones_lose_nothing(
     with proxied((host, int(port))) as proxy, ExitStack() as still:
         proxy.down = Rule(bytes_per_second=3_000_000)
         async with (
-            Visitor(impatient, ledger) as quick,
-            Visitor(impatient, ledger, f"http://127.0.0.1:{proxy.port}") as slow,
+            RetryingClient(impatient, ledger) as quick,
+            RetryingClient(impatient, ledger, f"http://127.0.0.1:{proxy.port}") as slow,
         ):
             exec_id = await quick.submit(expected, CODE)
             quiet = sockets(impatient)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import redis
 
-from gateway.places import Places
 from gateway.stores import keys
 from tests.benchmarks.recovery import multiply
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
-from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller
+from tests.support.redis_server import index_url
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -78,11 +78,11 @@ def test_live_runs_come_before_what_has_ended(tmp_path: Path) -> None:
         live = [caller.execute(code) for _ in range(LIVE)]
         for one in live:
             wait_until_sync(lambda one=one: caller.status(one) == "Running", "a run")  # type: ignore[misc]
-        with redis.Redis(unix_socket_path=str(Places.of(data).redis_socket)) as client:
+        with redis.Redis.from_url(index_url(data)) as client:
             client.flushall()
             begun = time.monotonic()
             for one in live:
-                wait_until_sync(lambda one=one: told(caller, one) == "Running", "a run to be known")  # type: ignore[misc]
+                wait_until_sync(lambda one=one: seen(caller, one) == "Running", "a run to be known")  # type: ignore[misc]
                 assert len(page(caller, one)) == 3000
             assert time.monotonic() - begun < PROMISED_SECONDS
             wait_until_sync(lambda: int(client.zcard(keys.TASKS.key())) > MANY, "all the rest", 60)
@@ -92,7 +92,7 @@ def test_live_runs_come_before_what_has_ended(tmp_path: Path) -> None:
         assert not complaints(gateway)
 
 
-def told(caller: Caller, exec_id: str) -> str:
+def seen(caller: Caller, exec_id: str) -> str:
     """The status word of a run, nothing while it cannot be told; unknown it is never."""
     reply = caller.http.get(f"{caller.gateway.api}/{exec_id}/status")
     assert reply.status_code in {200, 503}, reply.text

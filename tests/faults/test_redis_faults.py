@@ -18,15 +18,15 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.faults.canary import asking
 from tests.faults.chance import chance
 from tests.faults.ledger import Expected, Ledger
 from tests.faults.mounts import fill, small_disk
 from tests.faults.pace import hold_off, pause
 from tests.faults.proxy import PASS, Proxy, Rule, proxied
 from tests.faults.redis_server import OwnRedis, own_redis
+from tests.faults.retrying_client import RetryingClient, calling
 from tests.faults.storm import complaints, made
-from tests.faults.visitor import Visitor, calling
+from tests.faults.storm_watch import asking
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -157,7 +157,7 @@ def slow(stage: Stage, seconds: float) -> None:
 
 
 def deaf(stage: Stage, seconds: float) -> None:
-    """Subscriptions are killed again and again: doorbells are lost."""
+    """Subscriptions are killed again and again: notifications are lost."""
     for _ in range(int(seconds / 0.1)):
         stage.server.client.client_kill_filter(_type="pubsub")
         hold_off(0.1)
@@ -193,7 +193,7 @@ HOSTILE = "thinned"
 """What no Redis does by itself: an operator deletes single keys. Its end depends on which ones."""
 
 
-def steady(name: str, folder: Path, nap: float) -> tuple[Expected, str]:
+def slow_lines(name: str, folder: Path, nap: float) -> tuple[Expected, str]:
     """A run that prints a line now and then, all through the fault."""
     effect = folder / name
     script = (
@@ -215,31 +215,33 @@ async def weather(
     """Submits, reads and kills while a fault comes and goes; then reads everything again."""
     dice = chance(name)
     forgetful = name == "thinned"
-    async with Visitor(stage.gateway, ledger, seconds=seconds + 40, forgetful=forgetful) as visitor:
-        long = steady(f"{name}-steady", folder, seconds / LONG_LINES)
+    async with RetryingClient(
+        stage.gateway, ledger, seconds=seconds + 40, forgetful=forgetful
+    ) as client:
+        long = slow_lines(f"{name}-slow", folder, seconds / LONG_LINES)
         victim = Expected(f"{name}-victim", (), 0, folder / "victim", killed=True)
-        long_id = await visitor.submit(*long)
-        victim_id = await visitor.submit(victim, "printf x >> victim; sleep 60")
+        long_id = await client.submit(*long)
+        victim_id = await client.submit(victim, "printf x >> victim; sleep 60")
         calm = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             canary = group.create_task(asking(stage.gateway, ledger, calm))
-            group.create_task(visitor.follow(long[0].name, long_id))
-            group.create_task(visitor.pages(long[0].name, long_id))
-            group.create_task(visitor.poll(long[0].name, long_id))
+            group.create_task(client.follow(long[0].name, long_id))
+            group.create_task(client.pages(long[0].name, long_id))
+            group.create_task(client.poll(long[0].name, long_id))
             fault = group.create_task(asyncio.to_thread(happens or BY_NAME[name], stage, seconds))
             await pause(seconds / 4)
-            group.create_task(visitor.kill(victim.name, victim_id))
+            group.create_task(client.kill(victim.name, victim_id))
             for turn in range(6):
                 order = made(dice, f"{name}-{turn}", folder)
-                group.create_task(visitor.carry(*order))
+                group.create_task(client.carry(*order))
                 await pause(seconds / 8)
             await fault
             calm.set()
             await canary
         for each, answers in tuple(ledger.answers.items()):
-            await visitor.poll(each, answers[0])
+            await client.poll(each, answers[0])
             if not ledger.asked[each].killed:
-                await visitor.follow(each, answers[0])
+                await client.follow(each, answers[0])
 
 
 @pytest.mark.parametrize("name", [name for name in BY_NAME if name != HOSTILE])

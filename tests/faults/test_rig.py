@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.faults.judge import Judge, judging
+from tests.faults.cgroup_judge import Judge, judging
 from tests.faults.mounts import small_disk
 from tests.faults.redis_server import own_redis
 from tests.faults.syscalls import MARKER, crash, points
@@ -35,7 +35,7 @@ def test_the_judge_never_loses_sight() -> None:
             assert hopper.stdout.readline() == b"ready\n"
             assert all(judge.populated for _ in range(2_000))
             (judge.path / "cgroup.kill").write_text("1\n")
-            wait_until_sync(lambda: not judge.populated, "the hopper to be gone", 2)
+            wait_until_sync(lambda: not judge.populated, "the hopper to be gone")
             assert hopper.wait(10) == -signal.SIGKILL
 
 

@@ -18,18 +18,21 @@ import pytest
 
 import engines
 import tests.children
-from engines.facts import ExitKind
-from engines.rundir import WORK, RunDir, RunState, sweep_orphan
+from engines.rundir.creation import create_run
+from engines.rundir.directory import WORK, RunState
+from engines.rundir.facts import ExitKind
+from engines.shim.orphans import sweep_orphan
 from tests.faults.bench import output
+from tests.faults.cgroup_judge import Judge, judging
 from tests.faults.chance import chance
-from tests.faults.judge import Judge, judging
 from tests.faults.syscalls import MARKER, Point, crash, points
+from tests.support.native import native_program
 from tests.support.waiting import wait_until_sync
 
 ROOT = Path(engines.__file__).parent.parent
 SHIM = Path(tests.children.__file__).with_name("lone_shim.py")
-WAYS = ["ahead", "alone"]
-"""The shim that waited for its run, as most do, and the one that was forked for it."""
+WAYS = ["ahead", "alone", "native"]
+"""The shim that waited for its run, as most do, the one that was forked for it, the one in C."""
 SAMPLE = 20
 LAST = 10
 ABREAST = 4
@@ -41,9 +44,10 @@ class Victim:
     def __init__(self, folder: Path, way: str) -> None:
         for name in ("new", "live"):
             (folder / name).mkdir(exist_ok=True)
-        self.run = RunDir.create(folder / "new", folder / "live", str(uuid.uuid4()), b"{}")
+        self.run = create_run(folder / "new", folder / "live", str(uuid.uuid4()), b"{}")
         Path(self.run.file(WORK)).mkdir()
         self.effect = folder / f"{self.run.run_id}.effect"
+        way = str(native_program()) if way == "native" else way
         self.command = (
             *(sys.executable, "-I", "-S", str(SHIM), str(ROOT)),
             *(self.run.path, MARKER, str(self.effect), way),
@@ -62,7 +66,7 @@ class Victim:
         """Holds the facts against what happened; a word for what became of it."""
         run = self.run
         # Nobody inherits the lock from a shim: it is free as soon as that is dead.
-        wait_until_sync(lambda: not run.locked(), "the lock to be free", 2)
+        wait_until_sync(lambda: not run.locked(), "the lock to be free")
         state = run.state()
         if state is RunState.ACCEPTED:
             assert self.effects == 0
@@ -130,7 +134,7 @@ def test_a_crash_at_many_system_calls(tmp_path: Path, way: str) -> None:
         dice = chance("points", way)
         drawn = dice.sample(found[:stated], min(SAMPLE, stated))
         after = found[stated:]
-        if way == "alone":
+        if way != "ahead":
             after = [*dice.sample(after[:-LAST], SAMPLE), *after[-LAST:]]
         became = all_crashed(tmp_path, way, [*drawn, *after], judge)
     assert became["never started"]

@@ -16,9 +16,9 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.faults.haste import Haste
+from tests.faults.fast_clock import FastClock
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
-from tests.faults.visitor import calling
 from tests.journeys.entrance import frame
 from tests.support.served import Served, command, serving
 from tests.support.waiting import wait_until
@@ -51,8 +51,8 @@ class Pings(logging.Handler):
 @pytest.mark.timeout(300)
 async def test_silence_for_an_hour(tmp_path: Path) -> None:
     """No socket, subscription or run ends for want of a word."""
-    haste, go, pings = Haste(tmp_path), tmp_path / "go", Pings()
-    environment = haste.environment() | TEMPERATE
+    fast, go, pings = FastClock(tmp_path), tmp_path / "go", Pings()
+    environment = fast.environment() | TEMPERATE
     with serving(tmp_path / "data", **environment) as gateway, calling(gateway) as caller:
         for_an_hour = command("token", "--user", "admin", "--ttl", str(HOUR), data=gateway.data)
         gateway.token = command("token", "--user", "admin", "--ttl", LONG, data=gateway.data)
@@ -63,7 +63,7 @@ async def test_silence_for_an_hour(tmp_path: Path) -> None:
         ) as socket:
             await socket.send(frame(f"{silent}/subscribe", {"fromLine": 1, "format": "lines"}))
             (before,) = await lines(socket)
-            haste.make(SPEED)
+            fast.make(SPEED)
             silence = asyncio.create_task(lines(socket))
             await wait_until(lambda: refused(gateway, for_an_hour), "an hour of the gateway", 120)
             assert not silence.done()

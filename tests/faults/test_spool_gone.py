@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
-from tests.faults.visitor import calling
 from tests.journeys.entrance import shell
 from tests.support.served import serving
 from tests.support.waiting import wait_until_sync

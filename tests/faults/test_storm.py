@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.cgroup_judge import perhaps_judging
 from tests.faults.chance import chance
-from tests.faults.judge import perhaps_judging
 from tests.faults.storm import Plan, storm
 from tests.support.served import serving
 from tests.support.waiting import wait_until

@@ -17,9 +17,9 @@ import httpx
 import pytest
 
 from gateway.stores.spec import decode_spec
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
 from tests.faults.syscalls import Call, killing, recording, strace, threads
-from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller, shell
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
@@ -41,7 +41,7 @@ class Stage:
         self.part = part
         self.folder = folder
         self.names = (f"submit-{number}" for number in count())
-        self.told: list[str] = []
+        self.known: list[str] = []
 
     def record(self) -> list[Call]:
         """The calls that the part makes while one submit is answered, or its run comes to an end.
@@ -91,13 +91,13 @@ class Stage:
         self.until(lambda: self.is_over(found), f"{name} to end")
         self.until(lambda: self.put_away(1), f"{name} to be put away")
         assert (self.folder / name).read_text() == "x"
-        self.told += found
+        self.known += found
         assert Counter(self.accepted())[name] == 1
 
     def put_away(self, beyond: int) -> bool:
         """Whether all that was accepted is, and so many more than have been judged."""
         spool = self.gateway.data / "spool"
-        return not any((spool / "live").iterdir()) and len(self.done()) == len(self.told) + beyond
+        return not any((spool / "live").iterdir()) and len(self.done()) == len(self.known) + beyond
 
     def is_over(self, found: set[str]) -> bool:
         """Whether a task has ended well; never anything else. False while nobody answers."""
@@ -145,8 +145,8 @@ class Stage:
         for path in (spool / "new").iterdir():
             os.utime(path, (0, 0))  # as if its minute had passed
         self.until(lambda: not any((spool / "new").iterdir()), "the half made to be swept")
-        assert len(list((spool / "requests").iterdir())) == len(self.told)
-        assert len(self.done()) == len(self.told)
+        assert len(list((spool / "requests").iterdir())) == len(self.known)
+        assert len(self.done()) == len(self.known)
         listed = f"{self.gateway.url}/api/rest_j/v1/jobhistory/list"
         rows, page = list[str](), 1
         while more := self.caller.http.get(listed, params={"pageNow": page}).json()["data"][
@@ -154,7 +154,7 @@ class Stage:
         ]:
             rows += [row["strongerExecId"] for row in more]
             page += 1
-        assert sorted(rows) == sorted(self.told)
+        assert sorted(rows) == sorted(self.known)
         assert not complaints(self.gateway)
 
     @staticmethod

@@ -20,15 +20,15 @@ from tests.faults.chance import chance
 from tests.faults.ledger import Expected, Ledger, Seen
 from tests.faults.pace import pause
 from tests.faults.proxy import PASS, Proxy, Rule, proxied
+from tests.faults.retrying_client import BROKEN, RetryingClient
 from tests.faults.storm import complaints
-from tests.faults.visitor import BROKEN, Visitor
 from tests.support.served import Served, serving
 
 TORRENT = Path(tests.children.__file__).with_name("torrent.py")
 
 
 async def read_on(
-    visitor: Visitor, proxy: Proxy, seen: Seen, exec_id: str, cuts: int, stretch: int
+    client: RetryingClient, proxy: Proxy, seen: Seen, exec_id: str, cuts: int, stretch: int
 ) -> None:
     """Reads to the end through ``cuts`` cuts, at most ``stretch`` bytes apart, by changing ways."""
     dice = chance("cuts", cuts)
@@ -38,18 +38,20 @@ async def read_on(
         proxy.reset()
         try:
             if dice.random() < 0.5:
-                await visitor.listen(seen, exec_id)
+                await client.listen(seen, exec_id)
             else:
-                await page_on(visitor, proxy, seen, exec_id, dice.choice((1, 100, 5_000)))
+                await page_on(client, proxy, seen, exec_id, dice.choice((1, 100, 5_000)))
         except BROKEN:
             await pause(0.01)
 
 
-async def page_on(visitor: Visitor, proxy: Proxy, seen: Seen, exec_id: str, size: int) -> None:
+async def page_on(
+    client: RetryingClient, proxy: Proxy, seen: Seen, exec_id: str, size: int
+) -> None:
     """Reads pages until the way is cut."""
     cuts = proxy.cuts
     for _ in range(1_000):
-        await visitor.page(seen, exec_id, size)
+        await client.page(seen, exec_id, size)
         if seen.complete or proxy.cuts != cuts:
             return
 
@@ -72,8 +74,8 @@ async def torture(folder: Path, lines: int, cuts: int, seconds: float) -> None:
         with proxied((host, int(port))) as proxy:
             base = f"http://127.0.0.1:{proxy.port}"
             async with (
-                Visitor(gateway, ledger, seconds=seconds) as direct,
-                Visitor(gateway, ledger, base, seconds=seconds) as visitor,
+                RetryingClient(gateway, ledger, seconds=seconds) as direct,
+                RetryingClient(gateway, ledger, base, seconds=seconds) as client,
                 asyncio.timeout(seconds),
             ):
                 words = [sys.executable, "-I", "-S", str(TORRENT), str(folder), str(lines), "7"]
@@ -82,7 +84,7 @@ async def torture(folder: Path, lines: int, cuts: int, seconds: float) -> None:
                 seen = ledger.subscription("torrent")
                 async with asyncio.TaskGroup() as group:
                     group.create_task(strike(gateway, seen, 2, lines // 3))
-                    await read_on(visitor, proxy, seen, exec_id, cuts, 60 * lines // cuts)
+                    await read_on(client, proxy, seen, exec_id, cuts, 60 * lines // cuts)
                 assert proxy.cuts >= cuts
                 await direct.poll("torrent", exec_id)
                 again = await direct.pages("torrent", exec_id, 5_000)

@@ -16,9 +16,9 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection
 
+from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
 from tests.faults.syscalls import failing
-from tests.faults.visitor import calling
 from tests.journeys.entrance import Caller, frame, opened, shell
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
@@ -32,7 +32,7 @@ narthex.table(((n, f"row {n}") for n in range(20000)), ["n", ("s", "string", "")
 narthex.text("a text")
 EOF
 """
-PATIENCE = 2000
+TIMEOUT = 2000
 """How often the live run looks whether it may end."""
 WRITE = f"for ((n = 0; n < {len(FULL)}; n++)); do echo line $n {'x' * 50}; done\n"
 
@@ -53,9 +53,7 @@ class Scene:
     def begin(self) -> None:
         """Has another live run, which has written nearly all and waits for ``go``."""
         self.go = self.folder / uuid.uuid4().hex
-        until = (
-            f"for ((n = 0; n < {PATIENCE}; n++)); do [ -e {self.go} ] && break; sleep 0.05; done"
-        )
+        until = f"for ((n = 0; n < {TIMEOUT}; n++)); do [ -e {self.go} ] && break; sleep 0.05; done"
         self.live = self.caller.execute(f"{WRITE}{until}; echo end")
         wait_until_sync(lambda: len(self.log(self.live)) == len(FULL), "the live run to write")
 
@@ -158,8 +156,8 @@ async def test_a_reader_is_told(scene: Scene) -> None:
             assert scene.log(scene.ran("echo new")) == ["new"]
             assert caller.status(scene.live) == "Running"
         assert await lines(socket) == FULL
-    assert {name: told(reply) for name, reply in scene.asked().items()} == {
-        name: told(reply) for name, reply in before.items()
+    assert {name: reported(reply) for name, reply in scene.asked().items()} == {
+        name: reported(reply) for name, reply in before.items()
     }
     assert caller.call("POST", "execute", json=again)["execID"] == scene.ended
     scene.go.touch()
@@ -169,7 +167,7 @@ async def test_a_reader_is_told(scene: Scene) -> None:
     assert not complaints(gateway)
 
 
-def told(reply: httpx.Response | None) -> object:
+def reported(reply: httpx.Response | None) -> object:
     """What an answer says."""
     assert reply is not None
     assert reply.status_code == 200

@@ -1,5 +1,6 @@
 """Gateways for every test below."""
 
 from tests.support.gateway import gateway, own_gateway
+from tests.support.parts import core
 
-__all__ = ["gateway", "own_gateway"]
+__all__ = ["core", "gateway", "own_gateway"]

@@ -12,7 +12,8 @@ from tests.support.served import Served, serving
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A gateway that several journeys share."""
-    with serving(tmp_path_factory.mktemp("served") / "data") as gateway:
+    room = {"NARTHEX_SESSIONS_PER_USER": "24"}
+    with serving(tmp_path_factory.mktemp("served") / "data", **room) as gateway:
         yield gateway
 
 

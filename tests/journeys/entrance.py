@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["Caller", "executing", "frame", "opened", "shell", "told"]
+__all__ = ["Caller", "executing", "frame", "opened", "received", "shell"]
 
 FINAL = {"Succeed", "Failed", "Cancelled", "Timeout"}
 
@@ -93,7 +93,7 @@ async def opened(gateway: Served) -> AsyncIterator[ClientConnection]:
         yield socket
 
 
-async def told(socket: ClientConnection) -> dict[str, Any]:
+async def received(socket: ClientConnection) -> dict[str, Any]:
     """The next message, which must be a success in the envelope."""
     message = json.loads(await socket.recv())
     assert isinstance(message, dict)
@@ -105,6 +105,6 @@ async def executing(socket: ClientConnection, code: str, tag: str = "tab") -> st
     """The execID of a script that was submitted on a socket."""
     await socket.send(frame("execute", shell(code), websocketTag=tag))
     while True:
-        message = await told(socket)
+        message = await received(socket)
         if message["method"].endswith("/execute"):
             return str(message["data"]["execID"])

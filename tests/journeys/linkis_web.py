@@ -182,7 +182,7 @@ class Browser:
             return
         message = json.loads(frame)
         assert isinstance(message["data"], dict)
-        await self._told(message)
+        await self._on_message(message)
 
     async def drop(self) -> None:
         """The network breaks without a word."""
@@ -270,7 +270,7 @@ class Browser:
             tab.shown.clear()
             tab.cursor = 1
 
-    async def _told(self, message: dict[str, Any]) -> None:
+    async def _on_message(self, message: dict[str, Any]) -> None:
         data = message["data"]
         if message["status"] != 0:
             # As in the originals: an error in any message stops every tab.

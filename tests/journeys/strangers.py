@@ -11,7 +11,7 @@ _NAME = "stranger"
 
 def stranger_token(gateway: Served) -> str:
     """A token of a user who is no administrator; the user is made at the first use."""
-    if f'"{_NAME}"' not in (gateway.data / "accounts.json").read_text():
+    if f'"{_NAME}"' not in (gateway.data / "directory.json").read_text():
         subprocess.run(
             [*NARTHEX, "user", "add", _NAME, "--password-stdin", "--data-dir", str(gateway.data)],
             input="correct horse battery\n",

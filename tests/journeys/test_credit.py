@@ -5,14 +5,14 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
-from tests.journeys.entrance import Caller, frame, opened, told
+from tests.journeys.entrance import Caller, frame, opened, received
 from tests.support.served import Served
 
 
 async def subscribed(socket: ClientConnection, exec_id: str, **data: object) -> None:
     """A subscription whose reply was taken."""
     await socket.send(frame(f"{exec_id}/subscribe", data))
-    while not (await told(socket))["method"].endswith("/subscribe"):
+    while not (await received(socket))["method"].endswith("/subscribe"):
         continue
 
 
@@ -20,7 +20,7 @@ async def settled(socket: ClientConnection, exec_id: str) -> list[dict[str, Any]
     """The lines that a socket is told until a question that was asked now is answered."""
     found = []
     await socket.send(frame(f"{exec_id}/status", websocketTag="question"))
-    while (message := await told(socket))["websocketTag"] != "question":
+    while (message := await received(socket))["websocketTag"] != "question":
         if message["method"].endswith("/lines"):
             found += message["data"]["lines"]
     return found
@@ -36,7 +36,7 @@ async def test_no_line_beyond_the_credit(caller: Caller, served: Served) -> None
         await subscribed(socket, exec_id, credit=10)
         acknowledged = 0
         while not ends:
-            message = await told(socket)
+            message = await received(socket)
             if message["method"].endswith("/eof"):
                 ends += 1
             elif message["method"].endswith("/lines"):
@@ -58,7 +58,7 @@ async def test_without_an_acknowledgement_nothing_follows(caller: Caller, served
         assert [row["n"] for row in rows] == list(range(1, 11))
         assert await settled(socket, exec_id) == []
         await socket.send(frame(f"{exec_id}/ack", {"line": 4}))
-        while not (message := await told(socket))["method"].endswith("/lines"):
+        while not (message := await received(socket))["method"].endswith("/lines"):
             continue
         assert [row["n"] for row in message["data"]["lines"]] == list(range(11, 15))
 
@@ -68,7 +68,7 @@ async def test_the_end_needs_no_credit(caller: Caller, served: Served) -> None:
     exec_id = caller.execute("seq 1 10")
     async with asyncio.timeout(60), opened(served) as socket:
         await subscribed(socket, exec_id, credit=10)
-        while not (message := await told(socket))["method"].endswith("/eof"):
+        while not (message := await received(socket))["method"].endswith("/eof"):
             continue
     assert message["data"]["last"] == 10
 
@@ -79,7 +79,7 @@ async def test_a_credit_of_bytes(caller: Caller, served: Served) -> None:
     data = b""
     async with asyncio.timeout(60), opened(served) as socket:
         await subscribed(socket, exec_id, creditBytes=70_000)
-        while not (message := await told(socket))["method"].endswith("/eof"):
+        while not (message := await received(socket))["method"].endswith("/eof"):
             if not message["method"].endswith("/lines"):
                 continue
             rows = message["data"]["lines"]

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from tests.journeys.entrance import Caller, executing, frame, opened, told
+from tests.journeys.entrance import Caller, executing, frame, opened, received
 from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
 
@@ -68,7 +68,7 @@ def test_killing_is_not_killed(caller: Caller) -> None:
 
     wait_until_sync(lambda: bool(left()), "who is left to be named")
     again = killed(caller, exec_id, grace=0)["report"]
-    assert again["graceSeconds"] == 2, "the first wish counts"
+    assert again["graceSeconds"] == 2, "the first request counts"
     late = caller.call("GET", f"{exec_id}/killreport", params={"wait": 20})["report"]
     assert (late["state"], late["verified"], late["left"]) == ("killed", True, [])
 
@@ -108,8 +108,8 @@ async def test_a_report_by_websocket(served: Served) -> None:
         data: dict[str, object] = {"grace": 0, "report": True, "wait": 20}
         await socket.send(frame(f"{exec_id}/kill", data))
         while True:
-            message = await told(socket)
+            message = await received(socket)
             if message["method"].endswith("/kill"):
                 break
-        assert message["data"]["report"]["state"] == "killed"
+        assert message["data"]["report"]["state"] == "killed", message
         assert message["data"]["report"]["graceSeconds"] == 0

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.journeys.entrance import executing, frame, opened, told
+from tests.journeys.entrance import executing, frame, opened, received
 from tests.support.served import Served
 
 ROUNDS = 10
@@ -22,7 +22,7 @@ async def test_a_line_is_seen_before_the_next_is_printed(served: Served, tmp_pat
         exec_id = await executing(socket, WAITING.format(folder=tmp_path, rounds=ROUNDS))
         await socket.send(frame(f"{exec_id}/subscribe"))
         while len(seen) < ROUNDS:
-            message = await told(socket)
+            message = await received(socket)
             if message["method"].endswith("/lines"):
                 texts = [row["text"] for row in message["data"]["lines"]]
                 assert len(texts) == 1
@@ -39,7 +39,7 @@ async def test_a_flood_comes_in_batches(served: Served) -> None:
         exec_id = await executing(socket, FLOOD)
         await socket.send(frame(f"{exec_id}/subscribe"))
         while True:
-            message = await told(socket)
+            message = await received(socket)
             if message["method"].endswith("/lines"):
                 pushes += 1
                 seen += [row["text"] for row in message["data"]["lines"]]

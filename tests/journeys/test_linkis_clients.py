@@ -270,4 +270,4 @@ def test_a_kill_at_once(served: Served) -> None:
             lambda path=path: user.data("GET", path)["status"] == "Cancelled",  # type: ignore[misc]
             "the kill to be true",
         )
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30

@@ -44,7 +44,7 @@ async def every_line_once(page: Browser, tab: Tab, count: int) -> None:
     assert not tab.toast
 
 
-def told_in_time(page: Browser, tab: Tab, ended_at: float) -> None:
+def received_in_time(page: Browser, tab: Tab, ended_at: float) -> None:
     """The final status came soon on the websocket, and at the first poll over HTTP."""
     if page.post_type == "socket":
         assert tab.final_at - max(ended_at, page.opened_at) < SOON
@@ -166,7 +166,7 @@ async def test_run(served: Served, client: Client) -> None:
         await page.acknowledged(tab)
         await page.ended(tab)
         await every_line_once(page, tab, 50)
-        told_in_time(page, tab, tab.ended_at)
+        received_in_time(page, tab, tab.ended_at)
         assert (tab.status, tab.progress) == ("Succeed", 1)
         assert tab.statuses[0] in {"Inited", "Scheduled"}
         assert len(set(tab.statuses)) == len(tab.statuses)
@@ -185,7 +185,7 @@ async def test_fail(served: Served, client: Client) -> None:
         await page.acknowledged(tab)
         await page.ended(tab)
         await every_line_once(page, tab, 5)
-        told_in_time(page, tab, tab.ended_at)
+        received_in_time(page, tab, tab.ended_at)
         assert_failed(page, tab)
 
 
@@ -201,7 +201,7 @@ async def test_kill(served: Served, client: Client) -> None:
         began = time.time()
         assert (await page.kill(tab))["status"] == 0
         await page.ended(tab)
-        told_in_time(page, tab, began)
+        received_in_time(page, tab, began)
         await every_line_once(page, tab, 1)
         assert tab.status == "Cancelled"
         assert (await page.kill(tab))["status"] == 0
@@ -215,13 +215,13 @@ async def test_run_fail_and_kill_over_http(served: Served, client: Client) -> No
         run = await page.execute(scripted(20, pause=0.02))
         await page.poll(run)
         await every_line_once(page, run, 20)
-        told_in_time(page, run, run.ended_at)
+        received_in_time(page, run, run.ended_at)
         assert (run.status, run.progress) == ("Succeed", 1)
 
         fail = await page.execute(scripted(5, last="exit 3"))
         await page.poll(fail)
         await every_line_once(page, fail, 5)
-        told_in_time(page, fail, fail.ended_at)
+        received_in_time(page, fail, fail.ended_at)
         assert_failed(page, fail)
 
         kill = await page.execute("echo out 1; sleep 1000")
@@ -229,7 +229,7 @@ async def test_run_fail_and_kill_over_http(served: Served, client: Client) -> No
         began = time.time()
         assert (await page.kill(kill))["status"] == 0
         await page.poll(kill)
-        told_in_time(page, kill, began)
+        received_in_time(page, kill, began)
         await every_line_once(page, kill, 1)
         assert kill.status == "Cancelled"
 
@@ -266,13 +266,15 @@ async def test_refusals_hurt_one_tab(served: Served) -> None:
         await page.open()
         other = await page.execute("sleep 1; echo out 1")
         await page.acknowledged(other)
-        unknown = await page.execute("show x", executeApplicationName="hive", runType="hql")
+        unknown = await page.execute("show x", executeApplicationName="presto", runType="psql")
         await page.acknowledged(unknown)
         empty = await page.execute("#@set a=b\n", runType="shell")
         await page.acknowledged(empty)
         await page.ended(unknown, empty, other)
         assert (unknown.status, empty.status, other.status) == ("Failed", "Failed", "Succeed")
-        assert any(" ERROR there is no engine 'hive'" in line for line in unknown.shown)
+        assert any(" ERROR unknown engine 'presto'" in line for line in unknown.shown), (
+            unknown.shown
+        )
         assert not unknown.toast
         row = (await page.data("GET", f"jobhistory/{empty.task_id}/get"))["task"]
         assert (row["errCode"], "20015" in row["errDesc"]) == (20015, True)
@@ -293,7 +295,7 @@ async def test_a_drop_in_mid_run(served: Served, client: Client) -> None:
         await page.ended(tab)
         assert page.post_type == "socket"
         await every_line_once(page, tab, 40)
-        told_in_time(page, tab, tab.ended_at)
+        received_in_time(page, tab, tab.ended_at)
         assert tab.status == "Succeed"
 
 
@@ -311,7 +313,7 @@ async def test_the_end_comes_while_nobody_listens(served: Served, client: Client
         async with asyncio.timeout(10):
             await page.ended(tab)
         await every_line_once(page, tab, 2)
-        told_in_time(page, tab, tab.ended_at)
+        received_in_time(page, tab, tab.ended_at)
         assert tab.status == "Succeed"
 
 
@@ -352,7 +354,7 @@ async def test_refused_reconnects_lead_to_http(served: Served, client: Client) -
         else:
             await page.poll(tab)
         await every_line_once(page, tab, 40)
-        told_in_time(page, tab, tab.ended_at)
+        received_in_time(page, tab, tab.ended_at)
         assert (tab.status, tab.progress) == ("Succeed", 1)
         again = await page.execute(scripted(1))
         await page.poll(again)
@@ -396,7 +398,7 @@ async def test_a_poller_lives_through_the_death_of_the_gateway(own: Served) -> N
 
         await wait_until(over, "the gateway to be back and the task to end", timeout=60)
         await every_line_once(page, tab, 40)
-        told_in_time(page, tab, tab.ended_at)
+        received_in_time(page, tab, tab.ended_at)
         assert tab.status == "Succeed"
 
 
@@ -436,7 +438,7 @@ async def test_a_restart_in_mid_run(tmp_path: Path, client: Client) -> None:
                 await page.followed(tab)
                 assert page.closes == ([] if client is Client.DSS else [1012])
                 await every_line_once(page, tab, 3)
-                told_in_time(page, tab, tab.ended_at)
+                received_in_time(page, tab, tab.ended_at)
                 assert await page.rows(tab) == [[["1", "x"]], [["2", "x"]]]
                 after = (await page.data("GET", f"jobhistory/{tab.task_id}/get"))["task"]
                 assert (before["status"], after["status"]) == ("Running", "Succeed")

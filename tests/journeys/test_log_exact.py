@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.entrance import Caller, frame, opened, told
+from tests.journeys.entrance import Caller, frame, opened, received
 from tests.support.served import NARTHEX, Served, serving
 
 COUNT = 100_000
@@ -99,7 +99,7 @@ async def test_subscribe(restarted: tuple[Served, str]) -> None:
     async with asyncio.timeout(60), opened(gateway) as socket:
         await socket.send(frame(f"{exec_id}/subscribe", {"fromLine": 1, "format": "lines"}))
         while True:
-            message = await told(socket)
+            message = await received(socket)
             data = message["data"]
             if message["method"].endswith("/lines"):
                 lines += [(line["n"], line["s"], line["text"]) for line in data["lines"]]
@@ -117,13 +117,13 @@ async def test_subscribe(restarted: tuple[Served, str]) -> None:
 
 
 def test_logs_follow(restarted: tuple[Served, str]) -> None:
-    """``narthex logs -f`` prints both streams exactly."""
+    """``narthex logs`` prints both streams exactly."""
     gateway, exec_id = restarted
     printed = subprocess.run(
         [
             *NARTHEX,
             "logs",
-            "-f",
+            "-F",
             exec_id,
             "--server",
             gateway.url,
@@ -137,4 +137,5 @@ def test_logs_follow(restarted: tuple[Served, str]) -> None:
         check=True,
     ).stdout
     records = [json.loads(line) for line in printed.splitlines()]
-    check([(record["n"], record["s"], record["text"]) for record in records if "n" in record])
+    lines = [record for record in records if record["type"] == "line"]
+    check([(record["line"], record["stream"], record["text"]) for record in lines])

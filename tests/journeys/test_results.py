@@ -81,10 +81,10 @@ def test_typed_columns_texts_and_pictures(reader: Reader) -> None:
     assert page["type"] == "2"
     assert page["metadata"] == [
         {"columnName": "n", "comment": "a number", "dataType": "bigint"},
-        {"columnName": "x", "comment": None, "dataType": "double"},
-        {"columnName": "s", "comment": None, "dataType": "string"},
-        {"columnName": "ok", "comment": None, "dataType": "boolean"},
-        {"columnName": "d", "comment": None, "dataType": "decimal"},
+        {"columnName": "x", "comment": "", "dataType": "double"},
+        {"columnName": "s", "comment": "", "dataType": "string"},
+        {"columnName": "ok", "comment": "", "dataType": "boolean"},
+        {"columnName": "d", "comment": "", "dataType": "decimal"},
     ]
     assert page["fileContent"] == [
         ["1", "0.5", "one", "true", "1.10"],
@@ -219,12 +219,12 @@ def test_the_whole_log_says_what_is_not_kept(tmp_path: Path) -> None:
     }
     with serving(tmp_path / "data", **settings) as served, Reader(served) as reader:
         task = reader.ran("seq 100000 199999")
-        told = reader.got("filesystem/openLog", path=task["logPath"])["log"][1].splitlines()
+        received = reader.got("filesystem/openLog", path=task["logPath"])["log"][1].splitlines()
         shown = reader.got("filesystem/openLog", path=task["logPath"])["log"][3].splitlines()
     kept = [int(line[-6:]) - 99_999 for line in shown if line[-6:].isdigit()]
     (gap,) = [number for number, next_ in pairwise(kept) if next_ != number + 1]
     following = kept[kept.index(gap) + 1]
-    assert [line.partition(" WARN ")[2] for line in told] == [
+    assert [line.partition(" WARN ")[2] for line in received] == [
         f"lines {gap + 1} to {following - 1} are no longer kept."
     ]
 

@@ -15,25 +15,26 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.faults.proxy import Proxy, Rule, proxied
-from tests.journeys.entrance import Caller, frame, opened, shell, told
+from tests.journeys.entrance import Caller, frame, opened, received, shell
 from tests.support.served import Served
 from tests.support.waiting import wait_until, wait_until_sync
 
 
-async def submit(socket: ClientConnection, body: dict[str, object], tag: str = "tab") -> str:
+async def submit(socket: ClientConnection, body: dict[str, object], tag: str = "") -> str:
     """The execID that a socket is given for a submit; what is pushed before is passed over."""
+    tag = tag or str(body["requestId"])
     await socket.send(frame("execute", body, websocketTag=tag))
     while True:
-        message = await told(socket)
-        if message["method"].endswith("/execute"):
+        message = await received(socket)
+        if message["method"].endswith("/execute") and message["websocketTag"] == tag:
             return str(message["data"]["execID"])
 
 
-async def heard(socket: ClientConnection, exec_id: str) -> tuple[str, str]:
+async def streamed(socket: ClientConnection, exec_id: str) -> tuple[str, str]:
     """All that is pushed of a task until its end: the text of its log and its last status."""
     text = ""
     while True:
-        message = await told(socket)
+        message = await received(socket)
         if message["data"].get("execID") != exec_id:
             continue
         if message["method"].endswith("/log"):
@@ -58,7 +59,7 @@ async def test_one_task_over_both_transports(served: Served, tmp_path: Path) -> 
 
         found = await asyncio.gather(submit(socket, body), *(by_http() for _ in range(20)))
         (exec_id,) = set(found)
-        text, status = await heard(socket, exec_id)
+        text, status = await streamed(socket, exec_id)
         assert status == "Succeed"
         assert text.count(" done\n") == 1
         assert await by_http() == exec_id
@@ -106,23 +107,22 @@ async def test_a_repeated_submit_attaches(served: Served, tmp_path: Path) -> Non
     code = f"echo first; while [ ! -e {go} ]; do sleep 0.05; done; echo last"
     body = shell(code, requestId="attach")
     async with asyncio.timeout(40), opened(served) as one, opened(served) as two:
-        exec_id = await submit(one, body)
+        exec_id = await submit(one, body, "attach")
         while True:
-            message = await told(one)
+            message = await received(one)
             if message["method"].endswith("/log") and " first\n" in message["data"]["log"][3]:
                 break
         assert await submit(two, body, "other") == exec_id
         text = ""
         while " first\n" not in text:
-            message = await told(two)
-            assert message["data"]["execID"] == exec_id
-            if message["method"].endswith("/log"):
+            message = await received(two)
+            if message["method"].endswith("/log") and message["data"]["execID"] == exec_id:
                 text += message["data"]["log"][3]
         go.touch()
-        rest, status = await heard(two, exec_id)
+        rest, status = await streamed(two, exec_id)
         assert status == "Succeed"
         assert (text + rest).count(" first\n") == (text + rest).count(" last\n") == 1
-        before, status = await heard(one, exec_id)
+        before, status = await streamed(one, exec_id)
         assert status == "Succeed"
         assert before.count(" last\n") == 1
 
@@ -133,10 +133,10 @@ async def test_a_repeated_submit_of_what_has_ended(served: Served) -> None:
     async with asyncio.timeout(40):
         async with opened(served) as one:
             exec_id = await submit(one, body)
-            await heard(one, exec_id)
+            await streamed(one, exec_id)
         async with opened(served) as two:
             assert await submit(two, body) == exec_id
-            text, status = await heard(two, exec_id)
+            text, status = await streamed(two, exec_id)
             assert (text.count(" once\n"), status) == (1, "Succeed")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.journeys.entrance import Caller, frame, opened, told
+from tests.journeys.entrance import Caller, frame, opened, received
 from tests.support.served import NARTHEX, Served, command, token_for
 from tests.support.waiting import wait_until_sync
 
@@ -67,7 +67,7 @@ async def over_socket(gateway: Served, code: str) -> list[str]:
     async with opened(gateway) as socket:
         await socket.send(frame("execute", statement(code), websocketTag="tab"))
         while True:
-            message = await told(socket)
+            message = await received(socket)
             verb = message["method"].rpartition("/")[2]
             if verb == "execute":
                 exec_id = message["data"]["execID"]
@@ -80,19 +80,23 @@ async def over_socket(gateway: Served, code: str) -> list[str]:
 
 
 async def test_state_is_shared_by_the_sockets_of_one_user(served: Served) -> None:
-    """One socket binds a name, another of the same user reads it, another user cannot."""
-    await over_socket(served, "x = 41")
-    lines = await over_socket(served, "print(x + 1)")
+    """One socket binds a name, another of the same user reads it, another user cannot.
+
+    The users are of this test alone: what others left on the same gateway is not theirs.
+    """
+    owner = another(served, "ann-of-sessions")
+    await over_socket(owner, "x = 41")
+    lines = await over_socket(owner, "print(x + 1)")
     assert any(line.endswith("42") for line in lines), lines
-    with Python(another(served, "bob")) as bob, Python(served) as admin:
+    with Python(another(served, "bob-of-sessions")) as bob, Python(owner) as ann:
         exec_id = bob.say("print(x)")
         assert bob.finished(exec_id) == "Failed"
         assert any("NameError" in line["text"] for line in bob.lines(exec_id))
-        (mine,) = admin.sessions()
-        assert (mine["user"], mine["state"]) == ("admin", "idle")
+        (mine,) = ann.sessions()
+        assert (mine["user"], mine["state"]) == ("ann-of-sessions", "idle")
         reply = bob.http.post(f"{served.api}/sessions/{mine['id']}/kill")
         assert reply.json()["status"] == 1
-        assert [one["user"] for one in bob.sessions()] == ["bob"]
+        assert [one["user"] for one in bob.sessions()] == ["bob-of-sessions"]
 
 
 def test_a_session_outlives_gateway_and_runner(own: Served) -> None:

@@ -39,11 +39,11 @@ def sparkling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield gateway
 
 
-def say(caller: Caller, kind: str, code: str) -> str:
-    """The execID of a statement for Spark."""
+def say(caller: Caller, kind: str, code: str, creator: str = "tests") -> str:
+    """The execID of a statement for Spark; for the creator IDE 5000 rows are kept."""
     body = {
         "executeApplicationName": "spark",
-        "requestApplicationName": "tests",  # for others selects are cut at 5000 rows
+        "requestApplicationName": creator,
         "runType": kind,
         "executionCode": code,
     }
@@ -95,6 +95,64 @@ def test_a_statement_from_submission_to_its_last_page(sparkling: Served) -> None
         exec_id = say(caller, "pyspark", "print(spark.table('v').count())")
         assert caller.finished(exec_id, SECONDS) == "Succeed", caller.lines(exec_id)
         assert [line["text"] for line in caller.lines(exec_id)] == ["1"]
+
+
+def test_what_is_asked_of_hive(sparkling: Served) -> None:
+    """Linkis section 9, point 10: Hive's statements run as Spark SQL, by either way to ask."""
+    with Caller(sparkling) as caller:
+        old = {"executeApplicationName": "hive", "runType": "hql", "executionCode": "select 1 + 1"}
+        new = {
+            "executionContent": {"code": "select 1 + 1"},
+            "labels": {"engineType": "hive-2.3.3", "userCreator": "admin-IDE", "codeType": "hql"},
+        }
+        for way, body in (("execute", old), ("submit", new)):
+            made = caller.call("POST", way, json=body)
+            assert caller.finished(made["execID"], SECONDS) == "Succeed"
+            assert page(caller, made["taskID"], 1) == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("code", "rows"),
+    [
+        ("/* a /* b */ c */\nselect id from range(6000) offset 5", 5000),
+        ("select id from range(6000) limit 5000+500", 5000),
+        ("from range(5005) select id |> limit 5001 -- limit 1", 5000),
+        ("select r'C:\\' d from range(7) limit all offset 3 # four", 4),
+        ("--set ide.engine.no.limit.allow=true\nselect id from range(6000)", 6000),
+    ],
+)
+def test_the_editor_is_shown_so_many_rows(sparkling: Served, code: str, rows: int) -> None:
+    """Rows B4, B5: the limit of the editor holds for every form of a query, and is told."""
+    with Caller(sparkling) as caller:
+        exec_id = say(caller, "sql", code, "IDE")
+        assert caller.finished(exec_id, SECONDS) == "Succeed", caller.lines(exec_id)
+        task_id = caller.call("GET", f"{exec_id}/status")["taskID"]
+        reply = caller.http.get(
+            f"{caller.gateway.url}/api/rest_j/v1/filesystem/openFile",
+            params={"path": f"narthex:///tasks/{task_id}/results/_0.dolphin", "pageSize": 10_000},
+        )
+        data = reply.json()["data"]
+        assert (data["totalRow"], data["truncated"]) == (rows, rows == 5000)
+
+
+def test_errors_and_values_as_the_editor_sees_them(sparkling: Served) -> None:
+    """Rows B2, B6, B7, B13: a mark, directives, a zone and comments, all the way through."""
+    with Caller(sparkling) as caller:
+        code = "\ufeff--@set a=nowhere\n/* one\n two */\n\nselect x from ${a}"
+        exec_id = say(caller, "sql", code, "IDE")
+        assert caller.finished(exec_id, SECONDS) == "Failed"
+        assert any("line 5 pos 14" in line["text"] for line in caller.lines(exec_id))
+        exec_id = say(caller, "scala", "// only a comment", "IDE")
+        assert caller.finished(exec_id, SECONDS) == "Succeed", caller.lines(exec_id)
+        zone = "set spark.sql.session.timeZone=Asia/Tokyo; select timestamp'2024-01-01 00:00:00'"
+        exec_id = say(caller, "sql", f"{zone} ts, double('NaN') n", "IDE")
+        assert caller.finished(exec_id, SECONDS) == "Succeed", caller.lines(exec_id)
+        task_id = caller.call("GET", f"{exec_id}/status")["taskID"]
+        reply = caller.http.get(
+            f"{caller.gateway.url}/api/rest_j/v1/filesystem/openFile",
+            params={"path": f"narthex:///tasks/{task_id}/results/_1.dolphin"},
+        )
+        assert reply.json()["data"]["fileContent"] == [["2024-01-01 00:00:00", "NaN"]]
 
 
 def test_a_kill_in_mid_job(sparkling: Served) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
-from tests.journeys.entrance import executing, frame, opened, shell, told
+from tests.journeys.entrance import executing, frame, opened, received, shell
 from tests.support.served import Served
 
 
@@ -14,17 +14,17 @@ async def test_the_five_verbs_on_one_socket(served: Served) -> None:
         exec_id = await executing(socket, "echo one; sleep 300")
         running = False
         while not running:
-            message = await told(socket)
+            message = await received(socket)
             running = message["data"].get("status") == "Running"
         for verb in ("status", "log", "progress", "kill"):
             method = f"/api/rest_j/v1/entrance/{exec_id}/{verb}"
             await socket.send(frame(f"{exec_id}/{verb}"))
-            reply = await told(socket)
+            reply = await received(socket)
             while reply["method"] != method:
-                reply = await told(socket)
+                reply = await received(socket)
             assert reply["data"]["execID"] == exec_id
         while reply["data"].get("status") != "Cancelled":
-            reply = await told(socket)
+            reply = await received(socket)
 
 
 async def test_twenty_tasks_on_one_socket(served: Served) -> None:
@@ -37,7 +37,7 @@ async def test_twenty_tasks_on_one_socket(served: Served) -> None:
             body = shell(f"for i in 1 2 3; do echo task {number} line $i; done")
             await socket.send(frame("execute", body, websocketTag=f"tag{number}"))
         while len(final) < 20:
-            message: dict[str, Any] = await told(socket)
+            message: dict[str, Any] = await received(socket)
             data = message["data"]
             exec_id = data["execID"]
             assert data["websocketTag"] == message["websocketTag"]

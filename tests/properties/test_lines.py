@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,14 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines import lines
-from engines.lines import Block, Splitter
-from engines.records import ERR, GAP, OUT, Gap, Record, decode_gap, encode_gap
+from engines.rundir.lines import Block, Splitter
+from engines.rundir.records import ERR, GAP, OUT, Gap, Record, decode_gap, encode_gap
+from tests.support.small_lines import PART, WAITING, WAITING_MS, small_lines
 
-PART = 20
-WAITING = 60
-WAITING_MS = 50
-
+_SCRAPS = [b"a", b"bc", b"\n", b"\xff", b"\r", "é漢🙂".encode(), b"\xe6\xbc", b"\xa2"]
 
 Lost = tuple[int, bytes, bytes]
 """The least number of lines lost, and what is open on each stream behind them."""
@@ -36,21 +34,14 @@ class Piece(NamedTuple):
 @pytest.fixture(autouse=True, scope="module")
 def _small_limits() -> Iterator[None]:
     """Scales the limits down, so that small examples reach them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "MAX_PART", PART)
-        patch.setattr(lines, "MAX_WAITING", WAITING)
-        patch.setattr(lines, "MAX_WAITING_MS", WAITING_MS)
-        patch.setattr(lines, "_SLICE", 7)
-        patch.setattr(lines, "_BLOCK_BYTES", 32)
-        patch.setattr(lines, "_POINT_LINES", 2)
-        patch.setattr(lines, "_POINT_BYTES", 16)
+    with small_lines(_BLOCK_BYTES=32, _POINT_LINES=2, _POINT_BYTES=16):
         yield
 
 
 def records() -> st.SearchStrategy[list[Record]]:
     """Short records with many line ends, some long ones, and now and then a gap."""
     data = st.one_of(
-        st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\xff", b"\r"]), min_size=1).map(b"".join),
+        st.lists(st.sampled_from(_SCRAPS), min_size=1).map(b"".join),
         st.integers(1, 70).map(lambda size: b"x" * size),
         st.tuples(st.integers(1, 50), st.integers(0, 30)).map(
             lambda sizes: b"y" * sizes[0] + b"\n" + b"z" * sizes[1]
@@ -98,6 +89,17 @@ def pieces(blocks: Sequence[Block]) -> list[Piece]:
         for number, (text, mark) in enumerate(zip(texts, marks, strict=True), block.first):
             seen.append(Piece(number, mark.stream, mark.time_ms, text))
     return seen
+
+
+def cut(data: bytes) -> int:
+    """Where a part of so many bytes ends: before a character that would not end with it."""
+    for back in (1, 2, 3):
+        begun = data[PART - back : PART + 1]
+        for more in (b"", b"\x80", b"\x80\x80", b"\xbf", b"\xbf\xbf"):
+            with contextlib.suppress(UnicodeDecodeError):
+                if len((begun + more).decode()) == 1:
+                    return PART - back
+    return PART
 
 
 class Model:
@@ -152,8 +154,9 @@ class Model:
             if not self.long:
                 self.long, self.part = kind, 0
                 self.line += 1
-            self.emit(self.open[kind][:PART], more=True)
-            self.open[kind] = self.open[kind][PART:]
+            end = cut(self.open[kind])
+            self.emit(self.open[kind][:end], more=True)
+            self.open[kind] = self.open[kind][end:]
 
     def whole(self, kind: int, time_ms: int, data: bytes) -> None:
         """Gives out a whole line."""

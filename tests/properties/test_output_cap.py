@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines import lines
-from engines.index import IndexWriter
-from engines.lines import Splitter
-from engines.output import Output
-from engines.recorder import Recorder
-from engines.records import GAP, Record
-from engines.replay import Page, Replay
-from engines.rundir import INDEX, OUTPUT, SPEC, Exit, ExitKind, RunDir
+from engines.rundir.directory import INDEX, OUTPUT, SPEC, Exit, ExitKind, RunDir
+from engines.rundir.index import IndexWriter
+from engines.rundir.lines import Splitter
+from engines.rundir.output import Output
+from engines.rundir.records import GAP, Record
+from engines.rundir.replay import Page, Replay
+from engines.shim.recorder import Recorder
 from tests.properties.test_lines import Piece, expected, pieces, records
+from tests.support.small_lines import small_lines
 
 ENDED = Exit(ExitKind.EXITED, exit_code=0)
 ROOM = 1 << 20
@@ -29,13 +29,7 @@ ROOM = 1 << 20
 @pytest.fixture(autouse=True, scope="module")
 def _small_limits() -> Iterator[None]:
     """Scales the limits down, so that small examples reach them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lines, "MAX_PART", 20)
-        patch.setattr(lines, "MAX_WAITING", 60)
-        patch.setattr(lines, "MAX_WAITING_MS", 50)
-        patch.setattr(lines, "_SLICE", 7)
-        patch.setattr(lines, "_POINT_LINES", 2)
-        patch.setattr(lines, "_POINT_BYTES", 16)
+    with small_lines(_POINT_LINES=2, _POINT_BYTES=16):
         yield
 
 

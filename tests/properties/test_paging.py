@@ -8,10 +8,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.lines import line_start
-from engines.records import ERR, OUT, header
-from engines.replay import Replay
-from engines.rundir import EXIT, OUTPUT, SPEC, RunDir
+from engines.rundir.directory import EXIT, OUTPUT, SPEC, RunDir
+from engines.rundir.lines import line_start
+from engines.rundir.records import ERR, OUT, header
+from engines.rundir.replay import Replay
 from protocol.logs import Block, Line, Mark, Stream
 
 texts = st.binary(max_size=12).map(lambda data: data.replace(b"\n", b""))
@@ -73,12 +73,12 @@ def test_where_lines_begin_in_a_long_block(sizes: list[int], data: st.DataObject
     assert line_start(whole, 0, len(before)) == len(before)
 
 
-Heard = list[tuple[int, bytes]]
+Received = list[tuple[int, bytes]]
 
 
-def in_order_of_their_ends(writes: Heard) -> Heard:
+def in_order_of_their_ends(writes: Received) -> Received:
     """The lines that some writes on two streams make, in the order in which they end."""
-    lines: Heard = []
+    lines: Received = []
     open_lines = {OUT: b"", ERR: b""}
     for stream, data in writes:
         *whole, open_lines[stream] = (open_lines[stream] + data).split(b"\n")

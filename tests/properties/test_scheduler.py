@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.runner.scheduler import Claim, Slots, Start, choose
+from gateway.runner.claims import Claim, Start
+from gateway.runner.leaf_keeper import Bounds, Occupied
+from gateway.runner.scheduler import plan
+from protocol.placement import Pool
+from protocol.resources import DEFAULT_QUEUE, Leaf, Queue, Wants
+from tests.properties import fair_choice
+from tests.properties.fair_choice import Slots
 
 WEIGHTS = (0.5, 1.0, 2.0, 4.0)
 OWNERS = ("ada", "ben", "cem", "dea", "eva")
+
+
+def choose(claims: Iterable[Claim], slots: Slots, running: int) -> tuple[Start, ...]:
+    """What starts on a pool of equal leaves, of which as many are taken as there are runs."""
+    pool = Pool(Leaf(number) for number in range(1, slots.total + 1))
+    live = [
+        Occupied(str(number), "", (number,) if number <= slots.total else ())
+        for number in range(1, running + 1)
+    ]
+    queues = {DEFAULT_QUEUE: Queue(DEFAULT_QUEUE)}
+    return plan(claims, pool, live, queues, Bounds(slots.per_user), 0).starts
 
 
 @st.composite
@@ -34,6 +52,24 @@ def pictures(draw: st.DrawFn) -> tuple[tuple[Claim, ...], Slots, int]:
     others = draw(st.integers(0, 3))
     running = others + sum(claim.running for claim in claims)
     return tuple(claims), slots, running
+
+
+@given(pictures())
+def test_tasks_that_ask_for_nothing_start_as_ever(
+    picture: tuple[tuple[Claim, ...], Slots, int],
+) -> None:
+    """Where every task is one slot, the plan is the fair choice, in the same order."""
+    claims, slots, running = picture
+    expected = [
+        (one.task_id, one.owner, one.virtual_time)
+        for one in fair_choice.choose(claims, slots, running)
+    ]
+    asking = tuple(replace(claim, wants=Wants()) for claim in claims)
+    for same in (claims, asking):
+        found = choose(same, slots, running)
+        assert [(one.task_id, one.owner, one.virtual_time) for one in found] == expected
+        leaves = [leaf for one in found for part in one.leaves for leaf in part]
+        assert len(set(leaves)) == len(leaves) == len(found)
 
 
 @given(pictures())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.rundir import EXIT, KILL, SHIM, SPEC, STARTED, RunDir, RunState
+from engines.rundir.directory import EXIT, KILL, SHIM, SPEC, STARTED, SUSPENDED, RunDir, RunState
 from protocol.tasks import TRANSITIONS, TaskState
 
 ENDINGS = {
@@ -20,17 +20,17 @@ ENDINGS = {
     TaskState.TIMED_OUT,
     TaskState.LOST,
 }
-FACTS = (SPEC, SHIM, STARTED, KILL, EXIT)
+FACTS = (SPEC, SHIM, STARTED, SUSPENDED, KILL, EXIT)
 
 
 @given(st.lists(st.sampled_from(TaskState), max_size=40))
-def test_a_walk_by_the_table_ends_once(wishes: list[TaskState]) -> None:
-    """Whatever is wished in whatever order, a task passes each final state at most once."""
+def test_a_walk_by_the_table_ends_once(requests: list[TaskState]) -> None:
+    """Whatever is requested in whatever order, a task passes each final state at most once."""
     state, finals = TaskState.ACCEPTED, 0
-    for wish in wishes:
-        if wish in TRANSITIONS[state]:
-            state = wish
-            finals += wish.final
+    for request in requests:
+        if request in TRANSITIONS[state]:
+            state = request
+            finals += request.final
     assert finals <= 1
     assert state.final is bool(finals)
 
@@ -61,6 +61,8 @@ def due(facts: frozenset[str], *, locked: bool) -> RunState:
     if locked:
         if KILL in facts:
             return RunState.KILLING
+        if SUSPENDED in facts:
+            return RunState.SUSPENDED
         return RunState.RUNNING if STARTED in facts else RunState.STARTING
     return RunState.ORPHANED if SHIM in facts else RunState.ACCEPTED
 
@@ -82,6 +84,7 @@ def test_a_run_is_what_its_facts_say(tmp_path: Path, locked: bool) -> None:  # n
 
 
 def test_no_spec_is_no_run(tmp_path: Path) -> None:
-    """A directory without a spec has no state at all."""
+    """Where there is no directory there is no state; a run may have removed its own spec."""
     with pytest.raises(FileNotFoundError):
-        RunDir(tmp_path).state()
+        RunDir(tmp_path / "none").state()
+    assert RunDir(tmp_path).state() is RunState.ACCEPTED

@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.commands import (
-    DataObject,
-    DeleteData,
-    OpenData,
-    OpenedData,
-    StoreData,
-)
+from protocol.commands.objects import DataObject, DeleteData, OpenData, OpenedData, StoreData
 from protocol.dialects.job_manager import JobManagerDialect
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
@@ -166,8 +160,8 @@ def test_a_file_is_described() -> None:
         "kind": "upload",
     }
     answer = DataObject(ANSWER, f"{JOB}.out", 5, "", NOW, answer=True, truncated=True)
-    told = said(rendered(asked, answer))
-    assert (told["kind"], told["truncated"], told["sha256"]) == ("answer", True, None)
+    reported = said(rendered(asked, answer))
+    assert (reported["kind"], reported["truncated"], reported["sha256"]) == ("answer", True, None)
 
 
 def test_a_removed_file_is_named() -> None:

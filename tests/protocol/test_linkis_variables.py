@@ -93,11 +93,11 @@ def test_formats(expression: str, text: str | None) -> None:
         ("select ${a*2.5}, ${a/4}, ${a-9}", "hql", {"a": "1"}, "select 2.5, 0.25, -8"),
         ("select '${a+_x}'", "sql", {"a": "t"}, "select 't_x'"),
         ("select ${a+1}", "sql", {"a": "007"}, "select 0071"),
-        ("--@set a=5\nselect ${a}", "sql", {"a": "1"}, "select 5"),
-        ("-- @set a = 5 ;\r\nselect ${a}", "sql", {}, "select 5"),
-        ("#@set a=5\necho ${a}", "shell", {}, "echo 5"),
-        ("//@set a=5\nval x = ${a}", "scala", {}, "val x = 5"),
-        ("!!@set a=5\n${a}", "java", {}, "5"),
+        ("--@set a=5\nselect ${a}", "sql", {"a": "1"}, "\nselect 5"),
+        ("-- @set a = 5 ;\r\nselect ${a}", "sql", {}, "\nselect 5"),
+        ("#@set a=5\necho ${a}", "shell", {}, "\necho 5"),
+        ("//@set a=5\nval x = ${a}", "scala", {}, "\nval x = 5"),
+        ("!!@set a=5\n${a}", "java", {}, "\n5"),
         ("--@set a=5\n${a}", "shell", {}, "--@set a=5\n${a}"),
         ("echo ${HOME} $HOME ${x:-1}", "sh", {}, "echo ${HOME} $HOME ${x:-1}"),
         ("${run_date-1} ${run_date}", "sql", {"run_date": "20200301"}, "20200229 20200301"),
@@ -180,4 +180,4 @@ def test_global_variables_stand_behind_the_request() -> None:
 
 def test_directives_are_found_line_by_line() -> None:
     """The rest of the code keeps its lines."""
-    assert directives("a\n--@set x=1\nb\n", "sql") == ("a\nb\n", {"x": "1"})
+    assert directives("a\n--@set x=1\nb\n", "sql") == ("a\n\nb\n", {"x": "1"})

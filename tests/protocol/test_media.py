@@ -11,6 +11,7 @@ from protocol.errors import GatewayError, Kind
 from protocol.media import (
     MAX_DEPTH,
     MAX_FORM_FIELDS,
+    MAX_VALUES,
     JsonValue,
     decode_form,
     decode_json,
@@ -212,3 +213,39 @@ def test_broken_forms_are_refused(form: bytes | str, fault: str) -> None:
     with pytest.raises(GatewayError, match=fault) as caught:
         decode_form(form)
     refused(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" + b"[]," * MAX_VALUES + b"[]]",
+        b"[" + b"1," * MAX_VALUES + b"1]",
+        b"{" + b'"a":{},' * MAX_VALUES + b'"a":1}',
+        b"[" + b'"",' * (3 * MAX_VALUES) + b'""]',
+        b"[" * (2 * MAX_VALUES),
+    ],
+)
+def test_very_many_values_are_not_made(text: bytes) -> None:
+    """Row D5: a body is refused by its width before there is a value for each of its commas."""
+    with pytest.raises(GatewayError) as error:
+        decode_json(text)
+    assert error.value.kind is Kind.TOO_LARGE
+
+
+def test_commas_in_texts_are_no_values() -> None:
+    """Row D5: code may have as many as it likes, with quotes and backslashes before them."""
+    code = ',"[{\\' * MAX_VALUES
+    assert decode_json(encode_json({"code": code, "n": [1, 2]})) == {"code": code, "n": [1, 2]}
+
+
+def test_very_many_values_of_a_message_are_not_made() -> None:
+    """Row D5: nor of msgpack, whose lists say how long they are."""
+    inner = encode_msgpack([0] * 1000)
+    for data in (
+        encode_msgpack([0] * (MAX_VALUES + 1)),
+        b"\xdc\x03\xe8" + inner * 1000,
+        b"\xdc\xff\xff" + b"\x80" * 0xFFFF + b"\xc0",
+    ):
+        with pytest.raises(GatewayError) as error:
+            decode_msgpack(data)
+        assert error.value.kind in {Kind.TOO_LARGE, Kind.INVALID}

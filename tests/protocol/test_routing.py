@@ -6,11 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.commands import Hello
+from protocol.commands.login import Hello
 from protocol.dialect import Route
 from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
-from protocol.routing import Found, NotAllowed, Router, Template, Unknown, clean_path
+from protocol.routing import (
+    Found,
+    NotAllowed,
+    Router,
+    Template,
+    Unknown,
+    clean_beginning,
+    clean_path,
+)
 
 
 def row(method: str, template: str) -> Route[Any]:
@@ -54,6 +62,25 @@ TABLE = [
 def test_clean_paths(raw: str | bytes, path: str) -> None:
     """A path is decoded once, and empty segments and a trailing slash go."""
     assert clean_path(raw) == path
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ("/api/v2/jobs/%00/config", "/api/v2/jobs"),
+        ("/api//v2/a%2fb", "/api/v2"),
+        ("/api/%zz/x", "/api"),
+        ("/api/%ff", "/api"),
+        ("/a/../b", "/a"),
+        ("/%", "/"),
+        ("", "/"),
+    ],
+)
+def test_the_beginning_of_a_path_that_is_refused(raw: str, path: str) -> None:
+    """What stands before the first bad segment tells whose clients have to read the refusal."""
+    with pytest.raises(GatewayError):
+        clean_path(raw)
+    assert clean_beginning(raw) == path
 
 
 @pytest.mark.parametrize(
@@ -155,3 +182,38 @@ def test_a_template_matches_by_itself() -> None:
     assert template.match("/a/c") == {"b": "c"}
     assert template.match("/x/c") is None
     assert template.match("/a/c/d") is None
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "params"),
+    [
+        ("/media/{path...}", "/media/a", {"path": "a"}),
+        ("/media/{path...}", "/media/a/b c/d", {"path": "a/b c/d"}),
+        ("/{user}/files/{path...}", "/ann/files/x/y", {"user": "ann", "path": "x/y"}),
+        ("/{all...}", "/a/b", {"all": "a/b"}),
+        ("/media/{path...}", "/media", None),
+        ("/media/{path...}", "/other/a", None),
+        ("/{all...}", "/", None),
+    ],
+)
+def test_a_tail_takes_the_rest(template: str, path: str, params: dict[str, str] | None) -> None:
+    """One or more segments at the end of a path, in a template and in a table."""
+    assert Template.of(template).match(path) == params
+    router = Router([Route("GET", template, lambda _: Hello(), lambda *_: Reply(200))])
+    match = router.match("GET", path)
+    assert (match.params if isinstance(match, Found) else None) == params
+
+
+@pytest.mark.parametrize("template", ["/{a...}/b", "/{a...}/{b}", "/x{a...}", "/{a...}/{a...}"])
+def test_a_tail_is_the_end(template: str) -> None:
+    """Nothing stands behind it or beside it."""
+    with pytest.raises(ValueError, match="template"):
+        Template.of(template)
+
+
+def test_templates_are_ranked_by_how_literal_they_are() -> None:
+    """From the left: a literal segment, then one that may be anything, then a tail."""
+    texts = ["/a/b", "/a/{x}", "/a/{x...}", "/{x}/b", "/{x}/{y}", "/{x...}"]
+    ranks = [Template.of(text).rank for text in texts]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) == len(ranks)

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from gateway.auth.tokens import Tokens, load_key
-from gateway.places import Places
-from gateway.stores.accounts import Accounts
+from gateway.data_paths import DataPaths
+from gateway.stores.directory import Directory
 from protocol.accounts import Role
 from tests.support.served import Served, serving
 
@@ -46,7 +46,7 @@ class Gateway:
     @property
     def key(self) -> bytes:
         """What its tokens are signed with."""
-        return load_key(Places.of(self.data).token_key)
+        return load_key(DataPaths.of(self.data).token_key)
 
     def token(self, user: str = "ann", seconds: int = 600) -> str:
         """A good token for a user."""
@@ -86,6 +86,6 @@ def own_gateway(tmp_path: Path) -> Iterator[Gateway]:
 
 
 async def _add_users(data: Path) -> None:
-    accounts = Accounts(Places.of(data).accounts)
+    directory = Directory.of(DataPaths.of(data))
     for name in ("ann", "bob"):
-        await accounts.add(name, PASSWORD, Role.USER, int(time.time() * 1000))
+        await directory.add(name, PASSWORD, int(time.time() * 1000))

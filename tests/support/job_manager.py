@@ -7,9 +7,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from protocol.commands import (
-    Command,
-)
+from protocol.command import Command
 from protocol.dialects.job_manager import JobManagerDialect
 from protocol.errors import GatewayError
 from protocol.http import Reply, Request

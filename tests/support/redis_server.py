@@ -10,12 +10,28 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from gateway.data_paths import DataPaths
 from gateway.stores import keys
 from gateway.stores.embedded import EmbeddedRedis
-from gateway.stores.link import Link
+from gateway.stores.redis_access import private_url
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.replies import integer, items, text
 
-__all__ = ["finish", "leaks", "link", "redis_folder", "redis_server"]
+__all__ = [
+    "finish",
+    "index_url",
+    "leaks",
+    "link",
+    "operator",
+    "redis_folder",
+    "redis_server",
+]
+
+
+def index_url(data: Path) -> str:
+    """Where the private server of a data folder is reached, with its password."""
+    paths = DataPaths.of(data)
+    return private_url(paths.redis, paths.redis_socket)
 
 
 def finish(work: Coroutine[object, object, None]) -> None:
@@ -47,9 +63,9 @@ def redis_folder() -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture
-async def link(redis_server: EmbeddedRedis) -> AsyncIterator[Link]:
+async def link(redis_server: EmbeddedRedis) -> AsyncIterator[RedisClient]:
     """A way to the emptied server; afterwards every key left must have a life or a reason."""
-    link = Link(redis_server.url)
+    link = RedisClient(redis_server.url)
     await link.call("FLUSHALL")
     try:
         yield link
@@ -61,7 +77,17 @@ async def link(redis_server: EmbeddedRedis) -> AsyncIterator[Link]:
         pytest.fail(f"keys without a life: {', '.join(found)}")
 
 
-async def leaks(link: Link) -> list[str]:
+@pytest_asyncio.fixture
+async def operator(redis_server: EmbeddedRedis) -> AsyncIterator[RedisClient]:
+    """A way to the server for what the gateway itself may not do: settings, other clients."""
+    link = RedisClient(redis_server.operator_url)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+async def leaks(link: RedisClient) -> list[str]:
     """The keys that are not ours, or live for ever without a reason."""
     found = []
     for item in items(await link.call("KEYS", "*")):

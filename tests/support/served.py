@@ -11,17 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.rundir import RunDir
+from engines.rundir.directory import RunDir
 from gateway.auth.tokens import Tokens, load_key
 from gateway.clock import now_ms
 from gateway.config import load
-from gateway.places import Places
-from gateway.stores.accounts import Accounts
+from gateway.data_paths import DataPaths
+from gateway.stores.directory import Directory
+from tests.support.documented import faults_in, recording
 from tests.support.waiting import wait_until_sync
 
 __all__ = ["NARTHEX", "Served", "serving", "token_for"]
 
 NARTHEX = (sys.executable, "-m", "gateway.cli")
+HOLD = "NARTHEX_TEST_HOLD"
 READY = re.compile(r"^narthex ready on (http://\S+)")
 
 
@@ -76,10 +78,10 @@ def command(*words: str, data: Path) -> str:
 
 def token_for(name: str, data: Path) -> str:
     """A token as ``narthex token`` prints it, without a process for it: many tests need one."""
-    places, auth = Places.of(data), load(None).auth
-    account = Accounts(places.accounts).find(name)
+    paths, auth = DataPaths.of(data), load(None).auth
+    account = Directory.of(paths).find(name)
     assert account is not None
-    tokens = Tokens(load_key(places.token_key), auth.max_token_seconds)
+    tokens = Tokens(load_key(paths.token_key), auth.max_token_seconds)
     return tokens.issue(name, account.role, now_ms(), auth.token_seconds).token
 
 
@@ -87,7 +89,13 @@ def token_for(name: str, data: Path) -> str:
 def serving(
     data: Path, *options: str, program: Sequence[str] = NARTHEX, **environment: str
 ) -> Iterator[Served]:
-    """Starts a gateway on a free port over a data folder and ends it with SIGTERM."""
+    """Starts a gateway on a free port over a data folder and ends it with SIGTERM.
+
+    With NARTHEX_TEST_HOLD=1, in the environment of the tests or of this gateway, what it answered
+    is held against the API documents at the end.
+    """
+    held = {**os.environ, **environment}.get(HOLD) == "1"
+    traffic = data.with_suffix(".traffic")
     log = data.with_suffix(".log")
     with log.open("a") as errors:
         process = subprocess.Popen(
@@ -95,7 +103,7 @@ def serving(
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**os.environ, **environment},
+            env={**os.environ, **(recording(traffic) if held else {}), **environment},
         )
     try:
         assert process.stdout is not None
@@ -115,6 +123,8 @@ def serving(
         if process.stdout is not None:
             process.stdout.close()
         end_sessions(data)
+    faults = faults_in(traffic) if held else []
+    assert not faults, "\n".join(faults)
 
 
 def end_sessions(data: Path) -> None:
@@ -122,8 +132,8 @@ def end_sessions(data: Path) -> None:
     sessions = data / "spool" / "sessions"
     for path in sessions.iterdir() if sessions.is_dir() else ():
         with contextlib.suppress(FileNotFoundError):
-            RunDir(path).wish_kill(0.0)
-            RunDir(path).ring()
+            RunDir(path).request_kill(0.0)
+            RunDir(path).notify()
 
 
 def endpoint(data: Path) -> dict[str, object]:

@@ -16,7 +16,7 @@ _LONGEST = 0.05
 async def wait_until(
     condition: Callable[[], object | Awaitable[object]],
     description: str,
-    timeout: float = 10.0,  # noqa: ASYNC109  # it ends in a failure that says what was awaited
+    timeout: float = 30.0,  # noqa: ASYNC109  # it ends in a failure that says what was awaited
 ) -> None:
     """Waits until the condition, which may be async, is true; fails with the description."""
     deadline = time.monotonic() + timeout
@@ -34,7 +34,7 @@ async def wait_until(
 
 
 def wait_until_sync(
-    condition: Callable[[], object], description: str, timeout: float = 10.0
+    condition: Callable[[], object], description: str, timeout: float = 30.0
 ) -> None:
     """Waits, blocking, until the condition is true; fails with the description."""
     deadline = time.monotonic() + timeout

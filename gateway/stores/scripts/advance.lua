@@ -1,20 +1,20 @@
 #!lua flags=allow-oom
 -- advance: moves a task to another state if that is legal; a full Redis can still learn it.
--- writes TASK (final: with a life), EPOCH, WAITING, RUNNING, FAIR; rings the bell
--- ARGV   id, epoch (-1: not a runner), state, sources, place, at_ms, outcome, keep_ms, bell
+-- writes TASK (final: with a life), EPOCH, WAITING, RUNNING, FAIR; notifies
+-- ARGV   id, epoch (-1: not a runner), state, sources, place, at_ms, outcome, keep_ms, channel
 -- reply  a record, changed or not, or {'stale'}
 -- include keys
+-- include arguments
 -- include fence
--- include vouched
+-- include lease_held
 -- include record
 -- include queue
 -- include change
 
-local id = ARGV[1]
-if stale(tonumber(ARGV[2])) then
+if stale(tonumber(epoch)) then
   return {'stale'}
 end
-if change(id, ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])) then
-  redis.call('PUBLISH', ARGV[9], id)
+if change(id, state, sources, place, at_ms, outcome, tonumber(keep_ms)) then
+  redis.call('PUBLISH', channel, id)
 end
 return record(id)

@@ -1,26 +1,26 @@
 #!lua flags=allow-oom
 -- bury: takes a task out of the index with all that hangs on it; leaves a tombstone or nothing.
 -- writes TASK (the tombstone, with a life), NUMBERED, NAME, TASKS, OWNED, EXPIRY, WAITING, RUNNING,
---        FAIR, EPOCH, LOG, LOG_MARK, LOG_SIZES, DELIVERY, LEASE; rings the bell
--- ARGV   id, epoch, until_ms, '1' to leave nothing, bell,
---        and of a task that the index may have lost: owner ('' if it is not to be made up for),
---        number, name
+--        FAIR, EPOCH, LOG, LOG_MARK, LOG_SIZES, DELIVERY, LEASE; notifies
+-- ARGV   id, epoch, until_ms, forget ('1' to leave nothing), channel,
+--        owner, number, name (of a task that the index may have lost; owner '' if it is not to be
+--        made up for)
 -- reply  {'ok'} or {'stale'}
 -- include keys
+-- include arguments
 -- include fence
 -- include queue
 
-local id, until_ms, forget = ARGV[1], ARGV[3], ARGV[4] == '1'
 local key = TASK .. id
-if stale(tonumber(ARGV[2])) then
+if stale(tonumber(epoch)) then
   return {'stale'}
 end
 local found = redis.call('HMGET', key, 'owner', 'number', 'name', 'gone')
 redis.call('ZREM', TASKS, id)
 redis.call('ZREM', EXPIRY, id)
 redis.call('UNLINK', LOG .. id, LOG_MARK .. id, LOG_SIZES .. id, DELIVERY .. id, LEASE .. id)
-if not found[1] and ARGV[6] ~= '' then
-  found = {ARGV[6], ARGV[7], ARGV[8]}
+if not found[1] and owner ~= '' then
+  found = {owner, number, name}
 end
 if found[1] then
   local owner, number, name = found[1], found[2], NAME .. found[1] .. '\0' .. (found[3] or '')
@@ -29,7 +29,7 @@ if found[1] then
   dequeue(id, owner)
   redis.call('SREM', RUNNING .. owner, id)
   redis.call('DEL', key)
-  if forget then
+  if forget == '1' then
     redis.call('DEL', NUMBERED .. number)
     if named then
       redis.call('DEL', name)
@@ -43,5 +43,5 @@ if found[1] then
     end
   end
 end
-redis.call('PUBLISH', ARGV[5], id)
+redis.call('PUBLISH', channel, id)
 return {'ok'}

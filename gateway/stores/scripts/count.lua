@@ -1,19 +1,20 @@
 #!lua flags=no-writes
 -- count: one bounded step through the tasks, newest first: how many fit.
 -- reads  TASKS or OWNED by owner; TASK
--- ARGV   owner (empty: all), number to go on below ('+inf' at first), how many to look at,
---        states ',a,b,' (empty: any), from_ms, to_ms (0: open), dialect, the least number
+-- ARGV   owner (empty: all), below (number to go on below, '+inf' at first), look (at how many),
+--        states (',a,b,'; empty: any), from_ms, to_ms (0: open), dialect, least (number)
 -- reply  {number to go on below or '' at the end, how many fit}
 -- include keys
+-- include arguments
 
 local key = TASKS
-if ARGV[1] ~= '' then
-  key = OWNED .. ARGV[1]
+if owner ~= '' then
+  key = OWNED .. owner
 end
-local look, states = tonumber(ARGV[3]), ARGV[4]
-local from, to, dialect = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local from, to = tonumber(from_ms), tonumber(to_ms)
+look = tonumber(look)
 
-local ids = redis.call('ZREVRANGEBYSCORE', key, ARGV[2], ARGV[8], 'WITHSCORES', 'LIMIT', 0, look)
+local ids = redis.call('ZREVRANGEBYSCORE', key, below, least, 'WITHSCORES', 'LIMIT', 0, look)
 local fit = 0
 for at = 1, #ids, 2 do
   local found = redis.call('HMGET', TASK .. ids[at], 'state', 'created', 'dialect')

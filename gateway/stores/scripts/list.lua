@@ -1,20 +1,21 @@
 #!lua flags=no-writes
 -- list: one bounded step through the tasks, newest first.
 -- reads  TASKS or OWNED by owner; TASK; LOG_MARK; READY
--- ARGV   owner (empty: all), number to go on below ('+inf' at first), how many to look at,
---        how many to give at most, states ',a,b,' (empty: any), from_ms, to_ms (0: open), dialect,
---        how many that fit are skipped first, the least number
+-- ARGV   owner (empty: all), below (number to go on below, '+inf' at first), look (at how many),
+--        give (how many at most), states (',a,b,'; empty: any), from_ms, to_ms (0: open), dialect,
+--        skip (how many that fit are left out first), least (number)
 -- reply  {number to go on below or '' at the end, how many of the skips are left, {record, ...}}
 -- include keys
--- include vouched
+-- include arguments
+-- include lease_held
 -- include record
 
 local key = TASKS
-if ARGV[1] ~= '' then
-  key = OWNED .. ARGV[1]
+if owner ~= '' then
+  key = OWNED .. owner
 end
-local look, give, states = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local from, to, dialect, skip = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], tonumber(ARGV[9])
+local from, to = tonumber(from_ms), tonumber(to_ms)
+look, give, skip = tonumber(look), tonumber(give), tonumber(skip)
 
 local function fits(found)
   local created = tonumber(found[2] or '0')
@@ -25,7 +26,7 @@ local function fits(found)
     and (dialect == '' or found[3] == dialect)
 end
 
-local ids = redis.call('ZREVRANGEBYSCORE', key, ARGV[2], ARGV[10], 'WITHSCORES', 'LIMIT', 0, look)
+local ids = redis.call('ZREVRANGEBYSCORE', key, below, least, 'WITHSCORES', 'LIMIT', 0, look)
 local tasks = {}
 local below = ''
 for at = 1, #ids, 2 do

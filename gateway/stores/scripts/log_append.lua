@@ -1,19 +1,20 @@
 #!lua flags=allow-oom
 -- log_append: adds blocks of lines to the end of a log, each line once, and keeps the hot window.
--- writes LOG, LOG_MARK, LOG_SIZES (a life each), EPOCH; rings the bell
+-- writes LOG, LOG_MARK, LOG_SIZES (a life each), EPOCH; notifies
 -- reads  TASK
--- ARGV   id, epoch, bytes of the window, life in ms, bell,
---        then for each block: first, last, part, more ('1' or '0'), marks, data
+-- ARGV   id, epoch, window (its bytes), life (in ms), channel, blocks... (of each first, last,
+--        part, more as '1' or '0', marks, data)
 -- reply  {'ok', last, part, more}; {'gap', last, part, more} if lines are missing before a block;
 --        {'cut', last, part, more} if a block begins before the end and ends after it;
 --        {'unknown'}, {'gone'}, {'stale'}. Blocks before the one that failed are kept.
 -- include keys
+-- include arguments
 -- include fence
 
-local id, window, life, bell = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+window, life = tonumber(window), tonumber(life)
 local log, mark, sizes = LOG .. id, LOG_MARK .. id, LOG_SIZES .. id
 
-if stale(tonumber(ARGV[2])) then
+if stale(tonumber(epoch)) then
   return {'stale'}
 end
 local task = redis.call('HMGET', TASK .. id, 'state', 'gone')
@@ -37,7 +38,7 @@ elseif bytes > 0 and redis.call('EXISTS', log) == 0 then
   bytes = 0
 end
 
-for at = 6, #ARGV, 6 do
+for at = blocks_at, #ARGV, 6 do
   local block_first, block_last = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local block_part, block_more = tonumber(ARGV[at + 2]), ARGV[at + 3] == '1'
   local there, follows
@@ -89,6 +90,6 @@ if added then
       redis.call('PEXPIRE', key, life)
     end
   end
-  redis.call('PUBLISH', bell, id)
+  redis.call('PUBLISH', channel, id)
 end
 return {answer, last, part, more and 1 or 0}

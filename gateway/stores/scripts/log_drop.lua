@@ -4,7 +4,7 @@
 -- ARGV   id
 -- reply  {'ok'}
 -- include keys
+-- include arguments
 
-local id = ARGV[1]
 redis.call('UNLINK', LOG .. id, LOG_MARK .. id, LOG_SIZES .. id, PARTIAL .. id)
 return {'ok'}

@@ -4,6 +4,7 @@
 -- ARGV   id
 -- reply  {last, part, more}
 -- include keys
+-- include arguments
 
-local found = redis.call('HMGET', LOG_MARK .. ARGV[1], 'last', 'part', 'more')
+local found = redis.call('HMGET', LOG_MARK .. id, 'last', 'part', 'more')
 return {found[1] or '0', found[2] or '0', found[3] or '0'}

@@ -1,16 +1,16 @@
 #!lua flags=no-writes
 -- log_read: the blocks of a log from a line and part on, and its task as it is at that moment.
 -- reads  LOG, LOG_MARK; TASK; READY
--- ARGV   id, line, part, how many lines at most, how many bytes at most (one block in any case)
+-- ARGV   id, line, part, lines (how many at most), bytes (how many at most, one block in any case)
 -- reply  {task, 'cold'} if the window does not hold the place, else {task, last, more, entry, ...}
 --        with the task as read answers it and each entry as XRANGE gives it:
 --        {id, {'m' or 'p', marks, 'd', data}}
 -- include keys
--- include vouched
+-- include arguments
+-- include lease_held
 -- include record
 
-local id, line, part = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local lines, bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+line, part, lines, bytes = tonumber(line), tonumber(part), tonumber(lines), tonumber(bytes)
 local found = redis.call('HMGET', LOG_MARK .. id, 'last', 'more', 'first', 'first_part')
 local task = record(id)
 if not found[1] then

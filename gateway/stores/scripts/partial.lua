@@ -1,14 +1,15 @@
 #!lua
 -- partial: what stands on the line of a run that has not ended.
--- writes PARTIAL (with a life), EPOCH; rings the bell
--- ARGV   id, epoch, what is kept, life in ms, bell
+-- writes PARTIAL (with a life), EPOCH; notifies
+-- ARGV   id, epoch, text (what is kept), life (in ms), channel
 -- reply  {'ok'} or {'stale'}
 -- include keys
+-- include arguments
 -- include fence
 
-if stale(tonumber(ARGV[2])) then
+if stale(tonumber(epoch)) then
   return {'stale'}
 end
-redis.call('SET', PARTIAL .. ARGV[1], ARGV[3], 'PX', ARGV[4])
-redis.call('PUBLISH', ARGV[5], ARGV[1])
+redis.call('SET', PARTIAL .. id, text, 'PX', life)
+redis.call('PUBLISH', channel, id)
 return {'ok'}

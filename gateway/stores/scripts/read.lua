@@ -1,25 +1,26 @@
 #!lua flags=no-writes
 -- read: what is known of a task by one of its names.
 -- reads  NUMBERED, TASKS or NAME; TASK; LOG_MARK; READY; RESERVED of all
--- ARGV   'id', id  or  'number', number  or  'name', owner, name
+-- ARGV   by ('id', 'number' or 'name'), value, owner (of a name)
 -- reply  {'task', ...}, {'gone', id, owner, number}, {'none'}, or {'unready'} if the index may lack it
 -- include keys
--- include vouched
+-- include arguments
+-- include lease_held
 -- include record
 
-local id = ARGV[2]
-if ARGV[1] == 'number' then
-  id = redis.call('GET', NUMBERED .. ARGV[2])
-    or redis.call('ZRANGEBYSCORE', TASKS, ARGV[2], ARGV[2], 'LIMIT', 0, 1)[1]
+local id = value
+if by == 'number' then
+  id = redis.call('GET', NUMBERED .. value)
+    or redis.call('ZRANGEBYSCORE', TASKS, value, value, 'LIMIT', 0, 1)[1]
   -- The number was given out and its task is still on its way here: it may have been promised.
-  if not id and redis.call('ZSCORE', RESERVED, ARGV[2]) then
+  if not id and redis.call('ZSCORE', RESERVED, value) then
     return {'unready'}
   end
-elseif ARGV[1] == 'name' then
-  id = redis.call('GET', NAME .. ARGV[2] .. '\0' .. ARGV[3])
+elseif by == 'name' then
+  id = redis.call('GET', NAME .. owner .. '\0' .. value)
 end
 -- A name that leads to a task without a record: the record was lost, and the task never denied.
-if id and ARGV[1] ~= 'id' and redis.call('EXISTS', TASK .. id) == 0
+if id and by ~= 'id' and redis.call('EXISTS', TASK .. id) == 0
   and string.sub(id, 1, 1) ~= '#' then
   return {'unready'}
 end

@@ -4,10 +4,11 @@
 -- ARGV   id, owner, epoch
 -- reply  {'ok'} or {'stale'}
 -- include keys
+-- include arguments
 -- include fence
 
-if stale(tonumber(ARGV[3])) then
+if stale(tonumber(epoch)) then
   return {'stale'}
 end
-redis.call('SREM', RUNNING .. ARGV[2], ARGV[1])
+redis.call('SREM', RUNNING .. owner, id)
 return {'ok'}

@@ -1,17 +1,18 @@
 #!lua
 -- reserve: gives the next number away if the runner is well and the queue has room.
--- reads  READY; WAITING by owner and of all; RESERVED by owner and of all; NAME; TASK gone
+-- reads  READY; WAITING, WANTING and HELD by owner and of all; RESERVED by owner and of all; NAME;
+--        TASK gone
 -- writes NUMBER; RESERVED by owner and of all (life: the reservation's); NAME (the same life)
--- ARGV   owner, limit per user, limit in all (0: none), name, life of the reservation in ms
+-- ARGV   owner, per_user (limit), total (limit, 0: none), name, life (of the reservation in ms)
 -- reply  {'number', n} or {'unready'} or {'full', whose, limit} or {'named'}
 -- include keys
--- include vouched
+-- include arguments
+-- include lease_held
 
-local owner, per_user, total, name = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local life = tonumber(ARGV[5])
+per_user, total, life = tonumber(per_user), tonumber(total), tonumber(life)
 
 -- Without the count a number would be given twice; the runner notices and finds it out again.
-if not vouched() or redis.call('EXISTS', NUMBER) == 0 then
+if not lease_held() or redis.call('EXISTS', NUMBER) == 0 then
   return {'unready'}
 end
 
@@ -21,7 +22,8 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
 local function full(whose, limit)
   redis.call('ZREMRANGEBYSCORE', RESERVED .. whose, '-inf', now)
-  local used = redis.call('ZCARD', WAITING .. whose) + redis.call('ZCARD', RESERVED .. whose)
+  local used = redis.call('ZCARD', WAITING .. whose) + redis.call('ZCARD', WANTING .. whose)
+    + redis.call('ZCARD', RESERVED .. whose) + redis.call('ZCARD', HELD .. whose)
   return limit > 0 and used >= limit
 end
 

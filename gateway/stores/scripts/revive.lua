@@ -2,18 +2,19 @@
 -- revive: brings ended tasks back that the index lost, or still has as live. Many at once, each as
 -- place and note would do it. Repeating it changes nothing.
 -- writes TASK, NUMBERED, NAME, TASKS, OWNED, EXPIRY, RESERVED, NUMBER (never down), EPOCH,
---        WAITING, RUNNING, FAIR; rings the bell for those that the index had as live
--- ARGV   epoch, keep_ms, bell, sources of killed, and for each task: id, number, owner, name, meta,
---        created, dialect, expires, state, sources, at_ms, outcome, started_ms, last line
+--        WAITING, RUNNING, FAIR; notifies of those that the index had as live
+-- ARGV   epoch, keep_ms, channel, killed_sources, tasks... (of each id, number, owner, name, meta,
+--        created, dialect, expires, state, sources, at_ms, outcome, started_ms, last line)
 -- reply  {'ok'} or {'stale'}
 -- include keys
+-- include arguments
 -- include fence
 -- include queue
 -- include change
 -- include enlist
 
-local keep_ms, bell, to_killed = tonumber(ARGV[2]), ARGV[3], ARGV[4]
-if stale(tonumber(ARGV[1])) then
+keep_ms = tonumber(keep_ms)
+if stale(tonumber(epoch)) then
   return {'stale'}
 end
 
@@ -31,15 +32,15 @@ local function revive(id, number, owner, name, meta, created, dialect, expires, 
   elseif not found[3] then
     if not change(id, state, sources, 'final', at_ms, outcome, keep_ms) then
       -- A kill was shown after the end was on record: it was promised, so it is kept.
-      change(id, 'killed', to_killed, 'final', at_ms, outcome, keep_ms)
+      change(id, 'killed', killed_sources, 'final', at_ms, outcome, keep_ms)
     end
-    redis.call('PUBLISH', bell, id)
+    redis.call('PUBLISH', channel, id)
   end
   enlist(id, number, owner, expires)
   settle(id, owner, number, 'final', keep_ms)
 end
 
-for at = 5, #ARGV, 14 do
+for at = tasks_at, #ARGV, 14 do
   revive(unpack(ARGV, at, at + 13))
 end
 return {'ok'}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from email.message import Message
 
-from protocol.commands import (
+from protocol.commands.objects import (
     DataObject,
     DeleteData,
     DescribeData,
@@ -47,9 +47,9 @@ def parse_store(request: Request) -> StoreData:
 def render_store(objects: tuple[DataObject, ...], request: Request, *, address: str) -> Reply:
     """201 with the file, or with the ids of several; files are found below ``address``."""
     del request
-    if len(objects) > 1:
+    if len(objects) != 1:
         return said(201, {"ids": [stored.id for stored in objects]})
-    (stored,) = objects
+    stored = objects[0]
     return said(201, _known(stored), {"Location": f"{address}/{stored.id}"})
 
 

@@ -29,7 +29,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from protocol.dialect import Route, Session
+from protocol.dialect import Route
 from protocol.dialects.job_manager import data, jobs
 from protocol.dialects.job_manager.bodies import refused
 from protocol.errors import GatewayError, Kind
@@ -38,6 +38,7 @@ from protocol.routing import NotAllowed, Router
 
 __all__ = ["JobManagerDialect"]
 
+_LIGHT = 8192
 _PREFIXES = ("/api/job", "/api", "")
 
 _STATUS: Mapping[Kind, int] = {
@@ -53,15 +54,17 @@ _STATUS: Mapping[Kind, int] = {
     Kind.UNAVAILABLE: 503,
     Kind.INTERNAL: 500,
 }
-_BAD = dict.fromkeys((Kind.NOT_FOUND, Kind.GONE, Kind.TOO_LARGE), 400)
+_BAD: Mapping[Kind, int] = {Kind.NOT_FOUND: 400, Kind.GONE: 400, Kind.TOO_LARGE: 400}
+_BAD_OR_ENDED: Mapping[Kind, int] = {**_BAD, Kind.CONFLICT: 400}
+_MISSING: Mapping[Kind, int] = {Kind.GONE: 404}
 _BY_OPERATION: Mapping[tuple[str, str], Mapping[Kind, int]] = {
     ("POST", "run"): _BAD,
-    ("POST", "cancel"): _BAD | {Kind.CONFLICT: 400},
-    ("DELETE", "cancel"): _BAD | {Kind.CONFLICT: 400},
-    ("DELETE", "delete"): _BAD | {Kind.CONFLICT: 400},
-    ("GET", "data"): {Kind.GONE: 404},
-    ("HEAD", "data"): {Kind.GONE: 404},
-    ("DELETE", "data"): {Kind.GONE: 404},
+    ("POST", "cancel"): _BAD_OR_ENDED,
+    ("DELETE", "cancel"): _BAD_OR_ENDED,
+    ("DELETE", "delete"): _BAD_OR_ENDED,
+    ("GET", "data"): _MISSING,
+    ("HEAD", "data"): _MISSING,
+    ("DELETE", "data"): _MISSING,
 }
 """Where an operation answers otherwise than by _STATUS."""
 
@@ -74,7 +77,6 @@ class JobManagerDialect:
     """
 
     name = jobs.NAME
-    sockets: Sequence[str] = ()
     cookie = ""
 
     def __init__(self, settings: Mapping[str, object]) -> None:
@@ -92,13 +94,9 @@ class JobManagerDialect:
         """This dialect has no headers of its own."""
         return
 
-    def session(self, query: Mapping[str, str]) -> Session:  # noqa: ARG002 - the seam's signature
-        """Raises: this dialect opens no websockets.
-
-        Raises:
-            GatewayError: UNSUPPORTED, always.
-        """
-        raise GatewayError(Kind.UNSUPPORTED, "the job manager has no websocket")
+    def heavy(self, data: str | bytes) -> bool:
+        """Long ones."""
+        return len(data) > _LIGHT
 
     def refuse(self, error: GatewayError, request: Request) -> Reply:
         """``{"error": text}`` with the status that the operation lists for the kind.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from protocol.commands import DeleteTask, Execute, Kill, ListTasks, ReadTask
+from protocol.commands.history import TaskPage, TaskQuery
+from protocol.commands.tasks import DeleteTask, Execute, Kill, ReadTask
 from protocol.dialects.job_manager.bodies import members, refused, said
 from protocol.dialects.job_manager.words import described, expired, moment, states, uuid
 from protocol.errors import GatewayError, Kind
@@ -68,10 +69,10 @@ def render_info(task: Task, request: Request) -> Reply:
     return said(200, described(task))
 
 
-def parse_list(request: Request) -> ListTasks:
+def parse_list(request: Request) -> TaskQuery:
     """``GET /list_jobs`` with the filters that the document foresees."""
     query = request.query
-    return ListTasks(
+    return TaskQuery(
         owner=query.get("user", ""),
         states=states(query["state"], "state") if "state" in query else (),
         from_ms=moment(query["from"], "from") if "from" in query else 0,
@@ -79,12 +80,13 @@ def parse_list(request: Request) -> ListTasks:
         dialect=NAME,
         limit=_number(query, "limit", 1, _MOST_LISTED, _MOST_LISTED),
         offset=_number(query, "offset", 0, _MOST_SKIPPED, 0),
+        count=False,
     )
 
 
-def render_list(tasks: tuple[Task, ...], request: Request) -> Reply:
+def render_list(found: TaskPage, request: Request) -> Reply:
     """The ids, newest first."""
-    ids = [task.id for task in tasks if not expired(task, request.now_ms)]
+    ids = [task.id for task in found.tasks if not expired(task, request.now_ms)]
     return said(200, {"job_ids": ids})
 
 
@@ -94,7 +96,7 @@ def parse_cancel(request: Request) -> Kill:
 
 
 def render_cancel(task: Task, request: Request) -> Reply:
-    """200 when the wish is registered; a job that had ended before the request came is refused."""
+    """200 when the request is registered; a job that had ended before is refused."""
     if expired(task, request.now_ms):
         return refused(400, Kind.GONE, f"job {task.id} has expired")
     if task.state.final and task.finished_ms < request.now_ms:

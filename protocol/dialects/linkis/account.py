@@ -8,7 +8,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 
 from protocol.accounts import Principal, Ticket
-from protocol.commands import Login, Logout, OpenSession, ReadLoginKey, Renew, WhoAmI
+from protocol.commands.login import Login, Logout, OpenLogin, ReadLoginKey, Renew, WhoAmI
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.fields import Fields
 from protocol.dialects.linkis.submission import body_of
@@ -143,14 +143,14 @@ def render_public_key(key: bytes, request: Request) -> Reply:
     return success(request, "OK", data)
 
 
-def parse_token_login(_request: Request) -> OpenSession:
+def parse_token_login(_request: Request) -> OpenLogin:
     """Asks for a session for who showed a token in the headers."""
-    return OpenSession()
+    return OpenLogin()
 
 
-def parse_proxy(request: Request) -> OpenSession:
+def parse_proxy(request: Request) -> OpenLogin:
     """Asks for a session of another user, for admins."""
     name = request.query.get("proxyUser", "").strip()
     if not name:
         raise GatewayError(Kind.INVALID, "proxyUser must not be empty", field="proxyUser")
-    return OpenSession(name)
+    return OpenLogin(name)

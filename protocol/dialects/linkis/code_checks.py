@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from protocol.commands import Execute
+from protocol.commands.tasks import Execute
 from protocol.dialects.linkis.submission import RuleError
 from protocol.errors import GatewayError, Kind
 

@@ -107,8 +107,11 @@ _PERIOD = re.compile(
 def formatted(expression: str, now_ms: int) -> str | None:
     """The text for ``yyyyMMdd%-1d`` and the like: a pattern, then moves; None if it is none.
 
-    Units are ``y M d H m s``. Other letters of a pattern are not understood.
+    Units are ``y M d H m s``. Other letters of a pattern are not understood. What begins with a
+    blank is none: in a shell it is a group of commands.
     """
+    if expression[:1].isspace():
+        return None
     pattern, _, moves = expression.partition("%")
     moment = datetime.fromtimestamp(now_ms / 1000, UTC)
     try:

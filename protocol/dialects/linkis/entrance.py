@@ -5,16 +5,16 @@ Follows the seed, sections 1), 2) and 4), whose messages are kept literally.
 
 from __future__ import annotations
 
-from protocol.commands import Execute, ReadTask
+from protocol.command import Command
+from protocol.commands.tasks import ReadTask
 from protocol.dialects.linkis.code_checks import CodeChecks
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.files_script import parse_submission
+from protocol.dialects.linkis.submission import WARNINGS
 from protocol.dialects.linkis.words import STATUS_WORDS
-from protocol.files import ExecuteScript
 from protocol.http import Reply, Request
 from protocol.tasks import Stage, Task, TaskState
-from protocol.variables import ExecuteFilled
 
 __all__ = ["Entrance", "ending", "progress_data"]
 
@@ -40,13 +40,13 @@ def ending(task: Task) -> dict[str, object]:
     If the disk did not take all of the output, ``logIncompleteFrom`` is the first line concerned.
     """
     outcome = task.outcome
-    told: dict[str, object] = {
+    shown: dict[str, object] = {
         "exitCode": outcome.exit_code if outcome else None,
         "signal": outcome.signal if outcome else None,
     }
     if outcome and outcome.refused_line:
-        told["logIncompleteFrom"] = outcome.refused_line
-    return told
+        shown["logIncompleteFrom"] = outcome.refused_line
+    return shown
 
 
 class Entrance:
@@ -61,13 +61,16 @@ class Entrance:
         self._ids = ids
         self._checks = checks
 
-    def parse_execute(self, request: Request) -> Execute | ExecuteFilled | ExecuteScript:
+    def parse_execute(self, request: Request) -> Command[Task]:
         """What a body asks to be run."""
         return parse_submission(request, self._ids.instance, self._checks)
 
     def render_execute(self, task: Task, request: Request) -> Reply:
         """Both names of the accepted task; the taskID is a number (contract, rule 6)."""
-        return success(request, "Execution request succeeded", self._names(task))
+        data: dict[str, object] = {"execID": self._ids.of(task), "taskID": task.number}
+        if warnings := task.client.get(WARNINGS):
+            data["warnings"] = warnings
+        return success(request, "Execution request succeeded", data)
 
     def parse_read(self, request: Request) -> ReadTask:
         """The task that the path names."""
@@ -75,37 +78,37 @@ class Entrance:
 
     def render_status(self, task: Task, request: Request) -> Reply:
         """The status word, and how a final task ended."""
-        self._check(task, request)
+        names = self._named(task, request)
         word = STATUS_WORDS[task.state]
         # Pollers stop for good at a word that they do not know (contract, rule 15).
         data: dict[str, object] = {"status": "Scheduled" if word == "WaitForRetry" else word}
         if task.state.final:
             data |= ending(task)
-        return success(request, "Succeeded to retrieve status", self._names(task) | data)
+        elif task.waiting_reason:
+            data["waitingReason"] = task.waiting_reason
+        return success(request, "Succeeded to retrieve status", names | data)
 
     def render_progress(self, task: Task, request: Request) -> Reply:
         """How much is done."""
-        self._check(task, request)
-        data = self._names(task) | progress_data(task)
+        data = self._named(task, request) | progress_data(task)
         return success(request, "Return progress information", data)
 
     def render_progress_with_resource(self, task: Task, request: Request) -> Reply:
         """How much is done, and that no resources of a cluster are counted."""
-        self._check(task, request)
         metrics: dict[str, object] = {"yarnMetrics": {"yarnResource": None}}
-        data = self._names(task) | progress_data(task) | metrics
+        data = self._named(task, request) | progress_data(task) | metrics
         return success(request, "Return progress information", data)
 
     def render_subscription(self, task: Task, request: Request) -> Reply:
         """The answer to ``subscribe`` and ``unsubscribe`` on a websocket."""
-        self._check(task, request)
-        return success(request, "OK", self._names(task) | {"status": STATUS_WORDS[task.state]})
+        names = self._named(task, request)
+        return success(request, "OK", names | {"status": STATUS_WORDS[task.state]})
 
-    def _check(self, task: Task, request: Request) -> None:
-        self._ids.check(task, request.params["id"], request.query.get("taskID", ""))
-
-    def _names(self, task: Task) -> dict[str, object]:
-        return {"execID": self._ids.of(task), "taskID": task.number}
+    def _named(self, task: Task, request: Request) -> dict[str, object]:
+        """Both names of the task, if it is the one that was asked for."""
+        second = request.query.get("taskID", "")
+        exec_id = self._ids.check(task, request.params["id"], second)
+        return {"execID": exec_id, "taskID": task.number}
 
 
 def _stage(stage: Stage) -> dict[str, object]:

@@ -32,6 +32,7 @@ __all__ = [
 ROOT = "/api/rest_j/v1"
 PREFIXES = (ROOT, "/api/rest_j", "/api/rest_s/v1", "/api/rest_s")
 
+_ROOTED = f"{ROOT}/"
 _PREFIX = re.compile(r"/api/rest_[js](?:/v1)?(?=/|\Z)(?!/v[0-9]+/)")
 _STRANGER = "You are not logged in, please login first"
 _INTERNAL = "something went wrong inside the gateway"
@@ -42,6 +43,8 @@ def canonical(path: str) -> str:
 
     A path of another version is no such path and stays as it is.
     """
+    if path.startswith(_ROOTED):
+        return path
     return _PREFIX.sub(ROOT, path, count=1) if _PREFIX.match(path) else path
 
 
@@ -97,6 +100,8 @@ def http_code(error: GatewayError, status: int) -> int:
     It follows the status, but for what is not the client's fault: a balancer must be able to tell.
     """
     match error.kind:
+        case Kind.EXHAUSTED if error.retry_after:
+            return 429
         case Kind.UNAVAILABLE:
             return 503
         case Kind.INTERNAL:

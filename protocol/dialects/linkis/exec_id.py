@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from protocol.dialects.linkis.words import DEFAULT_CREATOR
 from protocol.errors import GatewayError, Kind
@@ -21,6 +22,7 @@ APPLICATION = "executeApplicationName"
 INSTANCE = "instance"
 
 _LONGEST = 99
+_REMEMBERED_ID = 256
 _HEAD = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})", re.ASCII)
 _INDEX = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 # What a name may not hold, since an execID is a segment of a path and of a websocket method.
@@ -37,6 +39,12 @@ def unknown_id(text: str) -> GatewayError:
     return GatewayError(Kind.NOT_FOUND, f"unknown execID or taskID {text[:400]!r}")
 
 
+def spelled(creator: str, application: str, instance: str, user: str, index: int) -> str:
+    """The id of these parts in the seed's layout."""
+    lengths = f"{len(creator):02d}{len(application):02d}{len(instance):02d}"
+    return f"{lengths}{creator}{application}{instance}{creator}_{user}_{index}"
+
+
 @dataclass(frozen=True, slots=True)
 class ExecId:
     """What an execID says: who asked through which application, for which engine, where."""
@@ -49,9 +57,7 @@ class ExecId:
 
     def __str__(self) -> str:
         """The id in the seed's layout."""
-        parts = (self.creator, self.application, self.instance)
-        lengths = "".join(f"{len(part):02d}" for part in parts)
-        return f"{lengths}{''.join(parts)}{self.creator}_{self.user}_{self.index}"
+        return spelled(self.creator, self.application, self.instance, self.user, self.index)
 
     @classmethod
     def parse(cls, text: str) -> ExecId:
@@ -77,6 +83,12 @@ class ExecId:
         return cls(creator, application, instance, user, int(index))
 
 
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> ExecId:
+    """What a text says: whoever polls asks for the same few again and again."""
+    return ExecId.parse(text)
+
+
 class ExecIds:
     """Names tasks by execIDs and finds out which task an id in a path means.
 
@@ -90,14 +102,12 @@ class ExecIds:
     def of(self, task: Task) -> str:
         """The execID of a task, the same for ever; tasks of other dialects have one too."""
         words = task.client if task.dialect == "linkis" else {}
-        return str(
-            ExecId(
-                str(words.get(CREATOR, DEFAULT_CREATOR)),
-                str(words.get(APPLICATION, task.engine)),
-                str(words.get(INSTANCE, self.instance)),
-                task.owner,
-                task.number,
-            )
+        return spelled(
+            str(words.get(CREATOR, DEFAULT_CREATOR)),
+            str(words.get(APPLICATION, task.engine)),
+            str(words.get(INSTANCE, self.instance)),
+            task.owner,
+            task.number,
         )
 
     def ref(self, text: str, second: str = "") -> ByNumber:
@@ -110,7 +120,7 @@ class ExecIds:
         if _INDEX.fullmatch(text):
             return ByNumber(int(text), otherwise=otherwise)
         try:
-            said = ExecId.parse(text)
+            said = _parsed(text) if len(text) <= _REMEMBERED_ID else ExecId.parse(text)
         except GatewayError:
             if not otherwise:
                 raise
@@ -129,6 +139,7 @@ class ExecIds:
     def check(self, task: Task, asked: str, second: str = "") -> str:
         """The execID of the task; GatewayError of kind NOT_FOUND if another one was asked for."""
         found = self.of(task)
-        if not {asked, second} & {found, str(task.number)}:
+        right = found, str(task.number)
+        if asked not in right and second not in right:
             raise unknown_id(asked)
         return found

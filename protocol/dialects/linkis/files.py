@@ -12,35 +12,30 @@ from email.message import Message
 from typing import Any
 
 from protocol.accounts import Principal
-from protocol.commands import Command, Hello, WhoAmI
-from protocol.dialects.linkis import results
-from protocol.dialects.linkis.envelope import success
-from protocol.dialects.linkis.fields import Fields, invalid, whole
-from protocol.dialects.linkis.results_export import attachment
-from protocol.dialects.linkis.results_paths import result_ref, results_ref
-from protocol.dialects.linkis.scripts import put_together, taken_apart
-from protocol.dialects.linkis.submission import body_of
-from protocol.errors import GatewayError, Kind
-from protocol.files import (
+from protocol.charsets import charset_of, encoded
+from protocol.command import Command
+from protocol.commands.files import (
     CheckFile,
-    FileContent,
-    FileEntry,
-    FilePath,
-    Folder,
     ListFolder,
     MakeFolder,
-    OpenedFile,
     OpenFile,
-    ReadFile,
     ReceiveFiles,
     RemoveFile,
     RenameFile,
     WriteFile,
-    file_url,
 )
+from protocol.commands.login import Hello, WhoAmI
+from protocol.commands.results import ListResults
+from protocol.dialects.linkis.envelope import success
+from protocol.dialects.linkis.fields import Fields
+from protocol.dialects.linkis.results_export import attachment
+from protocol.dialects.linkis.results_paths import results_ref
+from protocol.dialects.linkis.scripts import put_together
+from protocol.dialects.linkis.submission import body_of
+from protocol.errors import GatewayError, Kind
+from protocol.files import FileEntry, FilePath, Folder, OpenedFile, file_url
 from protocol.http import Reply, Request
 from protocol.media import as_object, decode_json
-from protocol.results import ListResults, ResultList, ResultPage
 
 _HDFS = re.compile(r"hdfs:/*", re.ASCII)
 _LONGEST_SHOWN = 200
@@ -67,10 +62,8 @@ def parse_tree(request: Request) -> Command[Any]:
     return Hello() if _HDFS.match(path) else ListFolder(file_url(path))
 
 
-def render_tree(found: ResultList | Folder | None, request: Request) -> Reply:
-    """What is in it, one level deep."""
-    if isinstance(found, ResultList):
-        return results.render_tree(found, request)
+def render_tree(found: Folder | None, request: Request) -> Reply:
+    """What is in a folder of files, one level deep."""
     if found is None:
         path = request.query.get("path", "")
         tree = _node(path, path.rstrip("/").rpartition("/")[2], None, leaf=False, parent=None)
@@ -78,31 +71,6 @@ def render_tree(found: ResultList | Folder | None, request: Request) -> Reply:
     root = _entry_node(found.entry, None)
     children = [_entry_node(child, str(root["path"])) for child in found.children]
     return success(request, "OK", {"dirFileTrees": root | {"children": children}})
-
-
-def parse_open(request: Request) -> Command[Any]:
-    """A page of the result set, or the script, that the path names."""
-    path = request.query.get("path", "")
-    if (ref := result_ref(path)) is not None:
-        return results.parse_page(ref, request)
-    return ReadFile(file_url(path))
-
-
-def render_open(found: ResultPage | FileContent, request: Request) -> Reply:
-    """The page; of a script, its text and what was saved with it."""
-    if isinstance(found, ResultPage):
-        return results.render_page(found, request)
-    text, params = taken_apart(found.data.decode("utf-8", "replace"))
-    data: dict[str, object] = {
-        "metadata": None,
-        "fileContent": [[text]],
-        "params": params,
-        "type": "1",
-        "totalLine": text.count("\n") + 1,
-        "page": 1,
-        "totalPage": 1,
-    }
-    return success(request, "OK", data)
 
 
 def parse_save(request: Request) -> WriteFile:
@@ -113,9 +81,10 @@ def parse_save(request: Request) -> WriteFile:
     if isinstance(params, str):
         # The web clients send an object as the text of one.
         params = decode_json(params) if params.strip() else None
-    told = Fields(as_object(params) if params is not None else {}, "params.")
-    text = put_together(path, fields.text("scriptContent"), told)
-    return WriteFile(path, text.encode())
+    shown = Fields(as_object(params) if params is not None else {}, "params.")
+    text = put_together(path, fields.text("scriptContent"), shown)
+    codec = charset_of(fields.text("charset"), fields.path("charset"))
+    return WriteFile(path, encoded(text, codec, fields.path("charset")))
 
 
 def render_done(_result: object, request: Request) -> Reply:
@@ -196,42 +165,6 @@ def render_download(found: OpenedFile, request: Request) -> Reply:
     del request
     headers = attachment(found.entry.name)
     return Reply(200, found.chunks, "application/octet-stream", headers, length=found.entry.size)
-
-
-def parse_format(request: Request) -> ReadFile:
-    """The separated text that is to be looked at before an import."""
-    return ReadFile(file_url(request.query.get("path", "")))
-
-
-def render_format(found: FileContent, request: Request) -> Reply:
-    """Its first lines as columns, all of them texts."""
-    query = request.query
-    separator = {"": ",", "\\t": "\t"}.get(query.get("separator", ""), query.get("separator", ""))
-    lines = found.data.decode(_encoding(query), "replace").splitlines()
-    escape = query.get("quote", "") if query.get("escapeQuotes", "").lower() == "true" else ""
-    rows = [[cell.strip(escape) for cell in line.split(separator)] for line in lines[:100]]
-    header = query.get("hasHeader", "").lower() == "true"
-    width = max(map(len, rows), default=0)
-    names = rows[0] if header and rows else [f"col_{place + 1}" for place in range(width)]
-    content = rows[1:] if header else rows
-    data: dict[str, object] = {
-        "formate": {
-            "columnName": names,
-            "columnType": ["string"] * len(names),
-            "sheetName": None,
-            "res": content[0] if content else [],
-        },
-        "fileContent": content,
-        "totalLine": whole(query, "limit", len(content)),
-    }
-    return success(request, "OK", data)
-
-
-def _encoding(query: Mapping[str, str]) -> str:
-    word = query.get("encoding", "").lower() or "utf-8"
-    if word not in {"utf-8", "utf8", "gbk", "gb2312", "gb18030", "iso-8859-1"}:
-        raise invalid("encoding", "is not known here")
-    return word
 
 
 def _text(path: FilePath) -> str:

@@ -8,50 +8,78 @@ variables (section 7.1); other code is not kept waiting for them.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-from protocol.commands import Execute
+from protocol.charsets import charset_of, decoded
+from protocol.command import Command, Then
+from protocol.commands.files import ReadFile
+from protocol.commands.tasks import Execute
+from protocol.commands.variables import ListVariables
 from protocol.dialects.linkis.code_checks import CodeChecks
+from protocol.dialects.linkis.fields import Fields
 from protocol.dialects.linkis.scripts import configured
 from protocol.dialects.linkis.submission import body_of, parse_execute
-from protocol.files import ExecuteScript, file_url
+from protocol.files import FileContent, file_url
 from protocol.http import Request
 from protocol.media import JsonObject, as_object, decode_object, encode_json
-from protocol.variables import ExecuteFilled
+from protocol.tasks import Task
 
-__all__ = ["parse_submission"]
+__all__ = ["SubmitAfter", "parse_submission"]
+
+A = TypeVar("A")
 
 
-def parse_submission(
-    request: Request, instance: str, checks: CodeChecks
-) -> Execute | ExecuteFilled | ExecuteScript:
+@dataclass(frozen=True, slots=True)
+class SubmitAfter(Then[A, Task], Generic[A]):
+    """A submission for which something is read first.
+
+    ``execute`` is the submission as far as it is known without: what is recorded as refused if
+    there is nothing to be read, or what is made of it is refused.
+    """
+
+    execute: Execute
+
+
+def parse_submission(request: Request, instance: str, checks: CodeChecks) -> Command[Task]:
     """What a body asks to be run: code, or else the script that it names."""
     fields, _ = body_of(request)
     content = fields.object("executionContent")
-    code = content.text("code") or fields.text("executionCode")
+    given = content.values.get("code") or fields.values.get("executionCode")
+    code = given if isinstance(given, str) else ""
     path = fields.object("source").text("scriptPath") or fields.text("scriptPath")
-    if code or not path:
+    if given or not path:
         return _submission(request, instance, checks, code)
     script = file_url(path, "source.scriptPath")
     known = parse_execute(_with_code(request, path, as_written=True), instance)
 
-    def made(text: str) -> Execute | ExecuteFilled:
-        code, saved = configured(text)
+    codec = _codec(fields)
+
+    def made(content: FileContent) -> Command[Task]:
+        code, saved = configured(decoded(content.data, codec, "source.charset"))
         return _submission(_with_code(request, code, saved), instance, checks, code)
 
-    return ExecuteScript(script, known, made)
+    return SubmitAfter(ReadFile(script), made, known)
 
 
-def _submission(
-    request: Request, instance: str, checks: CodeChecks, code: str
-) -> Execute | ExecuteFilled:
+def _codec(fields: Fields) -> str:
+    """What the script is read with: ``charset`` beside its path, in either place."""
+    source = fields.object("source")
+    place = source if source.values.get("charset") is not None else fields
+    return charset_of(place.text("charset"), place.path("charset"))
+
+
+def _submission(request: Request, instance: str, checks: CodeChecks, code: str) -> Command[Task]:
     """What a body with this code asks for; what is put into the code is checked like the rest."""
     execute = checks.passed(parse_execute(request, instance))
     if "${" not in code or not body_of(request)[0].flag("variables", default=True):
         return execute
-    return ExecuteFilled(
-        execute, lambda known: checks.passed(parse_execute(request, instance, known))
-    )
+
+    def filled(known: Mapping[str, str]) -> Execute:
+        return checks.passed(parse_execute(request, instance, known))
+
+    return SubmitAfter(ListVariables(execute.owner), filled, execute)
 
 
 def _with_code(

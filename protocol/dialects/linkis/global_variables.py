@@ -11,13 +11,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from protocol.commands.variables import ListVariables, SaveVariables
 from protocol.dialect import Route
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.fields import Fields, invalid
 from protocol.dialects.linkis.submission import body_of
 from protocol.dialects.linkis.variables import NAME
 from protocol.http import Reply, Request
-from protocol.variables import ListVariables, SaveVariables
 
 __all__ = ["variable_rows"]
 

@@ -1,7 +1,8 @@
 """The calls below ``jobhistory/``: one task's row, and rows newest first.
 
 Follows the contract, sections 6.1 and 6.2. The types of the fields matter to the Java clients:
-times are numbers, ``progress`` is a text. A list has no code, one task's row has it for its owner.
+times are numbers, ``progress`` is a text. The owner's rows have their code (section 9, point 4),
+in a list as far as a bound for all of them allows.
 ``totalPage`` counts rows, as in Linkis.
 """
 
@@ -12,11 +13,14 @@ from dataclasses import replace
 from typing import NoReturn
 
 from protocol.accounts import Principal
-from protocol.commands import ReadSubmission, ReadTask, SearchTasks, Submission, TaskPage, WhoAmI
+from protocol.commands.history import ReadSubmission, Submission, TaskPage, TaskQuery
+from protocol.commands.login import WhoAmI
+from protocol.commands.tasks import ReadTask
 from protocol.dialects.linkis.entrance import progress_data
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import APPLICATION, CREATOR, INSTANCE, ExecIds
-from protocol.dialects.linkis.fields import invalid, whole
+from protocol.dialects.linkis.extras import TASK_NAME, words_of
+from protocol.dialects.linkis.fields import Fields, invalid, whole
 from protocol.dialects.linkis.results_paths import log_path, results_path
 from protocol.dialects.linkis.submission import engine_of
 from protocol.dialects.linkis.words import (
@@ -36,6 +40,7 @@ __all__ = ["History"]
 _PAGE_SIZE = 20
 _LARGEST_PAGE = 1000
 _MOST_IDS = 30
+_CODE_BYTES = 1 << 20
 _UNDONE = "Running,Inited,Scheduled"
 _NOT_KNOWN: Mapping[str, None] = dict.fromkeys(
     (
@@ -64,12 +69,12 @@ class History:
     def render_get(self, found: Submission, request: Request) -> Reply:
         """The row of one task, with the code for its owner; ``brief`` leaves that out."""
         self._ids.check(found.task, request.params["id"])
-        row = self._row(found.task, request.now_ms)
+        row = self.row(found.task, request.now_ms)
         if request.query.get("brief", "").lower() != "true":
             row["executionCode"] = found.code or None
         return success(request, "OK", {"task": row})
 
-    def parse_list(self, request: Request) -> SearchTasks:
+    def parse_list(self, request: Request) -> TaskQuery:
         """A page of the caller's tasks; an admin's ``isAdminView`` shows everybody's."""
         query = request.query
         page = whole(query, "pageNow", 1)
@@ -84,10 +89,11 @@ class History:
             (CREATOR, "creator"),
             ("runType", "runType"),
             (INSTANCE, "instance"),
+            (TASK_NAME, TASK_NAME),
             # No task has one: who asks for some engine's tasks is shown none.
             ("engineInstance", "engineInstance"),
         )
-        return SearchTasks(
+        return TaskQuery(
             owner=query.get("proxyUser", ""),
             everybody=query.get("isAdminView", "").lower() == "true",
             states=_states(query.get("status", "")),
@@ -95,42 +101,44 @@ class History:
             to_ms=max(0, whole(query, "endDate", 0)),
             engine=engine_of(application).lower(),
             words=tuple((word, query[name]) for word, name in words if query.get(name)),
+            tags=words_of(Fields(dict(query)), "tags"),
             numbers=(number,) if number else (),
             first_number=max(0, whole(query, "startTaskID", 0)),
             limit=size,
             offset=(page - 1) * size,
+            code_bytes=_CODE_BYTES,
         )
 
-    def parse_undone(self, request: Request) -> SearchTasks:
+    def parse_undone(self, request: Request) -> TaskQuery:
         """A page of tasks that have not ended, unless ``status`` says otherwise."""
         status = request.query.get("status") or _UNDONE
         return self.parse_list(replace(request, query={**request.query, "status": status}))
 
-    def parse_undone_count(self, request: Request) -> SearchTasks:
+    def parse_undone_count(self, request: Request) -> TaskQuery:
         """How many tasks have not ended."""
-        return replace(self.parse_undone(request), limit=0, offset=0)
+        return replace(self.parse_undone(request), limit=0, offset=0, code_bytes=0)
 
     def render_list(self, found: TaskPage, request: Request) -> Reply:
         """A page of rows. ``tasks`` is always an array; clients filter it without looking."""
-        rows = [self._row(task, request.now_ms) for task in found.tasks]
-        return success(request, "OK", {"tasks": rows, "totalPage": found.total})
+        return success(
+            request, "OK", {"tasks": self._rows(found, request), "totalPage": found.total}
+        )
 
     def render_count(self, found: TaskPage, request: Request) -> Reply:
         """The number alone."""
         return success(request, "OK", {"totalPage": found.total})
 
-    def parse_ids(self, request: Request) -> SearchTasks:
+    def parse_ids(self, request: Request) -> TaskQuery:
         """The tasks of a list of taskIDs, at most thirty."""
         texts = [text.strip() for text in request.query.get("taskID", "").split(",")]
         numbers = tuple(whole({"taskID": text}, "taskID", 0) for text in texts if text)
         if not 0 < len(numbers) <= _MOST_IDS:
             raise invalid("taskID", f"must be 1 to {_MOST_IDS} numbers with commas between them")
-        return SearchTasks(numbers=numbers, limit=_MOST_IDS)
+        return TaskQuery(numbers=numbers, limit=_MOST_IDS, code_bytes=_CODE_BYTES)
 
     def render_ids(self, found: TaskPage, request: Request) -> Reply:
         """The rows of those that are there."""
-        rows = [self._row(task, request.now_ms) for task in found.tasks]
-        return success(request, "OK", {"jobHistoryList": rows})
+        return success(request, "OK", {"jobHistoryList": self._rows(found, request)})
 
     def parse_extra(self, request: Request) -> ReadTask:
         """The task whose number is ``jobId``."""
@@ -174,7 +182,14 @@ class History:
         """
         raise GatewayError(Kind.UNSUPPORTED, "tasks are not diagnosed here")
 
-    def _row(self, task: Task, now_ms: int) -> dict[str, object]:
+    def _rows(self, found: TaskPage, request: Request) -> list[dict[str, object]]:
+        return [
+            self.row(task, request.now_ms) | {"executionCode": found.codes.get(task.number)}
+            for task in found.tasks
+        ]
+
+    def row(self, task: Task, now_ms: int) -> dict[str, object]:
+        """The row of a task without its code, as it is at a moment."""
         words = task.client if task.dialect == "linkis" else {}
         creator = words.get(CREATOR, DEFAULT_CREATOR)
         engine = words.get(APPLICATION, task.engine)
@@ -205,10 +220,27 @@ class History:
             "paramsJson": encode_json(words.get("params", {})).decode(),
             "sourceJson": encode_json(words.get("source", {})).decode(),
             "sourceTailor": words.get("scriptPath", ""),
+            "fileName": str(words.get("scriptPath", "")).rstrip("/").rpartition("/")[2],
             "labels": _labels(task, str(engine), str(creator)),
             "canRetry": False,
+            **_ours(task),
             **_NOT_KNOWN,
         }
+
+
+def _ours(task: Task) -> dict[str, object]:
+    """What a row of ours has besides those of Linkis."""
+    outcome = task.outcome
+    return {
+        "uuid": task.id,
+        TASK_NAME: str(task.client.get(TASK_NAME, "") or task.name),
+        "tags": list(task.tags),
+        "state": task.state.value,
+        "waitingReason": task.waiting_reason,
+        "finishedTime": task.finished_ms or None,
+        "exitCode": outcome.exit_code if outcome else None,
+        "signal": outcome.signal if outcome else None,
+    }
 
 
 def _labels(task: Task, engine: str, creator: str) -> list[str]:
@@ -222,7 +254,7 @@ def _labels(task: Task, engine: str, creator: str) -> list[str]:
 def _states(words: str) -> tuple[TaskState, ...]:
     found: list[TaskState] = []
     for word in filter(None, (part.strip() for part in words.split(","))):
-        states = states_of(word)
+        states = states_of(word) or tuple(one for one in TaskState if one.value == word)
         if not states:
             raise invalid("status", f"has no word {word[:40]!r}")
         found += states

@@ -12,7 +12,8 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 
-from protocol.commands import Kill
+from protocol.commands.kills import KillAndReport, ReadKill
+from protocol.commands.tasks import Kill
 from protocol.dialects.linkis.entrance import ending
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
@@ -20,7 +21,7 @@ from protocol.dialects.linkis.fields import invalid, number
 from protocol.dialects.linkis.operation import already_finished
 from protocol.dialects.linkis.words import STATUS_WORDS
 from protocol.http import Reply, Request
-from protocol.kills import Death, KillAndReport, KillReport, ReadKill, Signalled
+from protocol.kills import Death, KillReport, Signalled
 from protocol.tasks import ByNumber, Task
 
 __all__ = ["Killing"]
@@ -55,7 +56,7 @@ class Killing:
                 raise invalid("report", "must be true or false")
 
     def render_kill(self, result: Task | KillReport, request: Request) -> Reply:
-        """The wish is known; or all that is known of its fulfilment.
+        """The request is known; or all that is known of its fulfilment.
 
         A task that ended otherwise is refused: the web clients would wait for Cancelled for ever.
         """
@@ -103,7 +104,7 @@ def _report(report: KillReport) -> dict[str, object]:
         "state": report.state.value,
         "verified": report.verified,
         "proof": report.proof,
-        "wishedTime": report.wished_ms,
+        "wishedTime": report.requested_ms,
         "graceSeconds": report.grace_seconds,
         "begunTime": report.begun_ms,
         "endedTime": report.ended_ms,

@@ -8,7 +8,7 @@ first part is shown.
 
 The second face, ``format=lines``, is an extension: the core's own numbers, every byte. A line that
 is not UTF-8 has its bytes in ``base64`` too, and a line that does not fit into one reply goes on
-in the next one from ``fromPart``. The third, ``format=block``, is the second for bulk readers: the
+in the next one as ``places`` says. The third, ``format=block``, is the second for bulk readers: the
 lines joined, their times and streams by stretches.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from protocol.commands import LogRead, ReadLog
+from protocol.commands.logs import LogRead, ReadLog
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.fields import invalid, number, whole
@@ -30,6 +30,7 @@ from protocol.dialects.linkis.log_blocks import (
     line_rows,
     shown,
 )
+from protocol.dialects.linkis.places import cursor_of, movable
 from protocol.dialects.linkis.words import STATUS_WORDS, error_text, time_text
 from protocol.http import Reply, Request
 from protocol.logs import Cursor, Gap
@@ -128,7 +129,7 @@ class Log:
         """The page in the face that was asked for."""
         exec_id = self._ids.check(read.task, request.params["id"])
         if request.query.get("format", "") in {"lines", "block", "raw"}:
-            return success(request, _MESSAGE, _numbered(read, exec_id, form_of(request.query)))
+            return success(request, _MESSAGE, _numbered(read, exec_id, request.query))
         span = _Span.of(request.query)
         texts, following = _page(read, exec_id, span)
         apart = request.query.get("distinctLevel", "").lower() != "false"
@@ -155,28 +156,30 @@ def _page(read: LogRead, exec_id: str, span: _Span) -> tuple[list[str], int]:
 
 
 def _parse_lines(ref: ByNumber, query: Mapping[str, str]) -> ReadLog:
-    cursor = Cursor(max(1, whole(query, "fromLine", 1)), max(0, whole(query, "fromPart", 0)))
     wait = min(number(query, "wait", 0.0), _LONGEST_WAIT)
-    return ReadLog(ref, cursor, max_lines=max(0, whole(query, "size", 0)), wait_seconds=wait)
+    return ReadLog(
+        ref, cursor_of(query), max_lines=max(0, whole(query, "size", 0)), wait_seconds=wait
+    )
 
 
-def _numbered(read: LogRead, exec_id: str, form: Form) -> dict[str, object]:
+def _numbered(read: LogRead, exec_id: str, query: Mapping[str, str]) -> dict[str, object]:
     """A page of the core's numbers, as rows or as blocks."""
-    page, task = read.page, read.task
+    task, form = read.task, form_of(query)
+    page, line, part = movable(read, query)
     block = form is Form.BLOCK
     rows = block_rows(joined(page.blocks, _JOINED)) if block else line_rows(page.blocks, form)
     data: dict[str, object] = {
         "execID": exec_id,
         "taskID": task.number,
         "blocks" if block else "lines": rows,
-        "fromLine": page.next.line,
+        "fromLine": line,
         "first": page.first,
         "last": page.last,
         "eof": page.eof,
         "status": STATUS_WORDS[task.state],
     }
-    if page.next.part:
-        data["fromPart"] = page.next.part
+    if part:
+        data["fromPart"] = part
     if page.gaps:
         data["gaps"] = [list(gap) for gap in page.gaps]
     return data

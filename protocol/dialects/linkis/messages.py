@@ -1,7 +1,8 @@
 """From a websocket message to a call of the table that HTTP has too.
 
 Follows the contract, section 4.2: a message is the wrapped HTTP body. Its ``method`` is the path;
-its ``data`` is the body of a POST and the query of a GET.
+its ``data`` is the body of a POST and the query of a GET. Extension of ours: ``traceparent`` and
+``tracestate`` beside them are what HTTP has in headers of these names.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 
 from protocol.dialect import Frame
 from protocol.dialects.linkis.envelope import below
-from protocol.dialects.linkis.fields import Fields, invalid, whole
+from protocol.dialects.linkis.fields import Fields, invalid
+from protocol.dialects.linkis.places import cursor_of
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
 from protocol.logs import Cursor
 from protocol.media import JsonObject, as_object, decode_json, decode_msgpack, encode_json
 from protocol.routing import Found, Router, clean_path
+from protocol.trace_context import TRACEPARENT, TRACESTATE
 
 __all__ = ["Call", "call_of", "message_of", "method_of", "place_of"]
 
@@ -66,6 +69,7 @@ def call_of(message: Fields, router: Router, now_ms: int, user: str = "") -> Cal
         path,
         params=found.params,
         query=_query(data.values),
+        headers=_headers(message.values),
         body=encode_json(message.values),
         now_ms=now_ms,
         websocket=True,
@@ -76,8 +80,16 @@ def call_of(message: Fields, router: Router, now_ms: int, user: str = "") -> Cal
 
 def place_of(request: Request) -> Cursor:
     """Where a subscription begins."""
-    query = request.query
-    return Cursor(max(1, whole(query, "fromLine", 1)), max(0, whole(query, "fromPart", 0)))
+    return cursor_of(request.query)
+
+
+def _headers(message: JsonObject) -> dict[str, str]:
+    """The trace that a message belongs to. Whatever else stands there is none, and no fault."""
+    return {
+        name: value
+        for name in (TRACEPARENT, TRACESTATE)
+        if isinstance(value := message.get(name), str)
+    }
 
 
 def _tag(fields: Fields) -> str:

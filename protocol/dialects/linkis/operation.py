@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from protocol.commands import Hello, KillEach, Load, ReadLoad
+from protocol.command import Each
+from protocol.commands.history import Load, ReadLoad
+from protocol.commands.login import Hello
+from protocol.commands.tasks import Kill
 from protocol.dialects.linkis.envelope import ROOT, canonical, envelope, failure, success
 from protocol.dialects.linkis.exec_id import ExecIds, unknown_id
 from protocol.dialects.linkis.fields import Fields, invalid
@@ -49,9 +52,9 @@ class Operation:
         self._ids = ids
         self._grace = grace
 
-    def parse_kill_jobs(self, request: Request) -> KillEach:
+    def parse_kill_jobs(self, request: Request) -> Each[Task]:
         """Tasks by two lists of equal length; the id in the path means nothing."""
-        return KillEach(tuple(self._ref(*pair) for pair in _pairs(request)), self._grace)
+        return Each(tuple(Kill(self._ref(*pair), self._grace) for pair in _pairs(request)))
 
     def render_kill_jobs(self, ended: tuple[Task | GatewayError, ...], request: Request) -> Reply:
         """For each task the reply that its own kill would have had."""
@@ -60,12 +63,14 @@ class Operation:
         return success(request, "success", {"messages": messages})
 
     def parse_pause(self, _request: Request) -> NoReturn:
-        """Tasks are not paused.
+        """Tasks are not paused by a GET; they are suspended by a call of their own.
 
         Raises:
             GatewayError: UNSUPPORTED, always.
         """
-        raise GatewayError(Kind.UNSUPPORTED, "tasks cannot be paused")
+        raise GatewayError(
+            Kind.UNSUPPORTED, "tasks cannot be paused by this call; suspend is the one that does it"
+        )
 
     def render_nothing(self, _result: object, request: Request) -> Reply:
         """An empty answer."""

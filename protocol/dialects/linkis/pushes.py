@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from protocol.dialect import Watch
 from protocol.dialects.linkis.entrance import ending, progress_data
 from protocol.dialects.linkis.envelope import ROOT, envelope
 from protocol.dialects.linkis.log import banner, closing, gap_lines
@@ -22,6 +23,7 @@ from protocol.dialects.linkis.log_blocks import (
     line_rows,
     passages,
 )
+from protocol.dialects.linkis.submission import ACKNOWLEDGED
 from protocol.dialects.linkis.words import STATUS_WORDS
 from protocol.logs import Block, Line, LogPage
 from protocol.tasks import Task
@@ -29,6 +31,8 @@ from protocol.tasks import Task
 __all__ = ["Message", "Pushes", "tag_of"]
 
 Message = dict[str, object]
+
+_LINES = Watch()
 
 T = TypeVar("T")
 
@@ -58,6 +62,14 @@ class Pushes:
     def exec_id(self) -> str:
         """The execID of the task."""
         return self._exec_id
+
+    def acknowledgement(self, task: Task) -> Message:
+        """The answer to the submit once more, as it was or would have been."""
+        names: Message = {"execID": self._exec_id, "taskID": task.number}
+        data = {**names, "websocketTag": tag_of(task)}
+        method = str(task.client.get(ACKNOWLEDGED, ""))
+        message = envelope(method, "Execution request succeeded", data)
+        return {**message, "websocketTag": tag_of(task)}
 
     def status(self, task: Task) -> Message:
         """The status word."""
@@ -117,10 +129,15 @@ class Pushes:
             data["part"] = line.part
         return self._bare("partial", task, {**data, "text": line.screen})
 
-    def eof(self, task: Task) -> Message:
-        """The end of a subscription."""
+    def eof(self, task: Task, watch: Watch = _LINES) -> list[Message]:
+        """The end of a subscription: what else it watches, and then the last message."""
         word = STATUS_WORDS[task.state]
-        return self._bare("eof", task, {"last": task.last_line, "status": word, **ending(task)})
+        end: Message = {"last": task.last_line, "status": word, **ending(task)}
+        return [
+            *([self.progress(task)] if watch.progress else []),
+            *([self.status(task)] if watch.state else []),
+            self._bare("eof", task, end),
+        ]
 
     def _logs(self, task: Task, texts: Sequence[str], *, plain: bool = False) -> list[Message]:
         return [

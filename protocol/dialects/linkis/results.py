@@ -10,23 +10,28 @@ true; and beside the data stand ``totalRow``, ``complete``, ``truncated`` and ``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
-from protocol.commands import LogRead
+from protocol.commands.logs import LogRead
+from protocol.commands.results import ReadResult, ReadWholeLog
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.fields import invalid, whole
 from protocol.dialects.linkis.log import banner, closing, gap_lines
 from protocol.dialects.linkis.log_blocks import by_level, shown
-from protocol.dialects.linkis.results_paths import log_ref, result_path, results_path
+from protocol.dialects.linkis.results_paths import (
+    log_ref,
+    nothing_path,
+    result_path,
+    results_path,
+)
 from protocol.dialects.linkis.words import time_text
 from protocol.http import Reply, Request
 from protocol.media import JsonValue
 from protocol.results import (
     Column,
     ColumnType,
-    ReadResult,
-    ReadWholeLog,
     ResultKind,
     ResultList,
     ResultPage,
@@ -36,12 +41,14 @@ from protocol.results import (
 )
 from protocol.tasks import ByNumber
 
-__all__ = ["ResultViews", "null_text", "parse_page", "render_page", "render_tree"]
+__all__ = ["TABLE", "ResultViews", "null_text", "page_data", "parse_page", "render_tree"]
 
 _PAGE_SIZE = 5000
 _LARGEST_PAGE = 100_000
 _COLUMNS = 500
-_TEXT, _TABLE, _PICTURE, _HTML = "1", "2", "4", "5"
+_LINE_END = re.compile(r"\r\n|\n|\r")
+"""A form feed or another separator of Unicode ends no line."""
+_TEXT, TABLE, _PICTURE, _HTML = "1", "2", "4", "5"
 
 TYPE_WORDS: Mapping[ColumnType, str] = {
     ColumnType.VOID: "void",
@@ -71,20 +78,25 @@ def null_text(query: Mapping[str, str]) -> str | None:
     return None if asked == "LINKIS_NULL" else asked or "NULL"
 
 
-def render_tree(found: ResultList, request: Request) -> Reply:
-    """The directory of a task's result sets; its children are an empty list if there are none."""
+def render_tree(found: ResultList, request: Request, *, never_empty: bool = False) -> Reply:
+    """The directory of a task's result sets; its children are an empty list if there are none.
+
+    ``never_empty`` puts an empty text there, for clients that open the first in any case.
+    """
     folder = results_path(found.task)
     children = [
-        {
-            "name": f"_{result.number}.dolphin",
-            "path": result_path(found.task, result.number),
-            "properties": {"size": str(result.size), "modifytime": str(result.written_ms)},
-            "children": None,
-            "isLeaf": True,
-            "parentPath": folder,
-        }
+        _leaf(
+            folder,
+            result_path(found.task, result.number),
+            {"size": str(result.size), "modifytime": str(result.written_ms)},
+        )
         for result in found.results
     ]
+    if never_empty and not children:
+        written = str(found.task.finished_ms or found.task.created_ms)
+        children.append(
+            _leaf(folder, nothing_path(found.task), {"size": "0", "modifytime": written})
+        )
     tree = {
         "name": str(found.task.number),
         "path": folder,
@@ -102,11 +114,11 @@ def parse_page(ref: tuple[ByNumber, int], request: Request) -> ReadResult:
     return ReadResult(ref[0], ref[1], (page - 1) * size, size, whole=True)
 
 
-def render_page(found: ResultPage, request: Request) -> Reply:
+def page_data(found: ResultPage, query: Mapping[str, str]) -> dict[str, object]:
     """A page of a table, or a text, picture or HTML in the form that clients show."""
-    result, query = found.result, request.query
+    result = found.result
     page, size = _page(query)
-    word, rows, columns = _TABLE, found.rows, result.columns
+    word, rows, columns = TABLE, found.rows, result.columns
     if result.kind is ResultKind.TEXT:
         word = _TEXT
     elif result.kind is ResultKind.RICH:
@@ -129,7 +141,7 @@ def render_page(found: ResultPage, request: Request) -> Reply:
             f"The result set has {len(columns)} columns, of which {_COLUMNS} are shown at once"
         )
         data |= {"column_limit_display": True, "en_msg": message, "zh_msg": message}
-    return success(request, "OK", data)
+    return data
 
 
 class ResultViews:
@@ -162,6 +174,17 @@ class ResultViews:
         return success(request, "OK", {"log": by_level(texts, "\n")})
 
 
+def _leaf(folder: str, path: str, properties: dict[str, str]) -> dict[str, object]:
+    return {
+        "name": path.rpartition("/")[2],
+        "path": path,
+        "properties": properties,
+        "children": None,
+        "isLeaf": True,
+        "parentPath": folder,
+    }
+
+
 def _page(query: Mapping[str, str]) -> tuple[int, int]:
     page, size = whole(query, "page", 1), whole(query, "pageSize", _PAGE_SIZE)
     if page < 1:
@@ -191,13 +214,15 @@ def _shown(rows: Sequence[Row]) -> tuple[str, tuple[Row, ...]]:
         if media.startswith("image/") and media != "image/svg+xml":
             return _PICTURE, ((content,),)
     text = forms.get("text/plain") or next(iter(forms.values()), "")
-    return _TEXT, tuple((line,) for line in text.splitlines())
+    lines = _LINE_END.split(text)
+    return _TEXT, tuple((line,) for line in (lines if lines[-1] else lines[:-1]))
 
 
 def _column(column: Column) -> dict[str, object]:
     return {
         "columnName": column.name,
-        "comment": column.comment or None,
+        # The JDBC driver takes no null (contract, section 9, point 2).
+        "comment": column.comment,
         "dataType": TYPE_WORDS[column.type],
     }
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from protocol.commands.results import ExportResults
 from protocol.dialects.linkis.fields import invalid, whole
 from protocol.dialects.linkis.results_paths import result_ref, results_ref
 from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
-from protocol.results import Exported, ExportFormat, ExportResults
+from protocol.results import Exported, ExportFormat
 
 __all__ = ["attachment", "parse_all", "parse_one", "render"]
 

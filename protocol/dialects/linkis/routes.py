@@ -10,17 +10,21 @@ from typing import Any
 
 from protocol.dialect import Route
 from protocol.dialects.linkis import account
-from protocol.dialects.linkis.code_checks import CodeChecks
+from protocol.dialects.linkis.administration import administration_rows
+from protocol.dialects.linkis.control import control_rows
 from protocol.dialects.linkis.entrance import Entrance
 from protocol.dialects.linkis.envelope import PREFIXES
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.files_routes import filesystem_rows
 from protocol.dialects.linkis.global_variables import variable_rows
 from protocol.dialects.linkis.history import History
+from protocol.dialects.linkis.history_export import JobList
 from protocol.dialects.linkis.kill import Killing
 from protocol.dialects.linkis.log import Log
+from protocol.dialects.linkis.log_search import search_rows
 from protocol.dialects.linkis.operation import Operation
 from protocol.dialects.linkis.sessions import session_rows
+from protocol.dialects.linkis.settings import Settings
 from protocol.dialects.linkis.startup import startup_rows
 
 __all__ = ["ACKNOWLEDGE", "LOGIN", "SOCKETS", "SUBSCRIBE", "UNSUBSCRIBE", "routes", "socket_routes"]
@@ -41,15 +45,16 @@ SOCKETS = (
 )
 
 
-def routes(ids: ExecIds, checks: CodeChecks, grace: float) -> tuple[Route[Any], ...]:
-    """The rows that HTTP and websocket share; ``grace`` is that of a kill that names none."""
+def routes(ids: ExecIds, settings: Settings) -> tuple[Route[Any], ...]:
+    """The rows that HTTP and websocket share."""
     return _everywhere(
-        *_entrance_rows(ids, checks, grace),
+        *_entrance_rows(ids, settings),
         *_history_rows(ids),
-        *filesystem_rows(ids),
+        *filesystem_rows(ids, settings.open_file),
         *_account_rows(),
         *startup_rows(ids.instance),
         *variable_rows(),
+        *administration_rows(),
     )
 
 
@@ -64,8 +69,9 @@ def socket_routes(ids: ExecIds) -> tuple[Route[Any], ...]:
     )
 
 
-def _entrance_rows(ids: ExecIds, checks: CodeChecks, grace: float) -> tuple[Route[Any], ...]:
-    calls, log, kills = Entrance(ids, checks), Log(ids), Killing(ids, grace)
+def _entrance_rows(ids: ExecIds, settings: Settings) -> tuple[Route[Any], ...]:
+    grace = settings.kill_grace_seconds
+    calls, log, kills = Entrance(ids, settings.refused), Log(ids), Killing(ids, grace)
     return (
         Route("POST", "/entrance/execute", calls.parse_execute, calls.render_execute),
         Route("POST", "/entrance/submit", calls.parse_execute, calls.render_execute),
@@ -79,11 +85,13 @@ def _entrance_rows(ids: ExecIds, checks: CodeChecks, grace: float) -> tuple[Rout
             calls.parse_read,
             calls.render_progress_with_resource,
         ),
-        Route("GET", "/entrance/{id}/kill", kills.parse_kill, kills.render_kill),
+        Route("GET", "/entrance/{id}/kill", kills.parse_kill, kills.render_kill, acts=True),
         Route("POST", "/entrance/{id}/kill", kills.parse_kill, kills.render_kill),
         Route("GET", "/entrance/{id}/killreport", kills.parse_report, kills.render_report),
         *_operation_rows(ids, grace),
         *session_rows(),
+        *control_rows(ids),
+        *search_rows(ids),
     )
 
 
@@ -102,10 +110,18 @@ def _operation_rows(ids: ExecIds, grace: float) -> tuple[Route[Any], ...]:
 
 def _history_rows(ids: ExecIds) -> tuple[Route[Any], ...]:
     history = History(ids)
+    jobs = JobList(history.parse_list, history.row)
     return (
-        Route("GET", "/jobhistory/list", history.parse_list, history.render_list),
+        Route("GET", "/jobhistory/list", history.parse_list, history.render_list, slow=True),
         Route("GET", "/jobhistory/{id}/get", history.parse_get, history.render_get),
-        Route("GET", "/jobhistory/listundonetasks", history.parse_undone, history.render_list),
+        Route(
+            "GET",
+            "/jobhistory/listundonetasks",
+            history.parse_undone,
+            history.render_list,
+            slow=True,
+        ),
+        Route("GET", "/jobhistory/download-job-list", jobs.parse, jobs.render, slow=True),
         Route("GET", "/jobhistory/listundone", history.parse_undone_count, history.render_count),
         Route("GET", "/jobhistory/list-taskids", history.parse_ids, history.render_ids),
         Route("GET", "/jobhistory/job-extra-info", history.parse_extra, history.render_extra),
@@ -125,7 +141,14 @@ def _account_rows() -> tuple[Route[Any], ...]:
         Route("POST", LOGIN, account.parse_login, account.render_login, open=True),
         public,
         *(
-            Route(verb, "/user/logout", account.parse_logout, account.render_logout, open=True)
+            Route(
+                verb,
+                "/user/logout",
+                account.parse_logout,
+                account.render_logout,
+                open=True,
+                acts=True,
+            )
             for verb in both
         ),
         *(
@@ -133,10 +156,16 @@ def _account_rows() -> tuple[Route[Any], ...]:
             for verb in both
         ),
         *(
-            Route(verb, "/user/token-login", account.parse_token_login, account.render_login)
+            Route(
+                verb,
+                "/user/token-login",
+                account.parse_token_login,
+                account.render_login,
+                acts=True,
+            )
             for verb in both
         ),
-        Route("GET", "/user/proxy", account.parse_proxy, account.render_login),
+        Route("GET", "/user/proxy", account.parse_proxy, account.render_login, acts=True),
         Route("GET", "/user/userInfo", account.parse_who, account.render_user_info),
         Route("GET", "/user/baseinfo", account.parse_who, account.render_base_info),
     )

@@ -7,6 +7,7 @@ path. Its configuration is one more such line, ``@conf``, as JSON.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from protocol.dialects.linkis.fields import Fields, invalid
 from protocol.errors import GatewayError
@@ -42,31 +43,53 @@ def put_together(path: FilePath, text: str, params: Fields) -> str:
 
 
 def taken_apart(text: str) -> tuple[str, JsonObject]:
-    """The text of a script without the lines before it, and what they say."""
+    """The text of a script without the lines before it, and what they say.
+
+    A mark of its encoding, with which editors of Windows begin a text, is none of either.
+    """
+    text = text.lstrip("\ufeff")
+    head = _head(text)
+    return text[head.end :], {"variable": head.variables, "configuration": head.configuration}
+
+
+def configured(text: str) -> tuple[str, JsonObject]:
+    """The text of a script with its configuration's line blank, and that configuration."""
+    text = text.lstrip("\ufeff")
+    head = _head(text)
+    if not head.configuration:
+        return text, {}
+    begin, end = head.conf_line
+    # Errors name the lines of the file.
+    return f"{text[:begin]}\n{text[end:]}", head.configuration
+
+
+class _Head(NamedTuple):
+    """The lines before a script: where they end, and where the last configuration stands."""
+
+    end: int
+    variables: JsonObject
+    configuration: JsonObject
+    conf_line: tuple[int, int]
+
+
+def _head(text: str) -> _Head:
+    """Reads the lines one after another, each of them once: there may be very many."""
     variables: JsonObject = {}
     conf: JsonObject = {}
-    while True:
-        line, feed, rest = text.partition("\n")
-        if found := _SET.fullmatch(line.rstrip("\r")):
+    place, conf_line = 0, (0, 0)
+    while place < len(text):
+        feed = text.find("\n", place)
+        end = len(text) if feed < 0 else feed
+        following = len(text) if feed < 0 else feed + 1
+        if found := _SET.fullmatch(text[place:end].rstrip("\r")):
             variables[found[1]] = found[2]
-        elif found := _CONF.fullmatch(line):
+        elif found := _CONF.fullmatch(text[place:end]):
             try:
                 conf = as_object(decode_json(found[1]))
             except GatewayError:
                 break
+            conf_line = (place, following)
         else:
             break
-        text = rest
-        if not feed:
-            break
-    return text, {"variable": variables, "configuration": conf}
-
-
-def configured(text: str) -> tuple[str, JsonObject]:
-    """The text of a script without the line of its configuration, and that."""
-    configuration = taken_apart(text)[1]["configuration"]
-    if not configuration:
-        return text, {}
-    lines = text.split("\n")
-    place = next(number for number, line in enumerate(lines) if _CONF.fullmatch(line))
-    return "\n".join(lines[:place] + lines[place + 1 :]), as_object(configuration)
+        place = following
+    return _Head(place, variables, conf, conf_line)

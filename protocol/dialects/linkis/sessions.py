@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from protocol.commands.sessions import EndSession, ListSessions
 from protocol.dialect import Route
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.fields import number
 from protocol.http import Reply, Request
-from protocol.sessions import EndSession, EngineSession, ListSessions
+from protocol.sessions import EngineSession
 
 __all__ = ["session_rows"]
 

@@ -1,35 +1,26 @@
 """What web clients ask for when they start, besides login and history.
 
-Follows the contract, sections 8a, 8a' and 8f. What there is, is told; of what Narthex has none
-(user-defined functions, data sources, configuration trees, a cluster's queues) the list is empty,
-in the shape that the clients read.
+Follows the contract, sections 8a, 8a' and 8f. What there is, is told; what there is none of stands
+in ``console`` and ``catalogue``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from protocol.accounts import Principal
-from protocol.commands import Hello, ListEngines, WhoAmI
+from protocol.commands.login import Hello, WhoAmI
+from protocol.commands.tasks import ListEngines
 from protocol.dialect import Route
+from protocol.dialects.linkis.catalogue import catalogue_rows
+from protocol.dialects.linkis.console import console_rows
 from protocol.dialects.linkis.envelope import success
 from protocol.errors import GatewayError, Kind
 from protocol.http import Reply, Request
 
 __all__ = ["startup_rows"]
 
-_EMPTY: Mapping[tuple[str, str], Mapping[str, object]] = {
-    ("GET", "/datasource/all"): {"dbs": []},
-    ("GET", "/datasource/dbs"): {"dbs": []},
-    ("GET", "/datasource/tables"): {"tables": []},
-    ("GET", "/datasource/columns"): {"columns": []},
-    ("POST", "/udf/all"): {"udfTree": {"udfInfos": [], "childrens": []}},
-    ("GET", "/configuration/getFullTreesByAppName"): {"fullTree": []},
-    ("POST", "/resourcemanager/engines"): {"engines": []},
-    ("POST", "/resourcemanager/queues"): {"queues": []},
-    ("POST", "/resourcemanager/userresources"): {"userResources": []},
-}
 _OTHER_LOGINS = (
     ("GET", "/user/oauth-redirect"),
     ("GET", "/user/oauth-login"),
@@ -48,7 +39,8 @@ def startup_rows(instance: str) -> tuple[Route[Any], ...]:
             Route(verb, path, _parse_other_login, _render_nothing, open=True)
             for verb, path in _OTHER_LOGINS
         ),
-        *(Route(verb, path, _parse_who, _constant(data)) for (verb, path), data in _EMPTY.items()),
+        *console_rows(instance),
+        *catalogue_rows(),
     )
 
 
@@ -92,7 +84,3 @@ def _gateways(instance: str) -> Callable[[None, Request], Reply]:
     """What Java clients read that look for other gateways: there is this one."""
     data: dict[str, object] = {"gatewayList": [instance], "isHealthy": True}
     return lambda _result, request: success(request, "OK", data)
-
-
-def _constant(data: Mapping[str, object]) -> Callable[[Principal, Request], Reply]:
-    return lambda _principal, request: success(request, "OK", dict(data))

@@ -8,7 +8,8 @@ Extensions of ours: ``requestId`` makes a repetition safe, ``push: false`` keeps
 execute from being followed by pushes, ``variables: false`` leaves the code as it is to the letter,
 and a time limit may stand in the ``timeout`` of ``params.configuration.runtime``. Each
 ``secret.NAME`` in ``params.configuration.special`` becomes the variable NAME of the task and is
-remembered nowhere else; ``session`` in its parameters names a session, or ``none``.
+remembered nowhere else, and each ``env.NAME`` there one that is no secret; ``session`` in its
+parameters names a session, or ``none``. ``extras`` has the rest.
 
 What is malformed is a GatewayError of kind INVALID. What can be read and is refused by a rule is a
 RuleError: over HTTP that is an error as well, on a websocket it becomes a task that failed.
@@ -20,28 +21,46 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from protocol.commands import Execute
+from protocol.commands.tasks import Execute
 from protocol.dialects.linkis.exec_id import APPLICATION, CREATOR, INSTANCE, nameable
+from protocol.dialects.linkis.extras import with_extras
 from protocol.dialects.linkis.fields import Fields, invalid
-from protocol.dialects.linkis.sql import limited, uncommented
+from protocol.dialects.linkis.misspelt import warnings_of
+from protocol.dialects.linkis.signals import warning
+from protocol.dialects.linkis.sql import is_empty, most_rows
 from protocol.dialects.linkis.variables import substituted
 from protocol.dialects.linkis.words import DEFAULT_CREATOR, language
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
-from protocol.media import JsonObject, decode_object
+from protocol.media import JsonObject, decode_object, encode_json
 
-__all__ = ["BY_RULE", "RuleError", "body_of", "engine_of", "parse_execute"]
+__all__ = [
+    "ACKNOWLEDGED",
+    "BY_RULE",
+    "WARNINGS",
+    "RuleError",
+    "body_of",
+    "engine_of",
+    "parse_execute",
+]
 
 BY_RULE = frozenset({Kind.INVALID, Kind.EXHAUSTED, Kind.FORBIDDEN, Kind.UNSUPPORTED})
 """Kinds of refusal that may become a task that failed, if the submit itself was well-formed."""
 
 _CODE = "executionCode"
 _CONTENT = "executionContent"
+WARNINGS = "warnings"
+"""The word of a task whose submit had keys that are almost known ones: a sentence for each."""
+
+ACKNOWLEDGED = "ackMethod"
+"""The word of a task that was submitted on a websocket: the method of its acknowledgement."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _LONGEST_TAG = 256
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 256
 _SECRET = "secret."  # noqa: S105 - the beginning of a name
+_VARIABLE = "env."
 _MASK = "******"
 _RETRY_COUNT = "jobRetryCount"
 _RETRY_SWITCH = "linkis.task.retry.switch"
@@ -76,6 +95,7 @@ class _Asked:
     engine: str
     run_type: str
     code: str
+    fault: GatewayError | None = None
 
 
 def parse_execute(
@@ -92,7 +112,7 @@ def parse_execute(
     variables = _variables(params.object("variable"))
     configuration = params.object("configuration")
     startup, runtime, special = map(configuration.object, ("startup", "runtime", "special"))
-    secrets = _secrets(special)
+    secrets, environment = _named_values(special, _SECRET), _named_values(special, _VARIABLE)
     _check_astray(startup, runtime)
     client: JsonObject = {
         CREATOR: _named(fields.path(CREATOR), asked.creator),
@@ -105,19 +125,22 @@ def parse_execute(
         "labels": labels.values,
         "source": source.values,
         "push": fields.flag("push", default=True),
+        ACKNOWLEDGED: request.path if request.websocket else "",
+        WARNINGS: [*warnings_of(fields)],
     }
     execute = Execute(
         engine=asked.engine.lower(),
         language=language(asked.run_type),
         code=asked.code,
         dialect="linkis",
-        client={name: value for name, value in client.items() if value not in ("", {}, True)},
+        client={name: value for name, value in client.items() if value not in ("", {}, [], True)},
         parameters={
             name: value
             for place in (startup, runtime, special)
             for name, value in place.values.items()
-            if value is not None and not name.startswith(_SECRET)
+            if value is not None and not name.startswith((_SECRET, _VARIABLE))
         },
+        environment=environment,
         secrets=secrets,
         label=asked.creator,
         request_id=_request_id(fields),
@@ -125,10 +148,15 @@ def parse_execute(
         or runtime.seconds("timeout"),
         retries=_retries(labels, startup),
         queue_seconds=_seconds("jobQueuingTimeout", labels, params, startup, runtime),
+        hold=fields.flag("hold", default=False),
+        warn=warning(fields),
         owner=_other(fields.text("executeUser", longest=_LONGEST_NAME).strip(), request.user),
     )
+    execute = with_extras(execute, fields, request.user)
+    if asked.fault is not None:
+        raise RuleError(asked.fault, execute)
     as_written = not fields.flag("variables", default=True)
-    code, alike = execute.code, ""
+    code, fingerprint = execute.code, ""
     try:
         _check_label(asked, execute, request.user)
         if not as_written:
@@ -136,10 +164,14 @@ def parse_execute(
         if execute.request_id and code != execute.code:
             # A repetition comes later, and its dates may be others.
             then = replace(request, now_ms=0)
-            alike = _prepared(execute, asked, variables, then, global_variables)
+            fingerprint = _prepared(execute, asked, variables, then, global_variables)
     except GatewayError as error:
         raise RuleError(error, execute) from error
-    return replace(execute, code=code, alike=alike if alike != code else "")
+    rows = 0
+    if asked.creator == DEFAULT_CREATOR and not as_written:
+        rows = most_rows(execute.code, asked.run_type.lower())
+    same = fingerprint == code
+    return replace(execute, code=code, fingerprint="" if same else fingerprint, rows=rows)
 
 
 def _prepared(
@@ -149,7 +181,7 @@ def _prepared(
     request: Request,
     global_variables: Mapping[str, str] | None,
 ) -> str:
-    """The code as it will run: variables put in, comments of SQL taken out, selects limited."""
+    """The code as it will run: directives blanked, variables put in."""
     kind = asked.run_type.lower()
     user = execute.owner or request.user
     code = substituted(
@@ -162,10 +194,9 @@ def _prepared(
     )
     if not code.strip():
         raise _empty(20015, "nothing is left of the code without its directives")
-    bare = uncommented(code, kind)
-    if not bare.replace(";", " ").strip():
+    if is_empty(code, kind):
         raise _empty(20014, "nothing is left of the code without its comments")
-    return limited(bare, kind, execute.code) if asked.creator == DEFAULT_CREATOR else bare
+    return code
 
 
 def _empty(number: int, why: str) -> GatewayError:
@@ -189,31 +220,31 @@ def _other(name: str, user: str) -> str:
 
 
 def _variables(fields: Fields) -> dict[str, str]:
-    """``params.variable``: texts, or numbers as their digits; null sets nothing."""
+    """``params.variable``: texts, numbers as their digits, true and false; null sets nothing."""
     found: dict[str, str] = {}
     for name, value in fields.values.items():
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise invalid(fields.path(name), "must be a string or a number")
-        found[name] = str(value)
+        if not isinstance(value, str | int | float):
+            raise invalid(fields.path(name), "must be a string, a number, true or false")
+        found[name] = str(value).lower() if isinstance(value, bool) else str(value)
     return found
 
 
-def _secrets(special: Fields) -> dict[str, str]:
-    """``secret.NAME``: the variable NAME, whose value is kept out of everything but the task."""
+def _named_values(special: Fields, prefix: str) -> dict[str, str]:
+    """``secret.NAME`` or ``env.NAME``: the variable NAME of the task."""
     return {
-        name.removeprefix(_SECRET): special.text(name)
+        name.removeprefix(prefix): special.text(name)
         for name in special.values
-        if name.startswith(_SECRET)
+        if name.startswith(prefix)
     }
 
 
 def _check_astray(*places: Fields) -> None:
-    """Refuses a secret in a map that is remembered and shown as it is."""
+    """Refuses a secret in a map that is remembered and shown as it is, and a variable beside it."""
     for place in places:
         for name in place.values:
-            if name.startswith(_SECRET):
+            if name.startswith((_SECRET, _VARIABLE)):
                 raise invalid(place.path(name), "must stand in params.configuration.special")
 
 
@@ -243,9 +274,9 @@ def _masked(params: JsonObject, special: JsonObject, secrets: Mapping[str, str])
 def _execute(fields: Fields) -> _Asked:
     application = fields.needed(APPLICATION)
     run_type = fields.needed("runType")
-    code = _full(fields.path(_CODE), fields.text(_CODE))
+    code, fault = _code(fields, _CODE)
     creator = fields.text(CREATOR).strip() or DEFAULT_CREATOR
-    return _Asked("", creator, application, engine_of(application), run_type, code)
+    return _Asked("", creator, application, engine_of(application), run_type, code, fault)
 
 
 def _submit(fields: Fields, labels: Fields) -> _Asked:
@@ -258,14 +289,8 @@ def _submit(fields: Fields, labels: Fields) -> _Asked:
     user, _, creator = user_creator.rpartition("-")
     creator = creator or DEFAULT_CREATOR
     run_type = labels.text("codeType").strip() or labels.text("codeLanguageType").strip()
-    return _Asked(
-        user,
-        creator,
-        engine,
-        engine,
-        run_type or content.needed("runType"),
-        _full(content.path("code"), content.text("code")),
-    )
+    run_type = run_type or content.needed("runType")
+    return _Asked(user, creator, engine, engine, run_type, *_code(content, "code"))
 
 
 def engine_of(application: str) -> str:
@@ -273,10 +298,21 @@ def engine_of(application: str) -> str:
     return application.rpartition("-")[0] or application
 
 
-def _full(path: str, code: str) -> str:
+def _code(fields: Fields, name: str) -> tuple[str, GatewayError | None]:
+    """The code, and why it is none that can be run.
+
+    The web clients' background jobs have an object for code: that is refused by a rule and not as
+    malformed, because an error would stop all their tabs (contract, section 9, point 9).
+    """
+    value = fields.values.get(name)
+    if value is not None and not isinstance(value, str):
+        fault = invalid(fields.path(name), "must be a string: jobs that are objects are not run")
+        return encode_json(value).decode(), fault
+    # Editors of Windows begin a text with a mark that says how it is encoded.
+    code = fields.text(name).lstrip("\ufeff")
     if not code.strip():
-        raise invalid(path, "must not be empty")
-    return code
+        raise invalid(fields.path(name), "must not be empty")
+    return code, None
 
 
 def _named(path: str, name: str) -> str:

@@ -2,7 +2,8 @@
 
 ``credit`` and ``creditBytes`` bound how far the gateway runs ahead of what the client says, by
 ``ack`` messages, that it has dealt with. Who gives no credit is sent lines as fast as it takes
-them. ``partial`` asks for what stands on a line that has not ended.
+them. ``partial`` asks for what stands on a line that has not ended; ``state``, ``progress`` and
+``queue`` for the messages that a task which is pushed has, with the tag of the subscription.
 """
 
 from __future__ import annotations
@@ -28,14 +29,8 @@ def credit_of(query: Mapping[str, str]) -> Credit | None:
 
 
 def watch_of(query: Mapping[str, str]) -> Watch:
-    """What is to be told."""
-    match query.get("partial", "false"):
-        case "true":
-            return Watch(partial=True)
-        case "false" | "":
-            return Watch()
-        case _:
-            raise invalid("data.partial", "must be true or false")
+    """What is to be told: lines, and what else is asked for."""
+    return Watch(**{name: _flag(query, name) for name in ("state", "progress", "queue", "partial")})
 
 
 def acknowledged(query: Mapping[str, str]) -> Cursor:
@@ -46,6 +41,13 @@ def acknowledged(query: Mapping[str, str]) -> Cursor:
     if not 0 <= part <= _LAST:
         raise invalid("data.part", "must be the number of a part")
     return Cursor(line, part + 1) if part else Cursor(line + 1)
+
+
+def _flag(query: Mapping[str, str], name: str) -> bool:
+    word = query.get(name, "")
+    if word not in {"", "false", "true"}:
+        raise invalid(f"data.{name}", "must be true or false")
+    return word == "true"
 
 
 def _bounded(query: Mapping[str, str], name: str, most: int) -> int:

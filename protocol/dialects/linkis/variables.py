@@ -16,6 +16,7 @@ from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from typing import NamedTuple
 
 from protocol.dialects.linkis.dates import RUN_DATE, Calendar, formatted
+from protocol.dialects.linkis.own_names import SHELLS, OwnNames
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["NAME", "Directives", "directives", "substituted"]
@@ -61,14 +62,15 @@ class Directives(NamedTuple):
 
 
 def directives(code: str, run_type: str) -> Directives:
-    """Takes ``--@set k=v`` and its like out of the code, each line of it by itself.
+    """Blanks ``--@set k=v`` and its like, so that the lines of the code keep their numbers.
 
-    Raises INVALID for a directive that has not exactly one ``=``.
+    With a blank behind the marker it is a directive only if it has one name and one ``=``; else it
+    is a comment like any other. Raises INVALID for ``--@set`` that has not exactly one ``=``.
     """
     marker = _MARKERS.get(run_type.lower())
     if not marker or "@set" not in code:
         return Directives(code, {})
-    pattern = re.compile(rf"[ \t]*{re.escape(marker)}[ \t]*@set(?![A-Za-z0-9_])[ \t]*(.*)")
+    pattern = re.compile(rf"[ \t]*{re.escape(marker)}([ \t]*)@set(?![A-Za-z0-9_])[ \t]*(.*)")
     kept: list[str] = []
     variables: dict[str, str] = {}
     for line in code.split("\n"):
@@ -76,15 +78,23 @@ def directives(code: str, run_type: str) -> Directives:
         if not found:
             kept.append(line)
             continue
-        name, equals, value = (part.strip() for part in found[1].rstrip("; \t").partition("="))
-        if not equals or "=" in value or not re.fullmatch(NAME, name, re.ASCII):
-            raise GatewayError(
-                Kind.INVALID,
-                f"error code(20044): the directive {line.strip()[:80]!r} is not @set name=value",
-                field="executionCode",
-            )
-        variables[name] = value
+        name, equals, value = (part.strip() for part in found[2].rstrip("; \t").partition("="))
+        if equals and "=" not in value and re.fullmatch(NAME, name, re.ASCII):
+            variables[name] = value
+            kept.append("")
+        elif found[1] or re.search(r"\s", name):
+            kept.append(line)
+        else:
+            raise _malformed(line)
     return Directives("\n".join(kept), variables)
+
+
+def _malformed(line: str) -> GatewayError:
+    return GatewayError(
+        Kind.INVALID,
+        f"error code(20044): the directive {line.strip()[:80]!r} is not @set name=value",
+        field="executionCode",
+    )
 
 
 def substituted(
@@ -112,12 +122,15 @@ def substituted(
             f"run_date {known[RUN_DATE][:40]!r} is no date such as 20200228",
             field="params.variable.run_date",
         )
-    scope = _Scope(known, calendar)
+    kind = run_type.lower()
+    own_names = OwnNames(bare, kind, _MARKERS[kind]) if "${" in bare else None
+    scope = _Scope(known, calendar, kind in SHELLS)
     room = _LONGEST
 
     def put(found: re.Match[str]) -> str:
         nonlocal room
-        text = scope.put(found[0], found[1].strip(_BLANKS))
+        assert own_names is not None  # noqa: S101 - there is a reference
+        text = scope.put(found, own_names)
         room -= len(text)
         if room < 0:
             raise GatewayError(
@@ -136,21 +149,39 @@ class _Scope(NamedTuple):
 
     known: Mapping[str, str]
     calendar: Calendar
+    shell: bool
 
-    def put(self, written: str, inside: str) -> str:
-        """What a reference becomes: itself if the name is unknown."""
-        found = _INSIDE.fullmatch(inside)
-        if not found:
+    def put(self, reference: re.Match[str], own: OwnNames) -> str:
+        """What a reference becomes: itself if the name is unknown, or the language's own."""
+        written, place = reference[0], reference.start()
+        found = _INSIDE.fullmatch(reference[1].strip(_BLANKS))
+        if not found or (self.shell and (found.start() or reference[1] != found[0])):
             return written
-        name, sign, operand = found["name"], found["sign"], found["operand"] or ""
-        if name not in self.known or name == RUN_DATE:
+        name, sign, operand = found["name"], found["sign"] or "", found["operand"] or ""
+        value: str | None = self.known.get(name)
+        if own.has(name, place):
+            value = written
+        elif name not in self.known or name == RUN_DATE:
             value = self._date(name, sign, operand)
-            return written if value is None else value
-        value = self.known[name]
-        return _computed(value, sign, operand, written) if sign else value
+        elif sign and self.shell:  # there it is a default, or an alternative
+            value = written
+        elif sign:
+            value = self._sum(reference, name, sign, operand, own)
+        return written if value is None else value
 
-    def _date(self, name: str, sign: str | None, operand: str) -> str | None:
-        if sign is None:
+    def _sum(
+        self, reference: re.Match[str], name: str, sign: str, operand: str, own: OwnNames
+    ) -> str:
+        """What is computed; what cannot be is left alone where it may be no reference at all."""
+        try:
+            return _computed(self.known[name], sign, operand, reference[0])
+        except GatewayError:
+            if own.forgives(reference.start()):
+                return reference[0]
+            raise
+
+    def _date(self, name: str, sign: str, operand: str) -> str | None:
+        if not sign:
             return self.calendar.value(name)
         if sign not in ("+", "-") or not _SHIFT.fullmatch(operand):
             return None

@@ -44,7 +44,7 @@ STATUS_WORDS: Mapping[TaskState, str] = {
     TaskState.RUNNING: "Running",
     TaskState.SUSPENDED: "Running",
     TaskState.RETRYING: "WaitForRetry",
-    # unlike Linkis: Cancelled is said when no process is left, not when the wish is known.
+    # unlike Linkis: Cancelled is said when no process is left, not when the request is known.
     TaskState.KILLING: "Running",
     TaskState.SUCCEEDED: "Succeed",
     TaskState.FAILED: "Failed",
@@ -94,6 +94,7 @@ _FIELDS: Mapping[str, str] = {
     "client": "params",
     "code": "executionCode",
     "engine": "executeApplicationName",
+    "home": "workdir",
     "label": "requestApplicationName",
     "language": "runType",
     "parameters": "params.configuration",
@@ -119,6 +120,9 @@ _REASON_CODES: Mapping[Reason, int] = {
     Reason.REFUSED: 92011,
     Reason.SESSION_DIED: 92012,
     Reason.QUEUE_TIME_LIMIT: 92013,
+    Reason.INTERNAL_ERROR: 92014,
+    Reason.PREEMPTED: 92015,
+    Reason.LEAF_DIED: 92016,
 }
 _UNKNOWN_REASON = 92000
 _NUMBERED = re.compile(r"error code\((\d{1,9})\): ", re.ASCII)
@@ -136,6 +140,9 @@ _REASON_TEXTS: Mapping[Reason, str] = {
     Reason.NODE_RESTARTED: "the machine was restarted",
     Reason.ENGINE_ERROR: "the engine failed",
     Reason.REFUSED: "the task was refused",
+    Reason.PREEMPTED: "the task made room for another",
+    Reason.LEAF_DIED: "a slot that the task ran on was declared dead",
+    Reason.INTERNAL_ERROR: "the gateway could not record the task",
     Reason.SESSION_DIED: "the session died in which the code ran",
 }
 
@@ -146,6 +153,7 @@ _LANGUAGES: Mapping[str, str] = {
     "python": "python",
     "pyspark": "python",
     "hql": "sql",
+    "hive": "sql",
     "sql": "sql",
 }
 
@@ -183,7 +191,7 @@ def numbered(message: str) -> int:
 
 def error_text(task: Task) -> str | None:
     """``errDesc`` of a job's row: never empty for a task that ended badly, else None."""
-    return _told(task.outcome) if _bad(task) else None
+    return _shown(task.outcome) if _bad(task) else None
 
 
 def time_text(time_ms: int) -> str:
@@ -202,7 +210,7 @@ def _bad(task: Task) -> bool:
     return task.state.final and task.state is not TaskState.SUCCEEDED
 
 
-def _told(outcome: Outcome | None) -> str:
+def _shown(outcome: Outcome | None) -> str:
     if outcome is None:
         return "the task ended and left no word why"
     return outcome.message or _REASON_TEXTS[outcome.reason]

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.auth.identify import Identify
 from gateway.auth.tokens import Tokens
-from protocol.accounts import Credential, Principal, Role
+from protocol.accounts import Principal, Role, Token
 from protocol.errors import GatewayError, Kind
 
 NOW = 1_700_000_000_000
@@ -18,6 +18,7 @@ class User:
 
     role: Role
     changed_ms: int = 0
+    created_ms: int = 0
 
 
 class Users:
@@ -44,7 +45,7 @@ def identified(name: str, acting: str = "", users: Users | None = None) -> Princ
     users = users or Users()
     ticket = TOKENS.issue(name, Role.USER, NOW, 100)
     identify = Identify(TOKENS, users, users, lambda: NOW)
-    return identify(Credential(ticket.token, acting=acting))
+    return identify(Token(ticket.token, acting=acting))
 
 
 @pytest.mark.parametrize("acting", ["", "ann", "ANN"])
@@ -76,4 +77,4 @@ def test_a_renewed_ticket_is_revoked_with_the_old_one() -> None:
     users.gone.add(first.principal.token_id)
     for ticket in (first, second):
         with pytest.raises(GatewayError):
-            Identify(TOKENS, users, users, lambda: NOW)(Credential(ticket.token))
+            Identify(TOKENS, users, users, lambda: NOW)(Token(ticket.token))

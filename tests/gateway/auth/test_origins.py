@@ -4,11 +4,11 @@ import pytest
 
 from gateway.auth.origins import Origins
 from gateway.config import load
-from protocol.accounts import Credential
+from protocol.accounts import Token
 from protocol.errors import GatewayError, Kind
 
 HOST = "127.0.0.1:9001"
-COOKIE = Credential("t", from_cookie=True)
+COOKIE = Token("t", from_cookie=True)
 
 
 @pytest.fixture
@@ -123,9 +123,61 @@ def test_the_cookie_is_only_for_our_own_pages(
     assert error.value.kind is kind
 
 
+def test_section_9_point_12_refusals_name_the_setting(origins: Origins) -> None:
+    """Linkis section 9, point 12: behind a proxy it must be clear what is to be set."""
+    with pytest.raises(GatewayError, match=r"'site.example:80' is not in server\.allowed_hosts"):
+        origins.check_host(["site.example:80"])
+    with pytest.raises(GatewayError, match=r"2 headers is not in server\.allowed_hosts"):
+        origins.check_host(["a", "b"])
+    with pytest.raises(GatewayError, match=r"'http://site\.example' .* server\.allowed_origins"):
+        origins.check_origin(["http://site.example"], HOST)
+    with pytest.raises(GatewayError) as error:
+        origins.check_origin(["http://<script>" + "x" * 500], HOST)
+    assert "<" not in error.value.message
+    assert len(error.value.message) < 300
+
+
+FORM = {"content-type": "multipart/form-data; boundary=x", "host": HOST}
+
+
+@pytest.mark.parametrize(
+    ("headers", "passes"),
+    [
+        ({"user-agent": "Apache-HttpClient/4.5.13"}, True),
+        ({}, True),
+        ({"user-agent": "Mozilla/5.0", "sec-fetch-site": "same-origin"}, True),
+        ({"user-agent": "Mozilla/5.0", "referer": f"http://{HOST}/page?x"}, True),
+        ({"user-agent": "Mozilla/5.0", "referer": "https://good.example/"}, True),
+        ({"user-agent": "Mozilla/5.0", "referer": "https://evil.example/"}, False),
+        ({"user-agent": "Mozilla/5.0"}, False),
+        ({"user-agent": "Opera/9.80"}, False),
+        ({"user-agent": "curl/8", "sec-fetch-site": "none"}, False),
+    ],
+    ids=str,
+)
+def test_a_form_with_the_cookie(origins: Origins, headers: dict[str, str], passes: bool) -> None:  # noqa: FBT001 - a case
+    """Linkis section 9, point 7: a form without an origin is for programs and our own pages."""
+    if passes:
+        origins.check_cookie("POST", FORM | headers, COOKIE, form=True)
+        return
+    with pytest.raises(GatewayError) as error:
+        origins.check_cookie("POST", FORM | headers, COOKIE, form=True)
+    assert error.value.kind is Kind.UNSUPPORTED
+
+
+def test_what_changes_nothing_may_be_asked_in_any_form(origins: Origins) -> None:
+    """Linkis section 9, point 11: any content type will do, but not from another site."""
+    headers = {"content-type": "text/plain"}
+    origins.check_cookie("POST", headers, COOKIE, harmless=True)
+    with pytest.raises(GatewayError):
+        origins.check_cookie(
+            "POST", headers | {"sec-fetch-site": "cross-site"}, COOKIE, harmless=True
+        )
+
+
 def test_a_token_is_nobodys_cookie(origins: Origins) -> None:
     """A credential that somebody had to put there is not subject to the cookie's rules."""
-    origins.check_cookie("POST", {"content-type": "text/plain"}, Credential("t"))
+    origins.check_cookie("POST", {"content-type": "text/plain"}, Token("t"))
 
 
 def test_an_allowed_page_may_read_replies(origins: Origins) -> None:

@@ -56,8 +56,8 @@ def test_what_was_issued_is_believed(tokens: Tokens) -> None:
     """A fresh ticket says who holds it and until when."""
     ticket = tokens.issue("ann", Role.USER, NOW_MS, 60)
     claims = tokens.read(ticket.token, NOW_MS)
-    assert (claims.name, claims.expires) == ("ann", NOW + 60)
-    assert claims.token_id == ticket.principal.token_id
+    assert (claims.name, claims.facts.expires) == ("ann", NOW + 60)
+    assert claims.facts.id == ticket.principal.token_id
 
 
 def test_the_reference_token_of_these_tests_is_good(tokens: Tokens) -> None:

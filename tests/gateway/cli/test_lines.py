@@ -33,9 +33,12 @@ def test_json_on_stdout(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     LinePrinter(as_json=True, raw=False).print(ITEMS)
     printed = capsysbinary.readouterr()
     records = [json.loads(line) for line in printed.out.splitlines()]
-    assert records[2] == {"n": 3, "t": 5, "s": "err", "text": "c"}
-    assert records[3] == {"gap": [4, 6]}
-    assert records[4] == {"n": 7, "t": 5, "s": "out", "text": "long ", "part": 1, "more": True}
+    time = "1970-01-01T00:00:00.005+00:00"
+    line = {"type": "line", "time": time}
+    assert records[2] == {**line, "line": 3, "stream": "err", "text": "c"}
+    assert records[3] == {"type": "gap", "first": 4, "last": 6}
+    parts = {"line": 7, "stream": "out", "text": "long ", "part": 1, "more": True}
+    assert records[4] == {**line, **parts}
     assert printed.err == b""
 
 
@@ -53,6 +56,10 @@ def test_nothing_to_print(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
         (End(1, "Failed", None, 11), 139),
         (End(1, "Cancelled", None, 9), 137),
         (End(0, "Cancelled"), 143),
+        (End(1, "Cancelled", 0), 143),
+        (End(1, "Cancelled", 3), 3),
+        (End(1, "Timeout", 0), 124),
+        (End(1, "Failed", 0), 1),
         (End(1, "Timeout"), 124),
         (End(1, "Failed"), 1),
     ],

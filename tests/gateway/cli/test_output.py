@@ -38,27 +38,34 @@ def test_json(server: dict[str, str]) -> None:
     """For programs everything is one JSON object a line, the end last."""
     done = narthex("run", "--json", "echo one; echo two", more=server)
     records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert records[0].keys() == {"execID", "taskID"}
-    assert [(r["n"], r["text"]) for r in records if "n" in r] == [(1, "one"), (2, "two")]
-    assert records[-1] == {"last": 2, "status": "Succeed", "exitCode": 0, "signal": None}
+    assert records[0].keys() == {"type", "exec_id", "number"}
+    lines = [(r["line"], r["text"]) for r in records if r["type"] == "line"]
+    assert lines == [(1, "one"), (2, "two")]
+    end = {"type": "end", "state": "succeeded", "exit_code": 0, "signal": None, "last_line": 2}
+    assert records[-1] == end
 
 
 def test_exact_bytes(server: dict[str, str]) -> None:
-    """A pipe gets the bytes as they are."""
-    done = subprocess.run(
-        [*NARTHEX, "run", r"printf '\033[31m\377\r\n'"],
-        capture_output=True,
-        check=True,
-        timeout=60,
-        env=clean_environment(**server),
-    )
-    assert done.stdout == b"\x1b[31m\xff\r\n"
+    """A pipe gets the bytes as they are, but for colours unless they are asked for."""
+    for words, expected in (
+        ([], b"\xff\r\n"),
+        (["--color", "always"], b"\x1b[31m\xff\r\n"),
+        (["--raw"], b"\x1b[31m\xff\r\n"),
+    ):
+        done = subprocess.run(
+            [*NARTHEX, "run", *words, r"printf '\033[31m\377\r\n'"],
+            capture_output=True,
+            check=True,
+            timeout=60,
+            env=clean_environment(**server),
+        )
+        assert done.stdout == expected
 
 
 def test_a_refused_engine(server: dict[str, str]) -> None:
     """An engine that is not there is one line and exit code 1."""
     done = narthex("run", "--engine", "nonsense", "x", code=1, more=server)
-    assert done.stderr.startswith("narthex: ")
+    assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1
 
 
@@ -69,7 +76,7 @@ def test_the_terminal_is_not_commanded(server: dict[str, str]) -> None:
         assert seat.leave() == 0
     assert b"^[]0;owned^Gtext" in seat.shown
     assert b"\x1b]0;owned" not in seat.shown
-    assert b"Succeed" in seat.shown
+    assert b"succeeded" in seat.shown
     with on_terminal("run", "--raw", code, **server) as seat:
         assert seat.leave() == 0
     assert b"\x1b]0;owned\x07text" in seat.shown
@@ -113,7 +120,7 @@ def test_an_output_that_takes_nothing(server: dict[str, str]) -> None:
                 env=clean_environment(**server),
             )
             assert done.returncode == 1
-            assert done.stderr.startswith(b"narthex: ")
+            assert done.stderr.startswith(b"Error: ")
             assert done.stderr.count(b"\n") == 1
     for words in (["run", "echo x; exit 3"], ["ps"]):
         command = shlex.join([*NARTHEX, *words])

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.archive import ARCHIVE
-from engines.facts import Exit, ExitKind
-from engines.rundir import EXIT, OUTPUT, SPEC, RunDir
-from engines.sealing import Seal
-from gateway.places import Places
+from engines.rundir.archive import ARCHIVE
+from engines.rundir.directory import EXIT, OUTPUT, SPEC, RunDir
+from engines.rundir.facts import Exit, ExitKind
+from engines.rundir.sealing import Seal
+from gateway.data_paths import DataPaths
+from gateway.stores.run_folders import day_of
 from gateway.stores.spec import encode_spec
-from gateway.stores.spool import day_of
 from tests.gateway.cli.command import narthex
 from tests.gateway.runner.rig import record, spec_of
 
@@ -25,7 +25,7 @@ LINES = b"".join(b"line %d\n" % number for number in range(20_000))
 def finished(data: Path, number: int, *, sealed: bool = False) -> RunDir:
     """A finished run with an output, as it lies among the done ones."""
     spec = spec_of(number)
-    path = Places.of(data, {}).spool / "done" / day_of(spec.task_id) / spec.task_id
+    path = DataPaths.of(data, {}).spool / "done" / day_of(spec.task_id) / spec.task_id
     path.mkdir(parents=True)
     run = RunDir(path)
     run.write(SPEC, encode_spec(spec), durable=False)
@@ -61,10 +61,22 @@ def verified(data: Path, code: int) -> dict[str, object]:
 
 def test_sound_runs_are_counted(tmp_path: Path) -> None:
     """Outputs and archives that are whole are so many and so long, and the exit code is 0."""
-    assert verified(tmp_path, 0) == {"ok": True, "runs": 0, "bytes": 0, "bad": []}
+    assert verified(tmp_path, 0) == {
+        "type": "verified",
+        "ok": True,
+        "runs": 0,
+        "bytes": 0,
+        "bad": [],
+    }
     runs = [finished(tmp_path, 1), finished(tmp_path, 2, sealed=True)]
     size = Path(runs[0].file(OUTPUT)).stat().st_size
-    assert verified(tmp_path, 0) == {"ok": True, "runs": 2, "bytes": 2 * size, "bad": []}
+    assert verified(tmp_path, 0) == {
+        "type": "verified",
+        "ok": True,
+        "runs": 2,
+        "bytes": 2 * size,
+        "bad": [],
+    }
     said = narthex("doctor", "--verify", "--data-dir", tmp_path).stdout
     assert said == f"2 finished runs with {2 * size} bytes of output: all sound\n"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from gateway.client.calls import Reply
+from gateway.client.call import Reply
 from gateway.client.errors import ConnectionFailed
 from gateway.client.plans import Connect, Fetch, Hangup, Pacing, Pause, Plan, Receive, Send, Tell
 from gateway.client.values import News
@@ -34,9 +34,9 @@ class Player:
     batches: int = 0
     _open: Iterator[object] = field(default_factory=lambda: iter(()))
 
-    def pacing(self, patience: float = 60.0) -> Pacing:
+    def pacing(self, timeout: float = 60.0) -> Pacing:
         """Pacing by this player's clock, without chance."""
-        return Pacing(patience, lambda: self.now, lambda: 1.0)
+        return Pacing(timeout, lambda: self.now, lambda: 1.0)
 
     def play(self, plan: Plan[Any]) -> Any:  # noqa: ANN401 - whatever the plan comes to
         """Carries the plan out to its end."""

@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.client import calls
-from gateway.client.calls import Call, Reply, Submission
+from gateway.client import calls, kills, messages
+from gateway.client.call import Call, Reply
 from gateway.client.errors import ClientError
+from gateway.client.submission import Submission
 from gateway.client.values import (
     KillReport,
     LogPage,
@@ -62,10 +63,10 @@ REQUESTS: list[tuple[Call[Any], str, str, dict[str, str], object]] = [
     (calls.status("a/../b"), "GET", f"{ROOT}/entrance/a%2F..%2Fb/status", {}, None),
     (calls.progress(EXEC_ID), "GET", f"{ROOT}/entrance/{EXEC_ID}/progress", {}, None),
     (calls.describe("12"), "GET", f"{ROOT}/jobhistory/12/get", {}, None),
-    (calls.kill(EXEC_ID), "POST", f"{ROOT}/entrance/{EXEC_ID}/kill", {}, None),
-    (calls.kill("7", 0), "POST", f"{ROOT}/entrance/7/kill", {"grace": "0"}, None),
+    (kills.kill(EXEC_ID), "POST", f"{ROOT}/entrance/{EXEC_ID}/kill", {}, None),
+    (kills.kill("7", 0), "POST", f"{ROOT}/entrance/7/kill", {"grace": "0"}, None),
     (
-        calls.kill_report("7", 1.5, 20),
+        kills.kill_report("7", 1.5, 20),
         "POST",
         f"{ROOT}/entrance/7/kill",
         {"report": "true", "wait": "20", "grace": "1.5"},
@@ -75,7 +76,14 @@ REQUESTS: list[tuple[Call[Any], str, str, dict[str, str], object]] = [
         calls.log(EXEC_ID, 7, size=10, wait=2.5),
         "GET",
         f"{ROOT}/entrance/{EXEC_ID}/log",
-        {"format": "lines", "text": "raw", "fromLine": "7", "size": "10", "wait": "2.5"},
+        {
+            "format": "lines",
+            "text": "raw",
+            "fromLine": "7",
+            "size": "10",
+            "wait": "2.5",
+            "fromPart": "0",
+        },
         None,
     ),
     (
@@ -154,8 +162,8 @@ REPLIES: list[tuple[Call[Any], dict[str, object], object]] = [
         },
         Progress(1.0, (Stage("j", 10, 2, 0, 5),)),
     ),
-    (calls.kill("7"), {"execID": "e"}, "e"),
-    (calls.kill_report("7"), KILLING, REPORT),
+    (kills.kill("7"), {"execID": "e"}, "e"),
+    (kills.kill_report("7"), KILLING, REPORT),
     (
         calls.log("e", 3),
         {
@@ -271,21 +279,21 @@ def test_odd_progress(data: dict[str, object]) -> None:
 
 FRAMES: list[tuple[Callable[[], str], dict[str, object]]] = [
     (
-        lambda: calls.subscribe_frame(EXEC_ID, 5, 0),
+        lambda: messages.subscribe_frame(EXEC_ID, 5, 0),
         {
             "method": f"{ROOT}/entrance/{EXEC_ID}/subscribe",
             "data": {"fromLine": 5, "format": "lines", "text": "raw"},
         },
     ),
     (
-        lambda: calls.subscribe_frame(EXEC_ID, 5, 2),
+        lambda: messages.subscribe_frame(EXEC_ID, 5, 2),
         {
             "method": f"{ROOT}/entrance/{EXEC_ID}/subscribe",
             "data": {"fromLine": 5, "fromPart": 2, "format": "lines", "text": "raw"},
         },
     ),
     (
-        lambda: calls.execute_frame(replace(JOB, push=False)),
+        lambda: messages.execute_frame(replace(JOB, push=False)),
         {
             "method": f"{ROOT}/entrance/execute",
             "websocketTag": "r1",
@@ -320,7 +328,7 @@ def test_frames(build: Callable[[], str], document: dict[str, object]) -> None:
 )
 def test_messages(frame: str, verb: str, exec_id: str, status: int) -> None:
     """A message is known by the last words of its method."""
-    message = calls.parse_message(frame)
+    message = messages.parse_message(frame)
     assert (message.verb, message.exec_id, message.status) == (verb, exec_id, status)
 
 
@@ -328,7 +336,7 @@ def test_messages(frame: str, verb: str, exec_id: str, status: int) -> None:
 def test_no_message(frame: str | bytes) -> None:
     """What is no JSON object is an error."""
     with pytest.raises(ClientError):
-        calls.parse_message(frame)
+        messages.parse_message(frame)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import socket
 import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from gateway.client import (
     Line,
     Partial,
     Submitted,
+    Unauthenticated,
 )
 from gateway.client.address import Address
 from protocol.logs import Stream
@@ -25,7 +27,7 @@ from tests.support.cutting_proxy import CuttingProxy, cutting
 from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
 
-STEADY = "for i in $(seq 1 {count}); do echo line $i; sleep 0.004; done"
+SLOW_LINES = "for i in $(seq 1 {count}); do echo line $i; sleep 0.004; done"
 
 
 @pytest.fixture
@@ -107,10 +109,75 @@ def test_refusals_are_final(client: Client) -> None:
         client.execute("x", engine="nonsense")
 
 
-def test_nobody_there() -> None:
-    """A gateway that is not there is a failed connection after the patience."""
-    with Client("127.0.0.1:1", "t", patience_seconds=0.2) as lost, pytest.raises(ConnectionFailed):
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        ("http://127.0.0.1:1", "connection refused"),
+        ("https://127.0.0.1:1", "connection refused"),
+        ("http://nowhere.invalid:80", "the host is not known"),
+    ],
+)
+async def test_nobody_there(server: str, said: str) -> None:
+    """A gateway that was never there is a failed connection at once, for every way to ask."""
+    with Client(server, "t", patience_seconds=600) as lost:
+        for ask in (lambda: lost.status("1"), lambda: list(lost.stream("echo"))):
+            with pytest.raises(ConnectionFailed, match=f"no connection to {server}: {said}"):
+                ask()
+    async with AsyncClient(server, "t", patience_seconds=600) as later:
+        with pytest.raises(ConnectionFailed, match=f"no connection to {server}: {said}"):
+            await later.status("1")
+
+
+async def test_a_host_that_says_nothing() -> None:
+    """One that is down refuses nothing; nobody waits for it longer than for one that does."""
+    with contextlib.ExitStack() as stack:
+        deaf = stack.enter_context(socket.socket())
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        for _ in range(4):  # a queue that is full: what comes now is left without an answer
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            waiting.connect_ex(deaf.getsockname())
+        server = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        with Client(server, "t", patience_seconds=600) as lost:
+            with pytest.raises(ConnectionFailed, match=r"no answer within 1\.5 s"):
+                lost.status("1")
+            with pytest.raises(ConnectionFailed, match=r"no answer within 1\.5 s"):
+                list(lost.stream("echo"))
+        async with AsyncClient(server, "t", patience_seconds=600) as later:
+            with pytest.raises(ConnectionFailed, match=r"no answer within 1\.5 s"):
+                await later.status("1")
+
+
+def test_no_tls_there(served: Served) -> None:
+    """An address of https where there is http is told so at once."""
+    server = served.url.replace("http:", "https:")
+    with Client(server, "t", patience_seconds=600) as lost:
+        with pytest.raises(ConnectionFailed, match="no TLS at that address"):
+            lost.status("1")
+        with pytest.raises(ConnectionFailed, match="no TLS at that address"):
+            list(lost.stream("echo"))
+
+
+def test_a_gateway_that_is_still_to_come() -> None:
+    """Who wants to wait for a gateway waits as long as the patience."""
+    with (
+        Client("127.0.0.1:1", "t", patience_seconds=0.2, wait_for_gateway=True) as lost,
+        pytest.raises(ConnectionFailed),
+    ):
         lost.status("1")
+
+
+def test_errors_have_classes(served: Served, client: Client) -> None:
+    """A wrong token can be told from other refusals by its class."""
+    with Client(served.url, "nonsense") as stranger:
+        with pytest.raises(Unauthenticated):
+            stranger.status("1")
+        with pytest.raises(Unauthenticated):
+            list(stranger.stream("echo"))
+    with pytest.raises(ClientError) as refused:
+        client.status("999999999")
+    assert not isinstance(refused.value, Unauthenticated)
 
 
 def test_how_it_ended(client: Client) -> None:
@@ -126,16 +193,16 @@ def test_how_it_ended(client: Client) -> None:
 
 def polling(client: Client) -> Client:
     """The same client where no websocket can be had."""
-    made = Client(client._address.http, client._token, patience_seconds=20)
-    made._address = dataclasses.replace(
-        Address.parse(client._address.http), socket="ws://127.0.0.1:1/"
+    made = Client(client._carrier._address.http, client._carrier.token, patience_seconds=20)
+    made._carrier._address = dataclasses.replace(
+        Address.parse(client._carrier._address.http), socket="ws://127.0.0.1:1/"
     )
     return made
 
 
 def test_polling_alone(client: Client) -> None:
     """Without a websocket the lines of a running task come by long polling, exactly."""
-    exec_id = client.execute(STEADY.format(count=300)).exec_id
+    exec_id = client.execute(SLOW_LINES.format(count=300)).exec_id
     with polling(client) as follower:
         items = list(follower.follow(exec_id))
     checked(items, [f"line {i}" for i in range(1, 301)])
@@ -150,7 +217,7 @@ def test_from_a_line(client: Client) -> None:
 def test_cut_again_and_again(served: Served) -> None:
     """Connections that are reset in mid-stream cost time, and not one line."""
     with through(served) as (proxy, client):
-        exec_id = client.execute(STEADY.format(count=1200)).exec_id
+        exec_id = client.execute(SLOW_LINES.format(count=1200)).exec_id
         stop = threading.Event()
 
         def cut() -> None:
@@ -204,7 +271,7 @@ def test_bytes_that_are_no_text(client: Client) -> None:
 
 def test_run(client: Client) -> None:
     """Code is submitted and followed in one go, with its changes of state."""
-    news = [item for batch in client.run("echo hello; exit 3") for item in batch]
+    news = [item for batch in client.stream("echo hello; exit 3") for item in batch]
     assert isinstance(news[0], Submitted)
     assert [item.text for item in news if isinstance(item, Line)] == ["hello"]
     assert news[-1] == End(1, "Failed", 3, None)
@@ -234,7 +301,7 @@ def test_a_kill_and_its_report(client: Client) -> None:
 async def test_the_async_verbs(served: Served) -> None:
     """The async client has the same verbs and follows as exactly."""
     async with AsyncClient(served.url, served.token, patience_seconds=20) as client:
-        accepted = await client.execute(STEADY.format(count=100))
+        accepted = await client.execute(SLOW_LINES.format(count=100))
         assert (await client.status(accepted.exec_id)).task_id == accepted.task_id
         assert (await client.progress(accepted.exec_id)).fraction <= 1
         items = [item async for item in client.follow(accepted.exec_id)]
@@ -247,7 +314,7 @@ async def test_the_async_verbs(served: Served) -> None:
         with pytest.raises(ClientError):
             await client.kill(accepted.exec_id, grace=1)
         assert (await client.kill_report(accepted.exec_id)).state == "ended"
-        news = [item async for batch in client.run("echo x") for item in batch]
+        news = [item async for batch in client.stream("echo x") for item in batch]
         assert isinstance(news[-1], End)
 
 
@@ -256,7 +323,7 @@ async def test_the_async_client_is_cut(served: Served) -> None:
     url = urlsplit(served.url)
     with cutting("127.0.0.1", url.port or 0) as proxy:
         async with AsyncClient(proxy.address, served.token) as client:
-            accepted = await client.execute(STEADY.format(count=300))
+            accepted = await client.execute(SLOW_LINES.format(count=300))
             items: list[Line | Gap | End] = []
             async for item in client.follow(accepted.exec_id):
                 items.append(item)

@@ -3,10 +3,10 @@
 import pytest
 
 from gateway.client import calls
-from gateway.client.calls import Submission
 from gateway.client.errors import ClientError, ConnectionFailed
 from gateway.client.follow import Follower, Place
 from gateway.client.plans import Pacing, ask
+from gateway.client.submission import Submission
 from gateway.client.values import End, Partial, Progress, ProgressChanged, StateChanged, Submitted
 from protocol.logs import Gap, Line, Stream
 from tests.gateway.client.player import Player, answer, broken, eof, lines, page, push, rows

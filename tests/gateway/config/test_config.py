@@ -8,7 +8,7 @@ import pytest
 
 from gateway.config import Config, ConfigError, load, loopback
 from gateway.plugins import load_dialects, load_engines
-from gateway.runner.aboard import aboard
+from gateway.runner.run.run_environment import run_environment
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -89,7 +89,7 @@ def test_variables_of_the_commands_are_no_settings() -> None:
 
 def test_variables_of_a_task_are_no_settings(tmp_path: Path) -> None:
     """A task may start a gateway: what it sees of its own does not disturb that one."""
-    seen = aboard(tmp_path, load(None, {}).results, {})
+    seen = run_environment(tmp_path, load(None, {}).results, {})
     load(None, {**seen, "NARTHEX_TASK_ID": "1", "NARTHEX_RUN_ID": "1", "NARTHEX_SPARK_LOG": "x"})
 
 

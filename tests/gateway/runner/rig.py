@@ -8,28 +8,38 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engines.records import ERR, OUT, header
-from engines.rundir import OUTPUT, RunDir
+from engines.rundir.directory import OUTPUT, RunDir
+from engines.rundir.records import ERR, OUT, header
+from engines.rundir.requests import Control, RunEvent
 from gateway.clock import now_ms
 from gateway.config import Config, load
+from gateway.data_paths import DataPaths
 from gateway.ids import new_task_id
-from gateway.places import Places
+from gateway.runner.clock_guard import ClockGuard
+from gateway.runner.live_runs import LiveRuns
 from gateway.runner.node import Node
-from gateway.runner.roster import Roster
-from gateway.runner.steady import SteadyClock
-from gateway.stores.link import Link
+from gateway.runner.occupancy import Occupancy
+from gateway.runner.output_files import OutputFiles
+from gateway.stores.bulk_restore import BulkRestore
+from gateway.stores.control import ControlFiles, ControlStore
+from gateway.stores.groups import GroupStore
+from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.logs import LogStore
 from gateway.stores.objects import Objects
+from gateway.stores.occupancy import OccupancyStore
 from gateway.stores.partials import PartialStore
+from gateway.stores.pool import PoolFile
 from gateway.stores.queue import TaskQueue
-from gateway.stores.revival import Revival
+from gateway.stores.queues import QueueFile
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.spec import TaskSpec
 from gateway.stores.spool import Spool
-from gateway.stores.tasks import QueueLimits, TaskStore
+from gateway.stores.tasks import NO_EPOCH, QueueLimits, TaskStore
+from gateway.stores.user_files import FolderLimits, UserFiles
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, Line
 from protocol.tasks import ById, Task, TaskId, TaskState
@@ -44,22 +54,33 @@ def settings(**overrides: object) -> Config:
     return load(None, {}, changed)
 
 
-def make_node(link: Link, places: Places, config: Config, epoch: int = 1) -> Node:
+def make_node(link: RedisClient, paths: DataPaths, config: Config, epoch: int = 1) -> Node:
     """The shared parts of a runner, without its process."""
-    spool = Spool(places.spool)
+    spool = Spool(paths.spool)
     spool.prepare()
+    live_runs = LiveRuns()
     return Node(
         epoch=epoch,
         config=config,
         tasks=TaskStore(link),
-        revival=Revival(link),
+        lease=IndexLeaseStore(link),
+        bulk_restore=BulkRestore(link),
         queue=TaskQueue(link),
         logs=LogStore(link, hot_bytes=config.retention.hot_bytes),
         partials=PartialStore(link),
         spool=spool,
-        objects=Objects(places.objects),
-        roster=Roster(),
-        steady=SteadyClock(places.spool / "clock"),
+        objects=Objects(paths.objects),
+        controls=ControlStore(link),
+        live_runs=live_runs,
+        occupancy=Occupancy(
+            PoolFile(paths.pool, config.runner), QueueFile(paths.queues), config.runner, live_runs
+        ),
+        occupancy_store=OccupancyStore(link),
+        groups=GroupStore(paths.groups),
+        clock_guard=ClockGuard(paths.spool / "clock"),
+        output_files=OutputFiles(
+            spool.find, UserFiles(paths.files, FolderLimits(1 << 20, 1 << 20, 1000))
+        ),
     )
 
 
@@ -86,12 +107,14 @@ def record(run: RunDir, data: bytes, *, errors: bool = False, time_ms: int = 1) 
 class Client:
     """What a gateway process does with stores: submits, reads, kills."""
 
-    def __init__(self, link: Link, places: Places) -> None:
+    def __init__(self, link: RedisClient, paths: DataPaths) -> None:
         self.tasks = TaskStore(link)
         self.queue = TaskQueue(link)
         self.logs = LogStore(link)
-        self.spool = Spool(places.spool)
-        self._bell = places.runner_socket
+        self.spool = Spool(paths.spool)
+        self.files = ControlFiles(self.spool.find)
+        self.controls = ControlStore(link)
+        self._notify_path = paths.runner_socket
         self.spool.prepare()
 
     async def submit(self, code: str, **changes: object) -> TaskSpec:
@@ -111,23 +134,52 @@ class Client:
         spec = spec_of(numbers[-1], code, **changes)
         await self.spool.accept(spec)
         await self.tasks.index(spec)
-        self.ring(b"q")
+        self.notify(b"q")
         return spec
 
-    def ring(self, ring: bytes) -> None:
-        """Rings at the runner; a ring may be lost."""
+    def notify(self, notify: bytes) -> None:
+        """Notifies the runner; that may be lost."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as finger:
             try:
-                finger.sendto(ring, str(self._bell))
+                finger.sendto(notify, str(self._notify_path))
             except OSError:
                 return
 
-    async def kill(self, task_id: TaskId, grace_seconds: float = 1.0, *, ring: bool = True) -> None:
+    async def kill(
+        self, task_id: TaskId, grace_seconds: float = 1.0, *, notify: bool = True
+    ) -> None:
         """Has a task killed as the gateway does it."""
-        await self.spool.wish_kill(task_id, grace_seconds)
-        await self.tasks.wish_kill(task_id, now_ms())
-        if ring:
-            self.ring(b"k" + task_id.encode())
+        await self.spool.request_kill(task_id, grace_seconds)
+        await self.tasks.request_kill(task_id, now_ms())
+        if notify:
+            self.notify(b"k" + task_id.encode())
+
+    async def ask(
+        self, task_id: TaskId, event: str, *, notify: bool = True, **details: object
+    ) -> Control:
+        """Asks something of a task as the gateway does it; the index may be away."""
+        line = RunEvent(event, now_ms(), "ada", **details)  # type: ignore[arg-type]  # named by the callers
+        unstarted = event == "hold"
+        held = await self.files.ask(task_id, lambda *_: line, unstarted=unstarted)
+        assert held is not None
+        if notify:
+            with suppress(GatewayError):
+                await self.controls.show(task_id, NO_EPOCH, held[0], now_ms())
+            self.notify(b"c" + task_id.encode())
+        return held[0]
+
+    async def shows(self, task_id: TaskId, state: TaskState, within: float = 20.0) -> Task:
+        """The task once it is shown in a state."""
+        found: list[Task] = []
+
+        async def shown() -> bool:
+            with suppress(GatewayError):
+                found.append(await self.tasks.read(ById(task_id)))
+                return found[-1].state is state
+            return False
+
+        await wait_until(shown, f"task {task_id} is shown as {state}", within)
+        return found[-1]
 
     async def ended(self, task_id: TaskId, within: float = 20.0) -> Task:
         """The task once it is final."""
@@ -188,7 +240,7 @@ class Client:
 class Runner:
     """A runner process of a test's own."""
 
-    places: Places
+    paths: DataPaths
     url: str
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
@@ -196,7 +248,7 @@ class Runner:
     def start(self) -> None:
         """Starts it; a client's first submit waits until it is ready."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.runner", "--data-dir", str(self.places.data)],
+            [sys.executable, "-m", "gateway.runner", "--data-dir", str(self.paths.data)],
             env={**os.environ, "NARTHEX_REDIS_URL": self.url, **self.environment},
         )
 
@@ -215,9 +267,9 @@ class Runner:
 
 
 @asynccontextmanager
-async def running(places: Places, url: str, **environment: str) -> AsyncIterator[Runner]:
+async def running(paths: DataPaths, url: str, **environment: str) -> AsyncIterator[Runner]:
     """A runner for the length of a block."""
-    runner = Runner(places, url, environment)
+    runner = Runner(paths, url, environment)
     runner.start()
     try:
         yield runner

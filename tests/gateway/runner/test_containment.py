@@ -12,10 +12,10 @@ import pytest
 
 from engines.contract import Capabilities, Engine, EngineError, Health, Launch, RunSpec
 from engines.shell import ShellEngine
-from gateway.places import Places
+from gateway.data_paths import DataPaths
 from gateway.runner.main import composed
 from gateway.stores.embedded import EmbeddedRedis
-from gateway.stores.link import Link
+from gateway.stores.redis_client import RedisClient
 from protocol.tasks import Reason, TaskState
 from tests.gateway.runner.rig import Client, settings
 
@@ -73,22 +73,25 @@ ACTS: dict[str, Callable[[RunSpec], object]] = {
 
 @pytest.fixture
 async def client(
-    link: Link,
+    link: RedisClient,
     redis_server: EmbeddedRedis,
     redis_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Client]:
     """A client of a runner, in this process, with strange engines."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
-    places = Places.of(redis_folder / "data")
-    places.prepare()
+    paths = DataPaths.of(redis_folder / "data")
+    paths.prepare()
     engines: dict[str, Engine] = {name: Odd(name, act) for name, act in ACTS.items()}
     engines["shell"] = ShellEngine({})
     stopping = asyncio.Event()
     config = settings(redis__url=redis_server.url)
-    async with composed(config, places, engines, 0.5) as house, asyncio.TaskGroup() as group:
-        group.create_task(house.run(stopping))
-        yield Client(link, places)
+    async with (
+        composed(config, paths, engines, 0.5) as runner_process,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(runner_process.run(stopping))
+        yield Client(link, paths)
         stopping.set()
 
 

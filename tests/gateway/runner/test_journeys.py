@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.facts import RunState
+from engines.rundir.facts import RunState
 from gateway.clock import now_ms
+from gateway.data_paths import DataPaths
 from gateway.ids import new_task_id
-from gateway.places import Places
 from gateway.stores import keys
 from gateway.stores.embedded import EmbeddedRedis
-from gateway.stores.link import Link
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.spool import FORGET
 from gateway.stores.tasks import QueueLimits
 from protocol.errors import GatewayError, Kind
@@ -30,25 +30,25 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def places(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+def paths(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
     """A data folder and a runtime folder of a test's own."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
-    made = Places.of(redis_folder / "data")
+    made = DataPaths.of(redis_folder / "data")
     made.prepare()
     return made
 
 
 @pytest.fixture
-def client(link: Link, places: Places) -> Client:
+def client(link: RedisClient, paths: DataPaths) -> Client:
     """Speaks to the runner as a gateway process does."""
-    return Client(link, places)
+    return Client(link, paths)
 
 
 @pytest.fixture
-async def runner(places: Places, redis_server: EmbeddedRedis) -> AsyncIterator[Runner]:
+async def runner(paths: DataPaths, redis_server: EmbeddedRedis) -> AsyncIterator[Runner]:
     """A runner with small limits."""
     async with running(
-        places,
+        paths,
         redis_server.url,
         NARTHEX_RUNNER_RUNNING_TOTAL="4",
         NARTHEX_RUNNER_RUNNING_PER_USER="3",
@@ -72,6 +72,38 @@ async def test_a_script_runs_and_its_lines_are_there(client: Client) -> None:
     assert await client.lines(spec.task_id) == hot
     await wait_until(client.nothing_live, "the run directory is put away")
     assert await client.queue.running("ada") == frozenset()
+
+
+@pytest.mark.usefixtures("runner")
+@pytest.mark.parametrize(
+    ("engine", "language", "code"),
+    [
+        ("shell", "bash", "echo one\n# two"),
+        ("python", "python", "print('one')"),
+        ("shell", "bash", "# only a comment\necho one"),
+    ],
+)
+async def test_code_may_begin_with_a_byte_order_mark(
+    client: Client, engine: str, language: str, code: str
+) -> None:
+    """Row B2: it is taken off, whatever runs the code and whichever dialect took it."""
+    spec = await client.submit(
+        f"\ufeff{code}", engine=engine, language=language, parameters={"session": "none"}
+    )
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.SUCCEEDED, await client.lines(spec.task_id)
+    assert [line.data for line in await client.lines(spec.task_id)] == [b"one"]
+
+
+@pytest.mark.usefixtures("runner")
+@pytest.mark.parametrize(("engine", "language"), [("shell", "bash"), ("python", "python")])
+async def test_code_that_is_only_a_comment(client: Client, engine: str, language: str) -> None:
+    """Row B13: there is nothing to do, and that succeeds without a line."""
+    spec = await client.submit(
+        "# only", engine=engine, language=language, parameters={"session": "none"}
+    )
+    assert (await client.ended(spec.task_id)).state is TaskState.SUCCEEDED
+    assert await client.lines(spec.task_id) == []
 
 
 @pytest.mark.usefixtures("runner")
@@ -101,13 +133,13 @@ async def test_a_kill_ends_what_ignores_signals(client: Client) -> None:
 
 @pytest.mark.usefixtures("runner")
 async def test_caps_hold_and_a_waiting_task_can_be_killed(client: Client) -> None:
-    """A task that waits is killed before it starts, with and without a ring."""
+    """A task that waits is killed before it starts, with and without a notification."""
     blockers = [await client.submit("sleep 1000") for _ in range(3)]
     waiting = [await client.submit("echo never") for _ in range(2)]
     for spec in blockers:
         await wait_until(partial(client.is_running, spec.task_id), "the cap is reached")
     await client.kill(waiting[0].task_id)
-    await client.kill(waiting[1].task_id, ring=False)
+    await client.kill(waiting[1].task_id, notify=False)
     for spec in waiting:
         task = await client.ended(spec.task_id)
         assert task.state is TaskState.KILLED
@@ -331,7 +363,7 @@ async def test_what_a_dead_gateway_accepted_is_run(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("runner")
-async def test_a_record_that_redis_lost_comes_back(client: Client, link: Link) -> None:
+async def test_a_record_that_redis_lost_comes_back(client: Client, link: RedisClient) -> None:
     """A live task whose record vanished is known again with its next sign of life."""
     spec = await client.submit("echo one; while [ ! -e go ]; do sleep 0.02; done; echo two")
     await wait_until(partial(client.has_line, spec.task_id, 1), "it prints")
@@ -369,26 +401,26 @@ async def test_a_directory_that_is_taken_away_is_a_lost_run(client: Client) -> N
     assert (await client.ended(spec.task_id)).state is TaskState.LOST
 
 
-async def test_a_lost_ring_costs_a_moment_only(
-    client: Client, places: Places, redis_server: EmbeddedRedis
+async def test_a_lost_notification_costs_a_moment_only(
+    client: Client, paths: DataPaths, redis_server: EmbeddedRedis
 ) -> None:
-    """With a doorbell that nobody can ring everything still happens."""
-    async with running(places, redis_server.url) as deaf:
+    """With a socket that nobody can notify everything still happens."""
+    async with running(paths, redis_server.url) as deaf:
         await client.submit("true")
-        places.runner_socket.unlink()
+        paths.runner_socket.unlink()
         spec = await client.submit("echo one; sleep 0.3; echo two; sleep 1000")
         await wait_until(lambda: client.has_line(spec.task_id, 2), "both lines")
-        await client.kill(spec.task_id, 0, ring=False)
+        await client.kill(spec.task_id, 0, notify=False)
         assert (await client.ended(spec.task_id)).state is TaskState.KILLED
         assert deaf.end() == 0
 
 
 async def test_a_second_runner_is_refused(
-    client: Client, places: Places, runner: Runner, redis_server: EmbeddedRedis
+    client: Client, paths: DataPaths, runner: Runner, redis_server: EmbeddedRedis
 ) -> None:
     """One spool has one runner; another one says so and ends."""
     await client.submit("true")
-    other = Runner(places, redis_server.url, {})
+    other = Runner(paths, redis_server.url, {})
     other.start()
     assert other.process is not None
     assert await asyncio.to_thread(other.process.wait, 20) == 1
@@ -396,14 +428,14 @@ async def test_a_second_runner_is_refused(
     assert runner.process.poll() is None
 
 
-async def test_redis_may_die_and_come_back_empty(redis_folder: Path, places: Places) -> None:
+async def test_redis_may_die_and_come_back_empty(redis_folder: Path, paths: DataPaths) -> None:
     """A run goes on without Redis; afterwards the index and the logs are what the disk says."""
     server = EmbeddedRedis(redis_folder / "one", redis_folder / "r.sock")
     await server.start()
-    link = Link(server.url)
-    client = Client(link, places)
+    link = RedisClient(server.url)
+    client = Client(link, paths)
     try:
-        async with running(places, server.url):
+        async with running(paths, server.url):
             done = await client.submit("echo done; exit 4")
             await client.ended(done.task_id)
             live = await client.submit(
@@ -416,8 +448,8 @@ async def test_redis_may_die_and_come_back_empty(redis_folder: Path, places: Pla
             os.kill(server.pid, signal.SIGKILL)
             await server.wait()
             touch(client, live.task_id, "go")
-            await client.spool.wish_kill(doomed.task_id, 0)
-            client.ring(b"k" + doomed.task_id.encode())
+            await client.spool.request_kill(doomed.task_id, 0)
+            client.notify(b"k" + doomed.task_id.encode())
             await wait_until(lambda: not Path(f"/proc/{int(line.data)}").exists(), "killed")
             shutil.rmtree(redis_folder / "one")
             await server.start()

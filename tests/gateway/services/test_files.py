@@ -1,26 +1,30 @@
 """Users' files as the service keeps them: uploads bit by bit, reads in pieces, owners apart."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.services.files import FileService
-from gateway.stores.folders import FolderLimits, Folders
+from gateway.stores.user_files import FolderLimits, UserFiles
 from protocol.accounts import Principal, Role
-from protocol.errors import GatewayError, Kind
-from protocol.files import (
+from protocol.commands.files import (
+    ChangeMode,
     CheckFile,
-    FilePath,
     ListFolder,
     MakeFolder,
     OpenFile,
     ReadFile,
+    ReadTail,
+    ReceiveFile,
     ReceiveFiles,
     RemoveFile,
     RenameFile,
     WriteFile,
 )
+from protocol.errors import GatewayError, Kind
+from protocol.file_modes import read_mode
+from protocol.files import FilePath
 
 ANN = Principal("ann", Role.USER)
 ROOT = FilePath("", ())
@@ -30,7 +34,7 @@ PART = '--b\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
 @pytest.fixture
 def service(tmp_path: Path) -> FileService:
     """Files with small limits."""
-    return FileService(Folders(tmp_path, FolderLimits(2_000_000, 1_000_000, 50)), read_bytes=10)
+    return FileService(UserFiles(tmp_path, FolderLimits(2_000_000, 1_000_000, 50)), read_bytes=10)
 
 
 async def sent(*parts: str, step: int = 7) -> AsyncIterator[bytes]:
@@ -136,3 +140,63 @@ async def test_owners_are_apart(service: FileService) -> None:
     root = await service.check(ANN, CheckFile(ROOT))
     assert root is not None
     assert root.folder
+
+
+async def test_one_file_of_any_kind_of_body(service: FileService) -> None:
+    """A body of bytes or a form of one file is put in place, with the folders above it."""
+    path = FilePath("", ("a", "b"))
+    kept = await service.receive_one(ANN, ReceiveFile(path, raw(b"one", b"two")))
+    assert (kept.size, kept.mode) == (6, 0o100600)
+    form = ReceiveFile(path, sent(file("x", "three")), "b")
+    assert (await service.receive_one(ANN, form)).size == 5
+    assert (await service.read(ANN, ReadFile(path))).data == b"three"
+    assert (await service.receive_one(ANN, ReceiveFile(FilePath("", ("e",)), raw()))).size == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (lambda: ReceiveFile(FilePath("", ("a",)), raw(b"x"), create=True), Kind.CONFLICT),
+        (lambda: ReceiveFile(FilePath("", ("a", "b")), raw(b"x")), Kind.CONFLICT),
+        (lambda: ReceiveFile(FilePath("bo", ("a",)), raw(b"x")), Kind.NOT_FOUND),
+        (lambda: ReceiveFile(ROOT, raw(b"x")), Kind.INVALID),
+        (lambda: ReceiveFile(FilePath("", ("n",)), raw(b"x" * 1_000_001)), Kind.TOO_LARGE),
+        (lambda: ReceiveFile(FilePath("", ("n",)), raw(b"no form"), "b"), Kind.INVALID),
+        (
+            lambda: ReceiveFile(FilePath("", ("n",)), sent(file("x", "1"), file("y", "2")), "b"),
+            Kind.INVALID,
+        ),
+        (
+            lambda: ReceiveFile(FilePath("", ("n",)), sent(PART.format("q", "", "1")), "b"),
+            Kind.INVALID,
+        ),
+    ],
+)
+async def test_one_file_that_is_refused(
+    service: FileService, command: Callable[[], ReceiveFile], kind: Kind
+) -> None:
+    """Nothing is there afterwards that was not there before."""
+    await service.write(ANN, WriteFile(FilePath("", ("a",)), b"kept"))
+    with pytest.raises(GatewayError) as error:
+        await service.receive_one(ANN, command())
+    assert error.value.kind is kind
+    assert await names(service) == ["a"]
+    assert (await service.read(ANN, ReadFile(FilePath("", ("a",))))).data == b"kept"
+
+
+async def test_last_lines_and_permissions(service: FileService) -> None:
+    """The last lines are told as far as they fit, of one's own files."""
+    path = FilePath("", ("a",))
+    await service.write(ANN, WriteFile(path, b"1\n22\n333\n"))
+    assert (await service.read_tail(ANN, ReadTail(path, 2))).data == b"22\n333\n"
+    assert (await service.change_mode(ANN, ChangeMode(path, read_mode("a+x")))).mode == 0o100711
+    for command in (ReadTail(FilePath("bo", ("a",)), 2), ReadTail(FilePath("", ("b",)), 2)):
+        with pytest.raises(GatewayError) as error:
+            await service.read_tail(ANN, command)
+        assert error.value.kind is Kind.NOT_FOUND
+
+
+async def raw(*pieces: bytes) -> AsyncIterator[bytes]:
+    """A body as it is."""
+    for piece in pieces:
+        yield piece

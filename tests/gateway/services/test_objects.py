@@ -7,17 +7,19 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from engines.records import ERR, OUT, header
+from engines.rundir.records import ERR, OUT, header
 from gateway import ids
 from gateway.services.objects import ObjectService
-from gateway.stores.link import Link
+from gateway.stores.bulk_restore import BulkRestore
+from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.objects import ObjectLimits, Objects
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.spec import TaskSpec
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
 from protocol.accounts import Principal, Role
 from protocol.answers import answer_id
-from protocol.commands import DataObject, DeleteData, DescribeData, OpenData, StoreData
+from protocol.commands.objects import DataObject, DeleteData, DescribeData, OpenData, StoreData
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import FileInput, Outcome, Reason, TaskId, TaskState
 
@@ -30,11 +32,11 @@ EXITED = Outcome(Reason.EXITED, 0, None, "exited")
 UNKNOWN = "dc4eec6e-4e34-49a7-8fe8-8e19d5bfb8a4"
 
 
-class House:
+class Rig:
     """The service with the stores that it stands on."""
 
-    def __init__(self, root: Path, link: Link) -> None:
-        self.tasks = TaskStore(link)
+    def __init__(self, root: Path, link: RedisClient) -> None:
+        self.tasks, self.restore = TaskStore(link), BulkRestore(link)
         self.spool = Spool(root / "spool")
         self.spool.prepare()
         self.objects = Objects(root / "objects", ObjectLimits(1000, 5000, 3))
@@ -42,8 +44,8 @@ class House:
 
     async def task(self, *inputs: FileInput, owner: str = "ann") -> TaskSpec:
         """An accepted and queued task."""
-        number = await self.tasks.raise_number(0) + 1
-        await self.tasks.raise_number(number)
+        number = await self.restore.raise_number(0) + 1
+        await self.restore.raise_number(number)
         spec = TaskSpec(
             ids.new_task_id(NOW), number, owner, "shell", "sh", "true", NOW, inputs=inputs
         )
@@ -79,14 +81,14 @@ class House:
 
 
 @pytest_asyncio.fixture
-async def house(tmp_path: Path, link: Link) -> AsyncIterator[House]:
+async def rig(tmp_path: Path, link: RedisClient) -> AsyncIterator[Rig]:
     """The service over empty stores."""
-    house = House(tmp_path, link)
-    await house.tasks.ready(EPOCH)
+    rig = Rig(tmp_path, link)
+    await IndexLeaseStore(link).ready(EPOCH)
     try:
-        yield house
+        yield rig
     finally:
-        house.spool.close()
+        rig.spool.close()
 
 
 async def pieces(*data: bytes) -> AsyncIterator[bytes]:
@@ -95,13 +97,13 @@ async def pieces(*data: bytes) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def refusal(house: House, principal: Principal, object_id: str) -> set[Kind]:
+async def refusal(rig: Rig, principal: Principal, object_id: str) -> set[Kind]:
     """How all that can be asked about a file is refused."""
     kinds = set()
     for ask in (
-        lambda: house.service.describe(principal, DescribeData(object_id)),
-        lambda: house.service.open(principal, OpenData(object_id)),
-        lambda: house.service.delete(principal, DeleteData(object_id)),
+        lambda: rig.service.describe(principal, DescribeData(object_id)),
+        lambda: rig.service.open(principal, OpenData(object_id)),
+        lambda: rig.service.delete(principal, DeleteData(object_id)),
     ):
         with pytest.raises(GatewayError) as error:
             await ask()
@@ -110,14 +112,14 @@ async def refusal(house: House, principal: Principal, object_id: str) -> set[Kin
     return kinds
 
 
-async def test_an_upload_comes_back(house: House) -> None:
+async def test_an_upload_comes_back(rig: Rig) -> None:
     """A plain body becomes a file that its owner can describe, read in part and remove."""
-    (stored,) = await house.service.store(ANN, StoreData(pieces(b"01234", b"56789"), name="a/b.c"))
+    (stored,) = await rig.service.store(ANN, StoreData(pieces(b"01234", b"56789"), name="a/b.c"))
     assert (stored.name, stored.size, stored.answer) == ("b.c", 10, False)
-    assert await house.service.describe(ANN, DescribeData(stored.id)) == stored
-    assert await house.content(stored.id) == b"0123456789"
-    assert await house.service.delete(ANN, DeleteData(stored.id)) == stored
-    assert await refusal(house, ANN, stored.id) == {Kind.NOT_FOUND}
+    assert await rig.service.describe(ANN, DescribeData(stored.id)) == stored
+    assert await rig.content(stored.id) == b"0123456789"
+    assert await rig.service.delete(ANN, DeleteData(stored.id)) == stored
+    assert await refusal(rig, ANN, stored.id) == {Kind.NOT_FOUND}
 
 
 @pytest.mark.parametrize(
@@ -135,30 +137,30 @@ async def test_an_upload_comes_back(house: House) -> None:
     ],
 )
 async def test_a_stretch_is_cut_to_the_file(
-    house: House, first: int, last: int, expected: bytes
+    rig: Rig, first: int, last: int, expected: bytes
 ) -> None:
     """Stretches of uploads and of outputs mean the same bytes, and none past the end."""
-    stored = await house.upload(b"0123456789")
-    assert await house.content(stored.id, first, last) == expected
-    answer = await house.end(await house.task(), (OUT, b"01234"), (ERR, b"x"), (OUT, b"56789"))
-    assert await house.content(answer, first, last) == expected
+    stored = await rig.upload(b"0123456789")
+    assert await rig.content(stored.id, first, last) == expected
+    answer = await rig.end(await rig.task(), (OUT, b"01234"), (ERR, b"x"), (OUT, b"56789"))
+    assert await rig.content(answer, first, last) == expected
 
 
-async def test_a_form_becomes_several_files(house: House) -> None:
+async def test_a_form_becomes_several_files(rig: Rig) -> None:
     """Every file of a form is kept, in order; a form that ends early keeps none."""
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n%s\r\n'
     body = part % (b"one", b"1") + part % (b"two", b"22") + b"--b--\r\n"
     chunks = pieces(*(body[start : start + 7] for start in range(0, len(body), 7)))
-    stored = await house.service.store(ANN, StoreData(chunks, boundary="b"))
+    stored = await rig.service.store(ANN, StoreData(chunks, boundary="b"))
     assert [(found.name, found.size) for found in stored] == [("one", 1), ("two", 2)]
-    assert await house.content(stored[1].id) == b"22"
+    assert await rig.content(stored[1].id) == b"22"
     with pytest.raises(GatewayError) as error:
-        await house.service.store(ANN, StoreData(pieces(body[:-10]), boundary="b"))
+        await rig.service.store(ANN, StoreData(pieces(body[:-10]), boundary="b"))
     assert error.value.kind is Kind.INVALID
-    assert house.objects.used("ann") == 3
+    assert rig.objects.used("ann") == 3
 
 
-async def test_limits_and_lost_clients_keep_nothing(house: House) -> None:
+async def test_limits_and_lost_clients_keep_nothing(rig: Rig) -> None:
     """Too large a file is refused, and one whose sender goes away is forgotten."""
 
     async def broken() -> AsyncIterator[bytes]:
@@ -166,116 +168,114 @@ async def test_limits_and_lost_clients_keep_nothing(house: House) -> None:
         raise ConnectionResetError
 
     with pytest.raises(GatewayError) as error:
-        await house.upload(b"x" * 1001)
+        await rig.upload(b"x" * 1001)
     assert error.value.kind is Kind.TOO_LARGE
     with pytest.raises(ConnectionResetError):
-        await house.service.store(ANN, StoreData(broken()))
-    assert house.objects.used("ann") == 0
+        await rig.service.store(ANN, StoreData(broken()))
+    assert rig.objects.used("ann") == 0
 
 
-async def test_what_is_foreign_is_answered_like_what_is_not_there(house: House) -> None:
+async def test_what_is_foreign_is_answered_like_what_is_not_there(rig: Rig) -> None:
     """Uploads and outputs of others do not exist, not even for whoever knows the id."""
-    stored = await house.upload(b"secret")
-    answer = await house.end(await house.task(), (OUT, b"secret"))
+    stored = await rig.upload(b"secret")
+    answer = await rig.end(await rig.task(), (OUT, b"secret"))
     for name in (stored.id, answer, UNKNOWN, answer_id(ids.new_task_id(NOW)), "no uuid"):
-        assert await refusal(house, BOB, name) == {Kind.NOT_FOUND}
-    assert await refusal(house, ROOT, stored.id) == {Kind.NOT_FOUND}
-    assert (await house.service.describe(ROOT, DescribeData(answer))).size == 6
+        assert await refusal(rig, BOB, name) == {Kind.NOT_FOUND}
+    assert await refusal(rig, ROOT, stored.id) == {Kind.NOT_FOUND}
+    assert (await rig.service.describe(ROOT, DescribeData(answer))).size == 6
 
 
-async def test_an_output_is_a_file_once_its_task_has_ended(house: House) -> None:
+async def test_an_output_is_a_file_once_its_task_has_ended(rig: Rig) -> None:
     """Both streams of an ended task can be read; it is called after the task and says if cut."""
-    spec = await house.task()
-    assert await refusal(house, ANN, answer_id(spec.task_id)) == {Kind.NOT_FOUND}
-    answer = await house.end(spec, (OUT, b"x" * 60), (ERR, b"oops"), (OUT, b"y" * 60))
-    about = await house.service.describe(ANN, DescribeData(answer))
+    spec = await rig.task()
+    assert await refusal(rig, ANN, answer_id(spec.task_id)) == {Kind.NOT_FOUND}
+    answer = await rig.end(spec, (OUT, b"x" * 60), (ERR, b"oops"), (OUT, b"y" * 60))
+    about = await rig.service.describe(ANN, DescribeData(answer))
     assert about == DataObject(
         answer, f"{spec.task_id}.out", 100, about.sha256, NOW + 2, answer=True, truncated=True
     )
-    assert await house.content(answer) == b"x" * 60 + b"y" * 40
-    assert await house.content(answer, errors=True) == b"oops"
-    opened = await house.service.open(ANN, OpenData(answer, errors=True))
+    assert await rig.content(answer) == b"x" * 60 + b"y" * 40
+    assert await rig.content(answer, errors=True) == b"oops"
+    opened = await rig.service.open(ANN, OpenData(answer, errors=True))
     assert (opened.object.name, opened.object.size) == (f"{spec.task_id}.err", 4)
     assert not opened.object.truncated
 
 
-async def test_what_never_started_has_no_output(house: House) -> None:
+async def test_what_never_started_has_no_output(rig: Rig) -> None:
     """A task that was killed before its start has no answer."""
-    answer = await house.end(await house.task(), started=False)
-    assert await refusal(house, ANN, answer) == {Kind.NOT_FOUND}
+    answer = await rig.end(await rig.task(), started=False)
+    assert await refusal(rig, ANN, answer) == {Kind.NOT_FOUND}
 
 
-async def test_the_output_goes_with_its_task(house: House) -> None:
+async def test_the_output_goes_with_its_task(rig: Rig) -> None:
     """An output cannot be removed by itself, and is not there after its task is gone."""
-    spec = await house.task()
-    answer = await house.end(spec, (OUT, b"x"))
+    spec = await rig.task()
+    answer = await rig.end(spec, (OUT, b"x"))
     with pytest.raises(GatewayError) as error:
-        await house.service.delete(ANN, DeleteData(answer))
+        await rig.service.delete(ANN, DeleteData(answer))
     assert error.value.kind is Kind.CONFLICT
-    await house.spool.remove(spec.task_id)
-    fresh = ObjectService(house.objects, house.tasks, house.spool, answer_bytes=100)
+    await rig.spool.remove(spec.task_id)
+    fresh = ObjectService(rig.objects, rig.tasks, rig.spool, answer_bytes=100)
     with pytest.raises(GatewayError) as missing:
         await fresh.describe(ANN, DescribeData(answer))
     assert missing.value.kind is Kind.NOT_FOUND
-    await house.tasks.bury(spec.task_id, NOW * 2)
-    assert await refusal(house, ANN, answer) == {Kind.NOT_FOUND}
+    await rig.tasks.bury(spec.task_id, NOW * 2)
+    assert await refusal(rig, ANN, answer) == {Kind.NOT_FOUND}
 
 
-async def test_an_index_that_is_away_is_not_a_missing_file(house: House, link: Link) -> None:
+async def test_an_index_that_is_away_is_not_a_missing_file(rig: Rig, link: RedisClient) -> None:
     """While nobody can know whether a task exists, its output is unavailable and not unknown."""
     await link.call("FLUSHALL")
     with pytest.raises(GatewayError) as error:
-        await house.service.describe(ANN, DescribeData(answer_id(ids.new_task_id(NOW))))
+        await rig.service.describe(ANN, DescribeData(answer_id(ids.new_task_id(NOW))))
     assert error.value.kind is Kind.UNAVAILABLE
 
 
-async def test_a_file_in_use_stays(house: House) -> None:
+async def test_a_file_in_use_stays(rig: Rig) -> None:
     """An upload that an active task of its owner has as input cannot be removed until it ends."""
-    stored, other = await house.upload(b"x"), await house.upload(b"y")
-    spec = await house.task(FileInput(other.id), FileInput(stored.id))
-    await house.task(FileInput(UNKNOWN))
+    stored, other = await rig.upload(b"x"), await rig.upload(b"y")
+    spec = await rig.task(FileInput(other.id), FileInput(stored.id))
+    await rig.task(FileInput(UNKNOWN))
     with pytest.raises(GatewayError) as error:
-        await house.service.delete(ANN, DeleteData(stored.id))
+        await rig.service.delete(ANN, DeleteData(stored.id))
     assert error.value.kind is Kind.CONFLICT
     assert spec.task_id in error.value.message
-    await house.end(spec)
-    assert await house.service.delete(ANN, DeleteData(stored.id)) == stored
+    await rig.end(spec)
+    assert await rig.service.delete(ANN, DeleteData(stored.id)) == stored
 
 
-async def test_a_use_is_found_behind_many_tasks(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_use_is_found_behind_many_tasks(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many tasks are active, all are asked."""
     monkeypatch.setattr("gateway.services.objects._PAGE", 2)
-    stored = await house.upload(b"x")
-    await house.task(FileInput(stored.id))
+    stored = await rig.upload(b"x")
+    await rig.task(FileInput(stored.id))
     for _ in range(4):
-        await house.task()
+        await rig.task()
     with pytest.raises(GatewayError, match="is used by"):
-        await house.service.delete(ANN, DeleteData(stored.id))
+        await rig.service.delete(ANN, DeleteData(stored.id))
 
 
-async def test_inputs_must_be_there(house: House) -> None:
+async def test_inputs_must_be_there(rig: Rig) -> None:
     """Only uploads of one's own can be inputs: no foreign, unknown or answer file."""
-    stored = await house.upload(b"x")
-    await house.service.hold("ann", [FileInput(stored.id)])
-    answer = await house.end(await house.task(), (OUT, b"x"))
+    stored = await rig.upload(b"x")
+    await rig.service.hold("ann", [FileInput(stored.id)])
+    answer = await rig.end(await rig.task(), (OUT, b"x"))
     for owner, name in [("bob", stored.id), ("ann", UNKNOWN), ("ann", answer)]:
         with pytest.raises(GatewayError) as error:
-            await house.service.hold(owner, [FileInput(name)])
+            await rig.service.hold(owner, [FileInput(name)])
         assert error.value.kind is Kind.NOT_FOUND
 
 
-async def test_a_run_directory_that_went_is_no_use(house: House) -> None:
+async def test_a_run_directory_that_went_is_no_use(rig: Rig) -> None:
     """A task whose directory is gone uses nothing."""
-    stored = await house.upload(b"x")
-    spec = await house.task(FileInput(stored.id))
-    await house.spool.discard(replace(spec, request_id=""))
-    assert (await house.service.delete(ANN, DeleteData(stored.id))).id == stored.id
+    stored = await rig.upload(b"x")
+    spec = await rig.task(FileInput(stored.id))
+    await rig.spool.discard(replace(spec, request_id=""))
+    assert (await rig.service.delete(ANN, DeleteData(stored.id))).id == stored.id
 
 
-def test_ids_of_uploads_and_answers_never_meet(house: House) -> None:
+def test_ids_of_uploads_and_answers_never_meet(rig: Rig) -> None:
     """An upload is of version 4 and an answer of version 8."""
-    part = house.objects.open_part("ann")
+    part = rig.objects.open_part("ann")
     assert part.id[14] == "4"
     assert answer_id(TaskId(ids.new_task_id(NOW)))[14] == "8"

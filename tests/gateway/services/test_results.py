@@ -7,29 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
 from engines.inside.narthex import Table
-from engines.rundir import RunDir
+from engines.rundir.directory import RunDir
 from gateway.config import Results as Limits
 from gateway.services.logs import Logs
+from gateway.services.lookup import Lookup
 from gateway.services.results import ResultService
-from gateway.services.sheets import Workbook
+from gateway.services.sheets import Workbook, csv_rows
 from gateway.stores.results import ResultStore
+from protocol.commands.results import ExportResults, ListResults, ReadResult
 from protocol.errors import GatewayError, Kind
-from protocol.results import (
-    Column,
-    ColumnType,
-    ExportFormat,
-    ExportResults,
-    ListResults,
-    ReadResult,
-    ResultKind,
-)
+from protocol.media import JsonValue
+from protocol.results import Column, ColumnType, ExportFormat, ResultKind, cell_text
 from protocol.tasks import ByNumber, TaskState
 from tests.support.specs import make_spec
 
-LIMITS = Limits(rows=0, bytes=0, page_rows=100, page_bytes=5000, sheet_rows=1500, log_bytes=1000)
+LIMITS = Limits(
+    rows=0, bytes=0, page_rows=100, page_bytes=5000, page_cells=400, sheet_rows=1500, log_bytes=1000
+)
 REF = ByNumber(1)
 TASK = make_spec().task(TaskState.SUCCEEDED)
 
@@ -45,8 +43,8 @@ def service(tmp_path: Path) -> Iterator[ResultService]:
     with Table([("x", "string")], folder=folder) as table:
         table.extend(["x" * 2000] for _ in range(10))
     store = ResultStore(lambda run_id: RunDir(tmp_path / run_id))
-    # No test of this file reads a log.
-    yield ResultService(LIMITS, store, cast("Logs", None))
+    # No test of this file reads a log or looks for a task.
+    yield ResultService(LIMITS, store, cast("Logs", None), cast("Lookup", None))
     store.close()
 
 
@@ -85,6 +83,17 @@ async def test_pages_have_bounds(service: ResultService) -> None:
     assert len((await service.read(TASK, ReadResult(REF, 2, max_rows=5))).rows) == 2
 
 
+async def test_pages_have_few_cells(service: ResultService) -> None:
+    """Row D5: a page of a wide table says how many rows fit, or has that many."""
+    wide = msgspec.structs.replace(LIMITS, page_rows=1000, page_bytes=1 << 20, page_cells=400)
+    service._limits = wide
+    assert len((await service.read(TASK, ReadResult(REF, 0, max_rows=200, whole=True))).rows) == 200
+    with pytest.raises(GatewayError, match="at most 200 of these rows"):
+        await service.read(TASK, ReadResult(REF, 0, max_rows=201, whole=True))
+    assert len((await service.read(TASK, ReadResult(REF, 0, max_rows=201))).rows) == 200
+    assert len((await service.read(TASK, ReadResult(REF, 0, 2400, 900, whole=True))).rows) == 100
+
+
 async def test_csv_holds_every_row(service: ResultService) -> None:
     """All rows come, in the character set that was asked for; a text has no head."""
     data = await exported(service, ExportResults(REF, 0, ExportFormat.CSV, null="-"))
@@ -93,7 +102,29 @@ async def test_csv_holds_every_row(service: ResultService) -> None:
     some = await exported(service, ExportResults(REF, 0, ExportFormat.CSV, max_rows=2))
     assert some.count(b"\n") == 3
     wanted = ExportResults(REF, 1, ExportFormat.CSV, charset="ascii", separator=";")
-    assert await exported(service, wanted) == b"=1+1, ?\r\n"
+    assert await exported(service, wanted) == b"'=1+1, ?\r\n"
+
+
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "-", "+", "=", "\uff1d1", "-5x"]
+)
+def test_no_cell_is_run(cell: str) -> None:
+    """Row D12: a text that a spreadsheet would run, also in the name of a column, is one."""
+    command = ExportResults(REF, 0, ExportFormat.CSV)
+    data = csv_rows([Column(cell, ColumnType.STRING)], [(cell,), ({"a": cell},)], command)
+    rows = list(csv.reader(io.StringIO(data.decode(), newline="")))
+    assert rows[0] == rows[1] == [f"'{cell}"]
+    assert rows[2][0].startswith("{")
+
+
+@pytest.mark.parametrize(
+    "cell", [-5, -5.25, True, "-5", "+5", "-5.25", "-1e-7", "-Infinity", "text", "", "a=b", " =1"]
+)
+def test_numbers_stay_numbers(cell: JsonValue) -> None:
+    """Row D12: a minus before digits is no formula; nor is what does not begin as one."""
+    command = ExportResults(REF, 0, ExportFormat.CSV)
+    data = csv_rows((), [(cell, None)], command).decode()
+    assert list(csv.reader(io.StringIO(data))) == [[cell_text(cell, ""), "NULL"]]
 
 
 async def test_a_workbook_has_a_sheet_for_each_table(service: ResultService) -> None:
@@ -141,7 +172,7 @@ def test_names_and_cells_of_a_workbook() -> None:
         sheet = file.read("xl/worksheets/sheet4.xml").decode()
     for name in ("same", "SAME_2", "__", "x" * 27):
         assert f'name="{name}"' in names
-    for text in ("1152921504606846976", "inf", "[1]", "NULL"):
+    for text in ("1152921504606846976", "Infinity", "[1]", "NULL"):
         assert f"<t>{text}</t>" in sheet
     assert "<v>1.5</v>" in sheet
     book.close()
@@ -157,3 +188,17 @@ async def test_a_run_that_is_gone(tmp_path: Path) -> None:
             await nothing.open(TASK.id, 0)
         assert error.value.kind is Kind.NOT_FOUND
         nothing.close()
+
+
+def test_numbers_of_a_workbook_that_are_kept_as_texts() -> None:
+    """Row B9: ``1.0E10``, as Spark shows it, is a number in a sheet; ``NaN`` is a text there."""
+    book = Workbook("NULL")
+    book.sheet("one", [Column("a", ColumnType.DOUBLE), Column("b", ColumnType.STRING)])
+    book.rows([("1.0E10", "1.0E10"), ("NaN", "NaN"), (0.5, "x"), (None, None)])
+    book.finish()
+    with zipfile.ZipFile(io.BytesIO(book.read(1 << 20))) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    book.close()
+    assert "<v>10000000000</v>" in sheet
+    assert sheet.count("<t>1.0E10</t>") == 1
+    assert sheet.count("<t>NaN</t>") == 2

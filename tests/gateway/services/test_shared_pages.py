@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.services.shared_pages import SharedPages
-from protocol.commands import LogRead
+from protocol.commands.logs import LogRead
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, LogPage
 from protocol.tasks import TaskId, TaskState
@@ -18,14 +18,14 @@ TASK = make_spec().task(TaskState.RUNNING)
 
 
 class Reads:
-    """A log that is read when it is told to be, and rings when it is told to."""
+    """A log that is read when it is told to be, and notifies when it is told to."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.rings = 0
+        self.notifications = 0
         self.go = asyncio.Event()
         self.error: GatewayError | None = None
-        self.pages = SharedPages(self.read, lambda _: self.rings)
+        self.pages = SharedPages(self.read, lambda _: self.notifications)
 
     async def read(self, task_id: TaskId, cursor: Cursor, lines: int, size: int) -> LogRead:
         """The next page, whose last line is the number of the read."""
@@ -53,17 +53,17 @@ async def test_readers_at_one_place_share_a_read() -> None:
     assert (await reads.ask()).page.last == 1
 
 
-async def test_a_ring_ends_the_sharing() -> None:
-    """Whoever comes after a ring gets a read that began after it, also while one is under way."""
+async def test_a_notification_ends_the_sharing() -> None:
+    """Whoever comes after it gets a read that began after it, also while one is under way."""
     reads = Reads()
     early = reads.ask()
     await wait_until(lambda: reads.count == 1, "the first read to begin")
-    reads.rings += 1
+    reads.notifications += 1
     late = reads.ask()
     await wait_until(lambda: reads.count == 2, "the second read to begin")
     reads.go.set()
     assert ((await early).page.last, (await late).page.last) == (1, 2)
-    reads.rings += 1
+    reads.notifications += 1
     assert (await reads.ask()).page.last == 3
 
 

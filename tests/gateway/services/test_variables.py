@@ -4,22 +4,29 @@ from pathlib import Path
 
 import pytest
 
+from gateway.data_paths import DataPaths
 from gateway.services.variables import VariableService
+from gateway.stores.directory import Directory
 from gateway.stores.variables import Variables
 from protocol.accounts import Principal, Role
+from protocol.commands.variables import ListVariables, SaveVariables
 from protocol.errors import GatewayError, Kind
-from protocol.variables import ListVariables, SaveVariables
 
 ANN, EVE = Principal("ann", Role.USER), Principal("../ann", Role.USER)
 
 
+def service_in(folder: Path) -> VariableService:
+    """The service over a folder, with the accounts beside it."""
+    return VariableService(Variables(folder), Directory.of(DataPaths.of(folder.parent)))
+
+
 async def test_what_is_saved_is_there_in_its_order(tmp_path: Path) -> None:
     """A save replaces everything, for one user only, and also for the next process."""
-    service = VariableService(Variables(tmp_path / "variables"))
+    service = service_in(tmp_path / "variables")
     assert await service.list(ANN, ListVariables()) == {}
     await service.save(ANN, SaveVariables({"z": "1", "a": "\u00e9\n"}))
     await service.save(EVE, SaveVariables({"e": "1"}))
-    again = VariableService(Variables(tmp_path / "variables"))
+    again = service_in(tmp_path / "variables")
     assert list((await again.list(ANN, ListVariables())).items()) == [("z", "1"), ("a", "\u00e9\n")]
     await again.save(ANN, SaveVariables({}))
     assert await service.list(ANN, ListVariables()) == {}
@@ -41,7 +48,7 @@ async def test_what_is_saved_is_there_in_its_order(tmp_path: Path) -> None:
 )
 async def test_bounds(tmp_path: Path, variables: dict[str, str], kind: Kind) -> None:
     """What is too much or no text is refused, and what was there stays."""
-    service = VariableService(Variables(tmp_path))
+    service = service_in(tmp_path)
     await service.save(ANN, SaveVariables({"k": "kept"}))
     with pytest.raises(GatewayError) as caught:
         await service.save(ANN, SaveVariables(variables))
@@ -53,11 +60,11 @@ async def test_a_disk_in_trouble(tmp_path: Path) -> None:
     """Trouble is told as such: never as if there were no variables."""
     blocked = tmp_path / "blocked"
     blocked.write_text("")
-    service = VariableService(Variables(blocked))
+    service = service_in(blocked)
     with pytest.raises(GatewayError) as caught:
         await service.list(ANN, ListVariables())
     assert caught.value.kind is Kind.UNAVAILABLE
-    good = VariableService(Variables(tmp_path))
+    good = service_in(tmp_path)
     await good.save(ANN, SaveVariables({"k": "1"}))
     (path,) = tmp_path.glob("*.json")
     path.write_text("[1]")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.records import ERR, GAP, OUT, Gap, encode_gap, header
-from engines.rundir import RunDir
+from engines.rundir.creation import create_run
+from engines.rundir.directory import RunDir
+from engines.rundir.records import ERR, GAP, OUT, Gap, encode_gap, header
 from gateway.stores.answers import Answer, Answers
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import TaskId
@@ -20,7 +21,7 @@ def run(tmp_path: Path) -> RunDir:
     """The directory of a run without output."""
     for name in ("new", "live"):
         (tmp_path / name).mkdir()
-    return RunDir.create(tmp_path / "new", tmp_path / "live", RUN, b"spec")
+    return create_run(tmp_path / "new", tmp_path / "live", RUN, b"spec")
 
 
 def record(run: RunDir, *records: tuple[int, bytes]) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.stores.embedded import EmbeddedRedis
-from gateway.stores.link import Link
+from gateway.stores.redis_client import RedisClient
 
 
 @pytest.mark.parametrize("steps", range(24))
@@ -15,7 +15,7 @@ async def test_a_call_can_be_cancelled_while_it_connects(
     redis_server: EmbeddedRedis, steps: int
 ) -> None:
     """A cancellation that arrives while the connection is being opened is not lost."""
-    link = Link(redis_server.url)
+    link = RedisClient(redis_server.url)
     passed = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         call = group.create_task(link.check("cancelled"))

@@ -9,10 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hiredis
 import pytest
 
-from gateway.stores.embedded import EmbeddedRedis, find_server
-from gateway.stores.link import Link
+from gateway.stores.embedded import EmbeddedRedis
+from gateway.stores.pipelined_connection import PipelinedConnection
+from gateway.stores.redis_client import RedisClient
+from gateway.stores.redis_programs import ServerProgram, find_server
 from protocol.errors import GatewayError, Kind
 from tests.support.waiting import wait_until, wait_until_sync
 
@@ -25,21 +28,16 @@ def _gone(pid: int) -> bool:
         return True
 
 
-def test_a_server_is_found() -> None:
-    """This installation has a server that is new enough."""
-    path, version = find_server()
-    assert os.access(path, os.X_OK)
-    assert version >= (7, 0, 0)
-
-
 async def test_it_is_private_and_ends_with_its_socket(redis_folder: Path) -> None:
     """It answers on a private socket only, and takes the name away when it stops."""
     server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
     await server.start()
-    link = Link(server.url)
+    link = RedisClient(server.url)
     assert await link.call("CONFIG", "GET", "port") == [b"port", b"0"]
     assert stat.S_IMODE((redis_folder / "s").stat().st_mode) == 0o700
     assert stat.S_IMODE((redis_folder / "data").stat().st_mode) == 0o700
+    for name in ("gateway.password", "operator.password", "server.conf"):
+        assert stat.S_IMODE((redis_folder / "data" / name).stat().st_mode) == 0o600
     await link.close()
     pid = server.pid
     await server.stop()
@@ -63,7 +61,7 @@ async def test_two_servers_never_share_a_folder(redis_folder: Path) -> None:
     first = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
     second = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
     await first.start()
-    link = Link(first.url)
+    link = RedisClient(first.url)
     await link.call("SET", "x", "1")
     with pytest.raises(GatewayError) as caught:
         await second.start(seconds=0.3)
@@ -81,18 +79,20 @@ async def test_data_of_a_newer_server_is_refused(redis_folder: Path) -> None:
     await server.start()
     await server.stop()
     version = redis_folder / "data" / "server.version"
-    version.write_text("99.0.0\n")
+    version.write_text(f"{find_server().product} 99.0.0\n")
     with pytest.raises(GatewayError) as caught:
         await server.start()
     assert caught.value.kind is Kind.UNSUPPORTED
     assert "99.0.0" in caught.value.message
-    assert version.read_text() == "99.0.0\n"
+    assert version.read_text().endswith(" 99.0.0\n")
 
 
 async def test_a_program_that_is_no_server_is_told(redis_folder: Path) -> None:
     """A server that ends at once is an error that names its log, not a long wait."""
     server = EmbeddedRedis(
-        redis_folder / "data", redis_folder / "s", program=(Path("/bin/false"), (7, 0, 0))
+        redis_folder / "data",
+        redis_folder / "s",
+        program=ServerProgram(Path("/bin/false"), "valkey", (9, 0, 0)),
     )
     with pytest.raises(GatewayError) as caught:
         await server.start()
@@ -111,7 +111,7 @@ async def test_damaged_data_is_put_aside(redis_folder: Path) -> None:
     """A server whose data cannot be read starts empty: the spool has all of it."""
     server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
     await server.start()
-    link = Link(server.url)
+    link = RedisClient(server.url)
     for number in range(100):
         await link.call("SET", f"x{number}", "1")
     await link.close()
@@ -121,11 +121,121 @@ async def test_damaged_data_is_put_aside(redis_folder: Path) -> None:
     data = increments.read_bytes()
     increments.write_bytes(data[:500] + b"garbage" + data[507:])
     await server.start()
-    link = Link(server.url)
+    link = RedisClient(server.url)
     assert await link.call("DBSIZE") == 0
     await link.close()
     await server.stop()
     assert (redis_folder / "data" / "damaged" / increments.name).exists()
+
+
+async def test_strangers_and_wrong_passwords_are_refused(redis_folder: Path) -> None:
+    """Whoever reaches the socket without the password learns and changes nothing."""
+    server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
+    await server.start()
+    refusals = {
+        f"unix://{redis_folder}/s": "NOAUTH",
+        f"unix://default:x@{redis_folder}/s": "WRONGPASS",
+        f"unix://narthex:x@{redis_folder}/s": "WRONGPASS",
+    }
+    for url, word in refusals.items():
+        pipe = PipelinedConnection(url, timeout=5, calls=1)
+        with pytest.raises(hiredis.ReplyError, match=word):
+            await pipe.ask("PING")
+        await pipe.close()
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("CONFIG", "SET", "dir", "/tmp"),  # noqa: S108 - refused
+        ("MODULE", "LIST"),
+        ("DEBUG", "SLEEP", "0"),
+        ("REPLICAOF", "127.0.0.1", "1"),
+        ("SHUTDOWN", "NOSAVE"),
+        ("ACL", "LIST"),
+        ("MONITOR",),
+        ("CLIENT", "LIST"),
+        ("BGREWRITEAOF",),
+        ("MIGRATE", "127.0.0.1", "1", "k", "0", "1"),
+        ("RESTORE", "k", "0", "x"),
+        ("EVAL", "return redis.call('CONFIG', 'SET', 'dir', '/tmp')", "0"),
+    ],
+    ids=lambda words: words[0].lower(),
+)
+async def test_the_gateway_may_use_the_data_and_nothing_else(
+    redis_server: EmbeddedRedis, words: tuple[str, ...]
+) -> None:
+    """Its user of the server cannot set it up, load code, copy it elsewhere or end it."""
+    pipe = PipelinedConnection(redis_server.url, timeout=5, calls=1)
+    with pytest.raises(hiredis.ReplyError, match=r"NOPERM|not allowed|ACL failure|No permission"):
+        await pipe.ask(*words)
+    assert await pipe.ask("PING") == b"PONG"
+    await pipe.close()
+
+
+async def test_no_password_is_on_a_command_line_or_in_an_environment(redis_folder: Path) -> None:
+    """Who may look at processes sees neither password, and the configuration has digests only."""
+    server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
+    await server.start()
+    process = Path(f"/proc/{server.pid}")
+    shown = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+    configuration = (redis_folder / "data" / "server.conf").read_bytes()
+    for user in ("gateway", "operator"):
+        password = (redis_folder / "data" / f"{user}.password").read_bytes().strip()
+        assert len(password) == 32
+        assert password not in shown
+        assert password not in configuration
+    await server.stop()
+
+
+async def test_passwords_outlive_the_server_and_a_lost_file(redis_folder: Path) -> None:
+    """Clients that know the password go on after the server, or its file, was replaced."""
+    server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
+    await server.start()
+    url = server.url
+    await server.stop()
+    assert EmbeddedRedis(redis_folder / "data", redis_folder / "s").url == url
+    (redis_folder / "data" / "gateway.password").unlink()
+    await server.start()
+    assert server.url == url
+    link = RedisClient(url)
+    await link.call("SET", "x", "1")
+    await link.close()
+    await server.stop()
+
+
+@pytest.mark.parametrize("stamp", ["8.2.3", "redis 8.2.3", "valkey 7.2.0"])
+async def test_what_another_product_wrote_is_put_aside(redis_folder: Path, stamp: str) -> None:
+    """Redis data is no Valkey data: the server starts empty, as after damage. Older is read."""
+    server = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
+    await server.start()
+    link = RedisClient(server.url)
+    await link.call("SET", "x", "1")
+    await link.close()
+    await server.stop()
+    (redis_folder / "data" / "server.version").write_text(f"{stamp}\n")
+    program = find_server()
+    known = stamp.startswith(program.product)
+    await server.start()
+    link = RedisClient(server.url)
+    assert await link.call("GET", "x") == (b"1" if known else None)
+    assert (redis_folder / "data" / "damaged").exists() is not known
+    assert (redis_folder / "data" / "server.version").read_text() == f"{program.stamp}\n"
+    await link.close()
+    await server.stop()
+
+
+async def test_a_folder_of_any_name_is_used(redis_folder: Path) -> None:
+    """Blanks, quotes and line ends in the path of a data folder are no words of a setting."""
+    odd = redis_folder / 'a "b" \\ ü\nport 6399\n'
+    server = EmbeddedRedis(odd, redis_folder / "s")
+    await server.start()
+    link = RedisClient(server.url)
+    assert await link.call("CONFIG", "GET", "port") == [b"port", b"0"]
+    assert (odd / "appendonlydir").is_dir()
+    await link.close()
+    await server.stop()
 
 
 _PARENT = """

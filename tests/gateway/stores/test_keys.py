@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from gateway.stores import keys
-from gateway.stores.link import script_text
+from gateway.stores.script import script
 
 _SCRIPTS = [
-    "absent",
+    "find_missing",
     "advance",
-    "beat",
+    "heartbeat",
     "bury",
     "conclude",
+    "control",
     "count",
     "counts",
     "deliver",
-    "forgo",
+    "cancel_reservation",
     "heads",
     "list",
     "log_append",
@@ -27,17 +29,22 @@ _SCRIPTS = [
     "log_drop",
     "log_end",
     "log_read",
-    "note",
+    "update_field",
     "partial",
-    "place",
+    "upsert_task",
     "quarantine",
-    "raise",
+    "bump_number",
     "read",
     "rebuild",
     "release",
     "reserve",
     "revive",
-    "take",
+    "claim",
+    "demands",
+    "explain",
+    "forget_node",
+    "turns",
+    "wanting",
 ]
 
 
@@ -57,7 +64,7 @@ def test_a_foreign_key_is_no_family() -> None:
 @pytest.mark.parametrize("name", _SCRIPTS)
 def test_scripts_state_their_schema_and_spell_no_key(name: str) -> None:
     """A script begins with what it reads, writes and answers, and has its keys from outside."""
-    text = script_text(name)
+    text = script(name).text
     assert text.startswith("#!lua")
     head = text.split("\n\n", maxsplit=1)[0]
     assert re.search(r"^-- (reads|writes) ", head, re.MULTILINE)
@@ -70,3 +77,15 @@ def test_every_script_is_named_here() -> None:
     folder = resources.files("gateway.stores") / "scripts"
     found = {item.name.removesuffix(".lua") for item in folder.iterdir() if item.is_file()}
     assert found == set(_SCRIPTS)
+
+
+def test_scripts_know_every_family_by_its_name() -> None:
+    """Each has a local of its own, and no script that is handed them names another."""
+    given = re.findall(r"^local ([A-Z_]+) = KEYS\[(\d+)\]$", keys.lua_names(), flags=re.MULTILINE)
+    assert [int(place) for _, place in given] == list(range(1, len(keys.TASK_KEYS) + 1))
+    assert [getattr(keys, name) for name, _ in given] == list(keys.TASK_KEYS)
+    folder = Path(keys.__file__).parent / "scripts"
+    for path in folder.glob("*.lua"):
+        text = path.read_text()
+        if "-- include keys" in text:
+            assert "KEYS[" not in text, path.name

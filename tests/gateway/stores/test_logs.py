@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from gateway.stores import keys
 from gateway.stores.errors import LogGap, StaleEpoch
-from gateway.stores.link import Link
+from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.logs import LogStore
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.tasks import Ending, TaskStore
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Block, Cursor, Line, LogPage, Mark, Stream
@@ -45,7 +46,7 @@ async def _page(logs: LogStore, task_id: TaskId, cursor: Cursor, lines: int = _A
     return page
 
 
-async def test_what_was_appended_is_read(tasks: TaskStore, link: Link) -> None:
+async def test_what_was_appended_is_read(tasks: TaskStore, link: RedisClient) -> None:
     """Lines come back with their numbers, streams and times, and the task knows the last one."""
     logs, task_id = LogStore(link), await _task(tasks)
     block = Block(1, 3, b"a\n\nc", (Mark(2, Stream.OUT, 5), Mark(1, Stream.ERR, 6)))
@@ -60,7 +61,7 @@ async def test_what_was_appended_is_read(tasks: TaskStore, link: Link) -> None:
     assert (await tasks.read(ById(task_id))).last_line == 3
 
 
-async def test_a_repeated_append_adds_nothing(tasks: TaskStore, link: Link) -> None:
+async def test_a_repeated_append_adds_nothing(tasks: TaskStore, link: RedisClient) -> None:
     """The same block again, from many at once, is there once."""
     logs, task_id = LogStore(link), await _task(tasks)
     found = await asyncio.gather(
@@ -70,7 +71,7 @@ async def test_a_repeated_append_adds_nothing(tasks: TaskStore, link: Link) -> N
     assert await link.call("XLEN", keys.LOG.key(task_id)) == 2
 
 
-async def test_an_overlap_is_cut(tasks: TaskStore, link: Link) -> None:
+async def test_an_overlap_is_cut(tasks: TaskStore, link: RedisClient) -> None:
     """Of a block that begins before the end only what is new is added."""
     logs, task_id = LogStore(link), await _task(tasks)
     await logs.append(task_id, EPOCH, [_lines(1, 5)])
@@ -79,7 +80,9 @@ async def test_an_overlap_is_cut(tasks: TaskStore, link: Link) -> None:
     assert [line.data for line in page.lines()] == [b"%d." % n for n in range(1, 10)]
 
 
-async def test_a_gap_is_refused_and_says_where_to_go_on(tasks: TaskStore, link: Link) -> None:
+async def test_a_gap_is_refused_and_says_where_to_go_on(
+    tasks: TaskStore, link: RedisClient
+) -> None:
     """Missing lines are never papered over; what stood before the gap is kept."""
     logs, task_id = LogStore(link), await _task(tasks)
     with pytest.raises(LogGap) as caught:
@@ -88,7 +91,7 @@ async def test_a_gap_is_refused_and_says_where_to_go_on(tasks: TaskStore, link: 
     assert await logs.last(task_id) == Cursor(6)
 
 
-async def test_parts_of_a_long_line_follow_one_another(tasks: TaskStore, link: Link) -> None:
+async def test_parts_of_a_long_line_follow_one_another(tasks: TaskStore, link: RedisClient) -> None:
     """Parts are kept once and in order, and a missing one is a gap."""
     logs, task_id = LogStore(link), await _task(tasks)
     first, second = _part(2, 1, more=True), _part(2, 2, more=True)
@@ -105,7 +108,9 @@ async def test_parts_of_a_long_line_follow_one_another(tasks: TaskStore, link: L
     assert await logs.append(task_id, EPOCH, [first, second, third]) == 3
 
 
-async def test_a_line_that_is_still_open_is_not_the_last_one(tasks: TaskStore, link: Link) -> None:
+async def test_a_line_that_is_still_open_is_not_the_last_one(
+    tasks: TaskStore, link: RedisClient
+) -> None:
     """The last line is the last complete one."""
     logs, task_id = LogStore(link), await _task(tasks)
     await logs.append(task_id, EPOCH, [_lines(1, 1), _part(2, 1, more=True)])
@@ -113,17 +118,19 @@ async def test_a_line_that_is_still_open_is_not_the_last_one(tasks: TaskStore, l
     assert (await _page(logs, task_id, Cursor())).last == 1
 
 
-async def test_an_older_runner_appends_nothing(tasks: TaskStore, link: Link) -> None:
+async def test_an_older_runner_appends_nothing(
+    tasks: TaskStore, lease: IndexLeaseStore, link: RedisClient
+) -> None:
     """A runner that was replaced is refused."""
     logs, task_id = LogStore(link), await _task(tasks)
-    await tasks.ready(EPOCH + 1)
+    await lease.ready(EPOCH + 1)
     with pytest.raises(StaleEpoch):
         await logs.append(task_id, EPOCH, [_lines(1, 1)])
     with pytest.raises(StaleEpoch):
         await logs.begin(task_id, EPOCH, 5)
 
 
-async def test_no_log_without_a_task(tasks: TaskStore, link: Link) -> None:
+async def test_no_log_without_a_task(tasks: TaskStore, link: RedisClient) -> None:
     """Lines of an unknown task are told from lines of a buried one, and neither is kept."""
     logs, task_id = LogStore(link), await _task(tasks)
     await tasks.bury(task_id, LATER_MS)
@@ -134,7 +141,7 @@ async def test_no_log_without_a_task(tasks: TaskStore, link: Link) -> None:
         assert await logs.read(unwelcome, Cursor(), 1, 1) is None
 
 
-async def test_the_window_keeps_the_latest_lines(tasks: TaskStore, link: Link) -> None:
+async def test_the_window_keeps_the_latest_lines(tasks: TaskStore, link: RedisClient) -> None:
     """What left the window is not answered from it, and what is in it is exact."""
     logs, task_id = LogStore(link, hot_bytes=1000), await _task(tasks)
     for first in range(1, 200, 10):
@@ -150,7 +157,9 @@ async def test_the_window_keeps_the_latest_lines(tasks: TaskStore, link: Link) -
     )
 
 
-async def test_the_window_may_begin_in_the_middle_of_a_line(tasks: TaskStore, link: Link) -> None:
+async def test_the_window_may_begin_in_the_middle_of_a_line(
+    tasks: TaskStore, link: RedisClient
+) -> None:
     """A long line whose first parts left is read on from a later part only."""
     logs, task_id = LogStore(link, hot_bytes=250), await _task(tasks)
     for part in range(1, 6):
@@ -161,7 +170,7 @@ async def test_the_window_may_begin_in_the_middle_of_a_line(tasks: TaskStore, li
     assert [block.part for block in page.blocks] == [4, 5]
 
 
-async def test_a_log_begins_where_the_writer_says(tasks: TaskStore, link: Link) -> None:
+async def test_a_log_begins_where_the_writer_says(tasks: TaskStore, link: RedisClient) -> None:
     """After Redis was emptied a window may begin at the live end; a begun log is left alone."""
     logs, task_id = LogStore(link), await _task(tasks)
     await logs.begin(task_id, EPOCH, 100)
@@ -178,7 +187,7 @@ async def test_a_log_begins_where_the_writer_says(tasks: TaskStore, link: Link) 
 
 @pytest.mark.parametrize("family", [keys.LOG, keys.LOG_MARK, keys.LOG_SIZES])
 async def test_a_log_that_lost_a_key_answers_nothing_wrong(
-    tasks: TaskStore, link: Link, family: keys.Family
+    tasks: TaskStore, link: RedisClient, family: keys.Family
 ) -> None:
     """Whatever of a log goes away, a reader gets right lines or is sent to the spool."""
     logs, task_id = LogStore(link), await _task(tasks)
@@ -192,7 +201,7 @@ async def test_a_log_that_lost_a_key_answers_nothing_wrong(
     assert [line.number for line in page.lines()] == list(range(following, following + 21))
 
 
-async def test_a_reader_beyond_the_end_waits(tasks: TaskStore, link: Link) -> None:
+async def test_a_reader_beyond_the_end_waits(tasks: TaskStore, link: RedisClient) -> None:
     """A cursor past the last line gets an empty page and keeps its place."""
     logs, task_id = LogStore(link), await _task(tasks)
     await logs.append(task_id, EPOCH, [_lines(1, 5)])
@@ -201,7 +210,9 @@ async def test_a_reader_beyond_the_end_waits(tasks: TaskStore, link: Link) -> No
         assert (page.blocks, page.next, page.last) == ((), cursor, 5)
 
 
-async def test_a_page_is_bounded_in_bytes_but_never_empty(tasks: TaskStore, link: Link) -> None:
+async def test_a_page_is_bounded_in_bytes_but_never_empty(
+    tasks: TaskStore, link: RedisClient
+) -> None:
     """About the bytes asked for are given, and one line in any case."""
     logs, task_id = LogStore(link), await _task(tasks)
     await logs.append(task_id, EPOCH, [_lines(1, 100, 98), _lines(101, 200, 98)])
@@ -213,7 +224,7 @@ async def test_a_page_is_bounded_in_bytes_but_never_empty(tasks: TaskStore, link
     assert [line.number for line in page.lines()] == [50]
 
 
-async def test_a_window_ends(tasks: TaskStore, link: Link) -> None:
+async def test_a_window_ends(tasks: TaskStore, link: RedisClient) -> None:
     """A dropped log is read from the spool: nothing of it is left."""
     logs, task_id = LogStore(link), await _task(tasks)
     await logs.append(task_id, EPOCH, [_lines(1, 5)])
@@ -224,7 +235,7 @@ async def test_a_window_ends(tasks: TaskStore, link: Link) -> None:
     assert await logs.last(task_id) == Cursor(1)
 
 
-async def test_the_end_of_a_run_gives_its_log_a_life(tasks: TaskStore, link: Link) -> None:
+async def test_the_end_of_a_run_gives_its_log_a_life(tasks: TaskStore, link: RedisClient) -> None:
     """The window of an ended task ends by itself, after the time that was said with the end."""
     spec = make_spec()
     await tasks.index(spec)
@@ -237,7 +248,7 @@ async def test_the_end_of_a_run_gives_its_log_a_life(tasks: TaskStore, link: Lin
         assert 0 < int(str(await link.call("PTTL", family.key(spec.task_id)))) <= 5000
 
 
-async def test_a_page_comes_with_its_task(tasks: TaskStore, link: Link) -> None:
+async def test_a_page_comes_with_its_task(tasks: TaskStore, link: RedisClient) -> None:
     """One look answers the lines and the task, also where the window has no lines."""
     logs, task_id = LogStore(link), await _task(tasks)
     assert await logs.read_with_task(task_id, Cursor(), 9, 9) == (
@@ -255,7 +266,7 @@ async def test_a_page_comes_with_its_task(tasks: TaskStore, link: Link) -> None:
     assert caught.value.kind in {Kind.NOT_FOUND, Kind.UNAVAILABLE}
 
 
-async def test_foreign_entries_are_a_damaged_record(tasks: TaskStore, link: Link) -> None:
+async def test_foreign_entries_are_a_damaged_record(tasks: TaskStore, link: RedisClient) -> None:
     """Garbage in a stream is refused and never shown as lines."""
     logs, task_id = LogStore(link), await _task(tasks)
     await logs.append(task_id, EPOCH, [_lines(1, 5)])
@@ -320,7 +331,7 @@ _WRITES = st.lists(
 @given(shape=_SHAPES, writes=_WRITES, hot_bytes=st.sampled_from([60, 300, 1 << 20]))
 async def test_any_writing_gives_the_one_log(
     tasks: TaskStore,
-    link: Link,
+    link: RedisClient,
     shape: list[tuple[int, bool]],
     writes: list[tuple[float, float, list[int]]],
     hot_bytes: int,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.stores.intake import Intake
 from gateway.stores.objects import ObjectLimits, Objects, StoredObject, clean_name
+from gateway.stores.upload_writer import UploadWriter
 from protocol.errors import GatewayError, Kind
 
 NOW = 1_700_000_000_000
@@ -30,10 +30,10 @@ async def stored(
     objects: Objects, data: bytes, name: str = "x", owner: str = "ann"
 ) -> StoredObject:
     """One file, kept."""
-    async with Intake(objects, owner) as intake:
-        await intake.begin(name)
-        await intake.write(data)
-        (kept,) = await intake.keep(NOW)
+    async with UploadWriter(objects, owner) as upload:
+        await upload.begin(name)
+        await upload.write(data)
+        (kept,) = await upload.keep(NOW)
     return kept
 
 
@@ -51,11 +51,11 @@ def files(objects: Objects) -> list[str]:
 async def test_a_file_comes_back_as_it_was_sent(objects: Objects) -> None:
     """Bytes, size, digest, name and time of an object are those of the upload."""
     data = os.urandom(700_000)
-    async with Intake(objects, "ann") as intake:
-        await intake.begin("in/put.dat")
+    async with UploadWriter(objects, "ann") as upload:
+        await upload.begin("in/put.dat")
         for start in range(0, len(data), 1000):
-            await intake.write(data[start : start + 1000])
-        (kept,) = await intake.keep(NOW)
+            await upload.write(data[start : start + 1000])
+        (kept,) = await upload.keep(NOW)
     assert await objects.describe("ann", kept.id) == kept
     assert kept == StoredObject(
         kept.id, "ann", "put.dat", len(data), hashlib.sha256(data).hexdigest(), NOW
@@ -89,14 +89,14 @@ async def test_only_a_canonical_id_becomes_a_path(objects: Objects, name: str) -
 
 async def test_what_is_not_kept_leaves_no_trace(objects: Objects) -> None:
     """A request that ends early, by an error or in silence, leaves no file behind."""
-    async with Intake(objects, "ann") as intake:
-        await intake.begin("a")
-        await intake.write(b"x" * 500_000)
+    async with UploadWriter(objects, "ann") as upload:
+        await upload.begin("a")
+        await upload.write(b"x" * 500_000)
 
     async def broken() -> None:
-        async with Intake(objects, "ann") as intake:
-            await intake.begin("a")
-            await intake.write(b"x" * 500_000)
+        async with UploadWriter(objects, "ann") as upload:
+            await upload.begin("a")
+            await upload.write(b"x" * 500_000)
             raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
@@ -109,12 +109,12 @@ async def test_a_cancelled_upload_leaves_no_trace(objects: Objects) -> None:
     begun = asyncio.Event()
 
     async def upload() -> None:
-        async with Intake(objects, "ann") as intake:
-            await intake.begin("a")
+        async with UploadWriter(objects, "ann") as upload:
+            await upload.begin("a")
             begun.set()
             while True:
-                await intake.write(b"x" * 900)
-                intake._parts[-1].size = 0  # an endless file, so that only cancelling ends it
+                await upload.write(b"x" * 900)
+                upload._parts[-1].size = 0  # an endless file, so that only cancelling ends it
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(upload())
@@ -148,13 +148,13 @@ async def test_the_quota_counts_all_files_of_an_owner(objects: Objects) -> None:
 
 async def test_uploads_at_the_same_time_cannot_pass_the_quota_together(objects: Objects) -> None:
     """Of uploads that each would fit alone, only those that fit together are kept."""
-    intakes = [Intake(objects, "ann") for _ in range(5)]
-    for intake in intakes:
-        await intake.begin("a")
-        await intake.write(b"x" * 900_000)
-    results = await asyncio.gather(*(i.keep(NOW) for i in intakes), return_exceptions=True)
-    for intake in intakes:
-        await intake.__aexit__(None, None, None)
+    uploads = [UploadWriter(objects, "ann") for _ in range(5)]
+    for upload in uploads:
+        await upload.begin("a")
+        await upload.write(b"x" * 900_000)
+    results = await asyncio.gather(*(i.keep(NOW) for i in uploads), return_exceptions=True)
+    for upload in uploads:
+        await upload.__aexit__(None, None, None)
     assert sum(isinstance(result, tuple) for result in results) == 2
     assert objects.used("ann") == 1_800_000
     assert len(files(objects)) == 4
@@ -162,35 +162,35 @@ async def test_uploads_at_the_same_time_cannot_pass_the_quota_together(objects: 
 
 async def test_files_of_one_request_are_kept_together(objects: Objects) -> None:
     """Several files come out in order; too many or too large in all keep none."""
-    async with Intake(objects, "ann") as intake:
+    async with UploadWriter(objects, "ann") as upload:
         for name in ("a", "b", "c"):
-            await intake.begin(name)
-            await intake.write(name.encode() * 10)
-        kept = await intake.keep(NOW)
+            await upload.begin(name)
+            await upload.write(name.encode() * 10)
+        kept = await upload.keep(NOW)
         with pytest.raises(GatewayError, match="more than 3 files"):
-            await intake.begin("d")
+            await upload.begin("d")
     assert [found.name for found in kept] == ["a", "b", "c"]
     assert [await content(objects, found) for found in kept] == [b"a" * 10, b"b" * 10, b"c" * 10]
-    async with Intake(objects, "bob") as intake:
+    async with UploadWriter(objects, "bob") as upload:
         for _ in range(2):
-            await intake.begin("a")
-            await intake.write(b"x" * 840_000)
-        await intake.begin("a")
+            await upload.begin("a")
+            await upload.write(b"x" * 840_000)
+        await upload.begin("a")
         with pytest.raises(GatewayError, match="in all"):
-            await intake.write(b"x" * 840_000)
+            await upload.write(b"x" * 840_000)
     assert objects.used("bob") == 0
 
 
 async def test_a_disk_that_fails_at_the_end_keeps_nothing(objects: Objects) -> None:
     """If the last of several files cannot get its name, the first ones are taken back."""
-    async with Intake(objects, "ann") as intake:
+    async with UploadWriter(objects, "ann") as upload:
         for _ in range(2):
-            await intake.begin("a")
-            await intake.write(b"x")
-        blocked = intake._parts[1]
+            await upload.begin("a")
+            await upload.write(b"x")
+        blocked = upload._parts[1]
         blocked.path.with_name(blocked.id).mkdir()
         with pytest.raises(GatewayError) as error:
-            await intake.keep(NOW)
+            await upload.keep(NOW)
         blocked.path.with_name(blocked.id).rmdir()
     assert error.value.kind is Kind.INTERNAL
     assert objects.used("ann") == 0
@@ -199,9 +199,9 @@ async def test_a_disk_that_fails_at_the_end_keeps_nothing(objects: Objects) -> N
 
 async def test_an_empty_file_is_a_file(objects: Objects) -> None:
     """A file without a byte is stored and read."""
-    async with Intake(objects, "ann") as intake:
-        await intake.begin("empty")
-        (kept,) = await intake.keep(NOW)
+    async with UploadWriter(objects, "ann") as upload:
+        await upload.begin("empty")
+        (kept,) = await upload.keep(NOW)
     assert kept.size == 0
     assert await content(objects, kept) == b""
 
@@ -214,8 +214,8 @@ async def test_leftovers_of_a_crash_are_cleared_and_never_seen(objects: Objects)
     (folder / f"{UNKNOWN}.json").write_bytes((folder / f"{kept.id}.json").read_bytes())
     with pytest.raises(GatewayError):
         objects.find("ann", UNKNOWN)
-    async with Intake(objects, "ann") as intake:
-        await intake.begin("alive")
+    async with UploadWriter(objects, "ann") as upload:
+        await upload.begin("alive")
         assert objects.used("ann") == 1
         assert len(files(objects)) == 3
     assert files(objects) == [kept.id, f"{kept.id}.json"]
@@ -266,23 +266,23 @@ async def test_reading_ends_with_an_error_when_the_file_goes(objects: Objects) -
 
 async def test_a_failing_disk_is_reported_and_nothing_is_kept(objects: Objects) -> None:
     """A write that the disk refuses becomes a refusal, and the part is removed."""
-    async with Intake(objects, "ann") as intake:
-        await intake.begin("a")
+    async with UploadWriter(objects, "ann") as upload:
+        await upload.begin("a")
         full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, intake._parts[0].descriptor)
+        os.dup2(full, upload._parts[0].descriptor)
         os.close(full)
         with pytest.raises(GatewayError) as error:
-            await intake.write(b"x" * 300_000)
+            await upload.write(b"x" * 300_000)
     assert error.value.kind is Kind.UNAVAILABLE
     assert files(objects) == []
 
 
 async def test_an_ended_request_takes_no_more(objects: Objects) -> None:
     """Work that comes after the end of the block is refused instead of leaking a file."""
-    intake = Intake(objects, "ann")
-    await intake.__aexit__(None, None, None)
+    upload = UploadWriter(objects, "ann")
+    await upload.__aexit__(None, None, None)
     with pytest.raises(GatewayError, match="has ended"):
-        await intake.begin("late")
+        await upload.begin("late")
     assert files(objects) == []
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from gateway.stores.link import Link
 from gateway.stores.queue import Counts, TaskQueue
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.tasks import TaskStore
 from protocol.tasks import TaskId, TaskState
 from tests.gateway.stores.conftest import EPOCH
@@ -30,7 +30,7 @@ async def test_heads_are_the_first_of_each_owner(tasks: TaskStore, queue: TaskQu
     assert len(await queue.heads(1, 2)) == 1
 
 
-async def test_weights_are_those_configured(tasks: TaskStore, link: Link) -> None:
+async def test_weights_are_those_configured(tasks: TaskStore, link: RedisClient) -> None:
     """A user's weight comes with the head; others have 1."""
     await _queued(tasks, "ann", "bob")
     heads = await TaskQueue(link, weights={"ann": 3.0}).heads(10, 1)
@@ -78,9 +78,9 @@ async def test_a_retried_task_waits_again(tasks: TaskStore, queue: TaskQueue) ->
 async def test_a_killed_task_stays_where_the_runner_finds_it(
     tasks: TaskStore, queue: TaskQueue
 ) -> None:
-    """A wish to kill a waiting task takes it from nobody: it is still among the heads."""
+    """A request to kill a waiting task takes it from nobody: it is still among the heads."""
     [task_id] = await _queued(tasks, "ann")
-    await tasks.wish_kill(task_id, NOW_MS)
+    await tasks.request_kill(task_id, NOW_MS)
     assert (await queue.heads(1, 1))[0].tasks == (task_id,)
     assert (await queue.counts("ann")).running == 0
 

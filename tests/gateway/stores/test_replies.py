@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.stores.records import PLACES, SOURCES, refuse, task_of
+from gateway.stores.records import QUEUE_MEMBERSHIP, SOURCES, refuse, task_of
 from gateway.stores.replies import integer, items, text
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import TRANSITIONS, TaskState
@@ -44,9 +44,9 @@ def test_what_is_not_ours_is_a_damaged_record(
 
 def test_the_tables_are_total() -> None:
     """Every state has a place and its sources, which are those of TRANSITIONS."""
-    assert set(PLACES) == set(SOURCES) == set(TaskState)
+    assert set(QUEUE_MEMBERSHIP) == set(SOURCES) == set(TaskState)
     for state in TaskState:
-        assert (PLACES[state] == "final") == state.final
+        assert (QUEUE_MEMBERSHIP[state] == "final") == state.final
         sources = set(SOURCES[state].strip(",").split(",")) - {""}
         assert sources == {before for before in TaskState if state in TRANSITIONS[before]}
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from engines.records import ERR, OUT, header
-from engines.rundir import OUTPUT, Exit, ExitKind, RunDir, RunState
+from engines.rundir.directory import OUTPUT, Exit, ExitKind, RunDir, RunState
+from engines.rundir.records import ERR, OUT, header
 from gateway.stores import spool as spool_module
 from gateway.stores.errors import TaskGone
+from gateway.stores.run_folders import day_of
 from gateway.stores.spec import TaskSpec
-from gateway.stores.spool import Spool, day_of
+from gateway.stores.spool import Spool
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, Line, Stream
 from protocol.tasks import TaskId
@@ -172,18 +173,18 @@ async def test_a_removed_run_stays_known_to_its_request(spool: Spool, tmp_path: 
     assert await spool.accept(again) == again
 
 
-async def test_a_kill_wish_is_durable_on_live_runs_only(spool: Spool) -> None:
-    """The wish is a file of the run; who is not live takes none."""
+async def test_a_kill_request_is_durable_on_live_runs_only(spool: Spool) -> None:
+    """The request is a file of the run; who is not live takes none."""
     spec = make_spec()
     await spool.accept(spec)
-    assert await spool.wish_kill(spec.task_id, 1.5)
-    assert await spool.wish_kill(spec.task_id, 9)
-    wish = _run(spool, spec).kill_wish()
-    assert wish is not None
-    assert wish.grace_seconds == 1.5
+    assert await spool.request_kill(spec.task_id, 1.5)
+    assert await spool.request_kill(spec.task_id, 9)
+    request = _run(spool, spec).kill_request()
+    assert request is not None
+    assert request.grace_seconds == 1.5
     await spool.finish(spec.task_id)
-    assert not await spool.wish_kill(spec.task_id, 1)
-    assert not await spool.wish_kill(task_id_at(), 1)
+    assert not await spool.request_kill(spec.task_id, 1)
+    assert not await spool.request_kill(task_id_at(), 1)
 
 
 async def test_a_log_is_read_from_the_recorded_output(spool: Spool) -> None:
@@ -230,8 +231,12 @@ async def test_a_run_that_is_put_away_is_read_on(spool: Spool) -> None:
             cursor = page.next
         return numbers
 
-    found = await asyncio.gather(read(), read(), spool.finish(spec.task_id), read())
-    assert [item for item in found if item] == [list(range(1, 5001))] * 3
+    one, two, moved, three = await asyncio.gather(
+        read(), read(), spool.finish(spec.task_id), read()
+    )
+    assert one == two == three == list(range(1, 5001))
+    assert moved
+    assert not await spool.finish(spec.task_id)
 
 
 async def test_an_unknown_run_has_no_log(spool: Spool) -> None:
@@ -265,29 +270,6 @@ async def test_a_spool_that_went_away_is_unavailable(spool: Spool, tmp_path: Pat
     await _refused(Kind.UNAVAILABLE, spool.accept(make_spec()))
     await _refused(Kind.UNAVAILABLE, spool.live_ids())
     assert not (tmp_path / "spool").exists()
-
-
-def test_one_runner_holds_a_node_and_epochs_grow(spool: Spool, tmp_path: Path) -> None:
-    """The lock is given once, and no epoch twice, whatever Redis remembers."""
-    lock = spool.lock()
-    with pytest.raises(GatewayError) as caught:
-        Spool(tmp_path / "spool").lock()
-    assert caught.value.kind is Kind.CONFLICT
-    assert [lock.next_epoch(), lock.next_epoch(10), lock.next_epoch(3)] == [1, 11, 12]
-    lock.close()
-    lock.close()
-    again = spool.lock()
-    assert again.next_epoch() == 13
-    (tmp_path / "spool" / "epoch").write_text("garbage")
-    assert again.next_epoch(20) == 21
-    again.close()
-
-
-def test_the_day_of_an_id_is_its_own() -> None:
-    """A day follows from the id alone."""
-    assert day_of("018bcfe5-6800-7000-8ba0-f3d1c3c21fcb") == "20231114"
-    with pytest.raises(GatewayError):
-        day_of("x")
 
 
 async def test_a_damaged_spec_is_told(spool: Spool) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from gateway.stores import keys
 from gateway.stores.errors import LogGap, StaleEpoch, TaskGone
-from gateway.stores.link import Link
+from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.queue import TaskQueue
+from gateway.stores.redis_client import RedisClient
 from gateway.stores.replies import integer
-from gateway.stores.tasks import NO_EPOCH, Ending, QueueLimits, TaskStore, Word
+from gateway.stores.tasks import NO_EPOCH, Ending, QueueLimits, TaskStore
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import (
     TRANSITIONS,
@@ -39,23 +40,10 @@ async def _refused(kind: Kind, work: object) -> GatewayError:
     return caught.value
 
 
-async def test_nothing_is_accepted_before_a_runner_is_ready(link: Link) -> None:
-    """Without a runner's word the queue is closed, with a hint to come again."""
-    error = await _refused(Kind.UNAVAILABLE, TaskStore(link).reserve("ann", _NONE))
-    assert error.retry_after > 0
-
-
 async def test_numbers_grow(tasks: TaskStore) -> None:
     """Every reservation has a number of its own, larger than all before."""
     numbers = [await tasks.reserve("ann", _NONE) for _ in range(3)]
     assert numbers == [1, 2, 3]
-
-
-async def test_numbers_are_never_given_again(tasks: TaskStore) -> None:
-    """A floor lifts the count and never lowers it."""
-    assert await tasks.raise_number(50) == 50
-    assert await tasks.raise_number(7) == 50
-    assert await tasks.reserve("ann", _NONE) == 51
 
 
 async def test_a_restored_task_lifts_the_numbers(tasks: TaskStore) -> None:
@@ -98,7 +86,7 @@ async def test_a_reservation_can_be_given_back(tasks: TaskStore) -> None:
     """What was reserved and not used makes room, with its name."""
     limits = QueueLimits(per_user=1)
     number = await tasks.reserve("ann", limits, "one")
-    await tasks.forgo("ann", number, "one")
+    await tasks.cancel_reservation("ann", number, "one")
     assert await tasks.reserve("ann", limits, "one") == number + 1
 
 
@@ -153,7 +141,7 @@ async def test_a_name_is_free_after_its_task_is_buried(tasks: TaskStore) -> None
 
 
 async def test_an_unknown_task_is_not_found_only_while_the_index_is_whole(
-    tasks: TaskStore, link: Link
+    tasks: TaskStore, link: RedisClient
 ) -> None:
     """Without a runner's word nobody is told that a task does not exist."""
     ref = ById(TaskId("nobody"))
@@ -177,7 +165,7 @@ async def test_states_change_only_as_the_table_says(tasks: TaskStore, before: Ta
 
 
 async def test_an_ending_is_kept_with_its_outcome_and_gets_a_life(
-    tasks: TaskStore, link: Link
+    tasks: TaskStore, link: RedisClient
 ) -> None:
     """A final task says when and how it ended, and its keys end after its tombstone time."""
     spec = make_spec(name="one")
@@ -205,11 +193,13 @@ async def test_the_first_ending_stays(tasks: TaskStore) -> None:
     assert {task.version for task in found} == {2}
 
 
-async def test_an_older_runner_writes_nothing(tasks: TaskStore, queue: TaskQueue) -> None:
+async def test_an_older_runner_writes_nothing(
+    tasks: TaskStore, lease: IndexLeaseStore, queue: TaskQueue
+) -> None:
     """After a newer epoch wrote, every write of the older one is refused."""
     spec = make_spec()
     await tasks.index(spec)
-    await tasks.ready(EPOCH + 1)
+    await lease.ready(EPOCH + 1)
     before = await tasks.read(ById(spec.task_id))
     for work in (
         tasks.advance(spec.task_id, EPOCH, TaskState.RUNNING, NOW_MS),
@@ -217,26 +207,26 @@ async def test_an_older_runner_writes_nothing(tasks: TaskStore, queue: TaskQueue
         tasks.complete_log(spec.task_id, EPOCH, 3),
         tasks.restore(spec, EPOCH, TaskState.LOST),
         tasks.bury(spec.task_id, LATER_MS, epoch=EPOCH),
-        tasks.beat(EPOCH),
-        tasks.ready(EPOCH),
+        lease.beat(EPOCH),
+        lease.ready(EPOCH),
         queue.take(spec.task_id, "ann", 1.0, epoch=EPOCH),
         queue.release(spec.task_id, "ann", epoch=EPOCH),
     ):
         with pytest.raises(StaleEpoch):
             await work
     assert await tasks.read(ById(spec.task_id)) == before
-    assert await tasks.newest_epoch() == EPOCH + 1
+    assert await lease.newest_epoch() == EPOCH + 1
 
 
-async def test_a_kill_wish_shows_and_is_idempotent(tasks: TaskStore) -> None:
+async def test_a_kill_request_shows_and_is_idempotent(tasks: TaskStore) -> None:
     """Killing is shown once; a final task stays as it ended."""
     spec = make_spec()
     await tasks.index(spec)
-    wished = await tasks.wish_kill(spec.task_id, NOW_MS)
-    assert wished.state is TaskState.KILLING
-    assert await tasks.wish_kill(spec.task_id, NOW_MS) == wished
+    requested = await tasks.request_kill(spec.task_id, NOW_MS)
+    assert requested.state is TaskState.KILLING
+    assert await tasks.request_kill(spec.task_id, NOW_MS) == requested
     ended = await tasks.advance(spec.task_id, EPOCH, TaskState.KILLED, NOW_MS)
-    assert await tasks.wish_kill(spec.task_id, NOW_MS) == ended
+    assert await tasks.request_kill(spec.task_id, NOW_MS) == ended
 
 
 async def test_progress_counts_a_version_only_when_it_changes(tasks: TaskStore) -> None:
@@ -294,7 +284,7 @@ async def test_an_end_does_not_undo_a_kill_that_was_shown(tasks: TaskStore) -> N
     """The log is complete, but the state waits for the kill to be kept."""
     spec = make_spec()
     await tasks.index(spec)
-    await tasks.wish_kill(spec.task_id, NOW_MS)
+    await tasks.request_kill(spec.task_id, NOW_MS)
     ending = Ending(TaskState.SUCCEEDED, _OUTCOME, NOW_MS, NOW_MS, 0, 60)
     task = await tasks.conclude(spec.task_id, spec.owner, EPOCH, ending, sent=False)
     assert (task.state, task.log_complete) == (TaskState.KILLING, True)
@@ -336,7 +326,7 @@ async def test_a_buried_task_is_gone_for_its_owner_to_know(tasks: TaskStore) -> 
         await tasks.restore(spec, EPOCH, TaskState.RUNNING)
 
 
-async def test_a_forgotten_task_is_unknown(tasks: TaskStore, link: Link) -> None:
+async def test_a_forgotten_task_is_unknown(tasks: TaskStore, link: RedisClient) -> None:
     """What was deleted leaves nothing but its number, which is not given again."""
     spec = make_spec(name="one")
     await tasks.index(spec)
@@ -403,7 +393,7 @@ async def test_long_lists_are_read_in_steps(tasks: TaskStore) -> None:
     assert len(await tasks.list(limit=1200)) == 1100
 
 
-async def test_a_damaged_record_spoils_no_list(tasks: TaskStore, link: Link) -> None:
+async def test_a_damaged_record_spoils_no_list(tasks: TaskStore, link: RedisClient) -> None:
     """Garbage in one record is that record's trouble: the list goes on without it."""
     specs = [make_spec() for _ in range(3)]
     for spec in specs:
@@ -414,7 +404,7 @@ async def test_a_damaged_record_spoils_no_list(tasks: TaskStore, link: Link) -> 
 
 
 async def test_a_key_of_another_type_is_removed_and_the_index_rebuilt(
-    tasks: TaskStore, link: Link
+    tasks: TaskStore, lease: IndexLeaseStore, link: RedisClient
 ) -> None:
     """A foreign value in place of a record is unavailable, never unknown, until it is restored."""
     spec = make_spec()
@@ -422,26 +412,28 @@ async def test_a_key_of_another_type_is_removed_and_the_index_rebuilt(
     await link.call("SET", keys.TASK.key(spec.task_id), "foreign")
     await _refused(Kind.UNAVAILABLE, tasks.read(ById(spec.task_id)))
     await _refused(Kind.UNAVAILABLE, tasks.read(ById(spec.task_id)))
-    assert not await tasks.beat(EPOCH)
+    assert not await lease.beat(EPOCH)
     await tasks.restore(spec, EPOCH, TaskState.QUEUED)
-    await tasks.ready(EPOCH)
+    await lease.ready(EPOCH)
     assert (await tasks.read(ById(spec.task_id))).number == spec.number
 
 
-async def test_an_emptied_redis_is_noticed_and_rebuilt(tasks: TaskStore, link: Link) -> None:
+async def test_an_emptied_redis_is_noticed_and_rebuilt(
+    tasks: TaskStore, lease: IndexLeaseStore, link: RedisClient
+) -> None:
     """After FLUSHALL nothing is accepted until the index came back from the spool."""
     waiting, ended = make_spec(), make_spec(name="one")
     await tasks.index(waiting)
     await tasks.index(ended)
-    assert await tasks.beat(EPOCH)
+    assert await lease.beat(EPOCH)
     await link.call("FLUSHALL")
-    assert not await tasks.beat(EPOCH)
+    assert not await lease.beat(EPOCH)
     await _refused(Kind.UNAVAILABLE, tasks.reserve("ann", _NONE))
     await tasks.restore(waiting, EPOCH, TaskState.QUEUED)
     await tasks.restore(
         ended, EPOCH, TaskState.FAILED, at_ms=NOW_MS, started_ms=NOW_MS - 5, outcome=_OUTCOME
     )
-    await tasks.ready(EPOCH)
+    await lease.ready(EPOCH)
     assert await tasks.reserve("ann", _NONE) > max(waiting.number, ended.number)
     task = await tasks.read(ByName("ann", "one"))
     assert (task.finished_ms, task.started_ms, task.outcome) == (NOW_MS, NOW_MS - 5, _OUTCOME)
@@ -500,7 +492,7 @@ async def test_counting(tasks: TaskStore) -> None:
 
 
 async def test_all_names_of_an_ended_task_live_as_long_as_its_record(
-    tasks: TaskStore, link: Link
+    tasks: TaskStore, link: RedisClient
 ) -> None:
     """Whatever a late writer says of a task that has ended, nothing of it stays for ever."""
     spec = make_spec(name="one")
@@ -514,16 +506,3 @@ async def test_all_names_of_an_ended_task_live_as_long_as_its_record(
         keys.NAME.key("ann\0one"),
     ):
         assert integer(await link.call("PTTL", key)) > 0, key
-
-
-async def test_a_part_is_vouched_for_as_well(tasks: TaskStore, link: Link) -> None:
-    """While ended tasks are brought back tasks are accepted, and an unknown one is never denied."""
-    assert await tasks.rebuild(EPOCH) is Word.PARTIAL
-    await tasks.vouched()
-    assert await tasks.reserve("ann", _NONE)
-    await _refused(Kind.UNAVAILABLE, tasks.read(ByNumber(99)))
-    assert await tasks.beat(EPOCH, word=Word.WHOLE, before=Word.PARTIAL)
-    await _refused(Kind.NOT_FOUND, tasks.read(ByNumber(99)))
-    await link.call("FLUSHALL")
-    assert await tasks.rebuild(EPOCH) is Word.REBUILDING
-    await _refused(Kind.UNAVAILABLE, tasks.vouched())

@@ -28,7 +28,9 @@ LOGIN = "/api/rest_j/v1/user/login"
 @pytest.fixture
 async def ann(gateway: Gateway) -> AsyncIterator[ClientConnection]:
     """A user's websocket."""
-    async with connect(gateway.socket_url, additional_headers=gateway.headers()) as socket:
+    async with connect(
+        f"{gateway.socket_url}?resume=false", additional_headers=gateway.headers()
+    ) as socket:
         yield socket
 
 
@@ -43,7 +45,7 @@ def script(code: str, **more: object) -> str:
     return call(f"{ENTRANCE}/execute", **words, **more)
 
 
-async def heard(socket: ClientConnection, ending: str) -> dict[str, Any]:
+async def received(socket: ClientConnection, ending: str) -> dict[str, Any]:
     """The data of the next message whose method ends so."""
     async with asyncio.timeout(15):
         while True:
@@ -73,13 +75,13 @@ def upgrade(*fields: str, key: bool = True, version: str = "13", host: str = "12
 async def test_a_task_is_told_from_its_acceptance_to_its_end(ann: ClientConnection) -> None:
     """After execute, status, log and progress come to the same socket until the end."""
     await ann.send(script("echo hello; exit 3"))
-    accepted = await heard(ann, "/execute")
+    accepted = await received(ann, "/execute")
     log = ""
     while "hello" not in log:
-        log = (await heard(ann, "/log"))["log"][3]
+        log = (await received(ann, "/log"))["log"][3]
     status: dict[str, Any] = {}
     while status.get("status") != "Failed":
-        status = await heard(ann, "/status")
+        status = await received(ann, "/status")
     assert status["execID"] == accepted["execID"]
     assert status["websocketTag"] == "tag"
 
@@ -87,7 +89,7 @@ async def test_a_task_is_told_from_its_acceptance_to_its_end(ann: ClientConnecti
 async def test_every_line_once_and_one_end(ann: ClientConnection) -> None:
     """A subscription tells all lines in order, on both streams, and then exactly one end."""
     await ann.send(script("seq 3000; seq 3001 6000 >&2", push=False))
-    exec_id = (await heard(ann, "/execute"))["execID"]
+    exec_id = (await received(ann, "/execute"))["execID"]
     await ann.send(call(f"{ENTRANCE}/{exec_id}/subscribe", fromLine=1))
     numbers: list[int] = []
     texts: set[str] = set()
@@ -154,30 +156,30 @@ async def test_a_message_before_login_is_refused(gateway: Gateway) -> None:
     """A stranger's call is an error, and logging in by message opens the door."""
     async with connect(gateway.socket_url) as socket:
         await socket.send(script("true"))
-        assert (await heard(socket, "/execute"))["replied"] == -1
+        assert (await received(socket, "/execute"))["replied"] == -1
         await socket.send(call(LOGIN, userName="ann", password=PASSWORD))
-        assert (await heard(socket, "/login"))["replied"] == 0
+        assert (await received(socket, "/login"))["replied"] == 0
         await socket.send(script("true"))
-        assert (await heard(socket, "/execute"))["replied"] == 0
+        assert (await received(socket, "/execute"))["replied"] == 0
 
 
 async def test_a_token_may_come_by_message(gateway: Gateway) -> None:
     """A bearer token in a login message logs in, and a bad one does not."""
     async with connect(gateway.socket_url) as socket:
         await socket.send(call(LOGIN, token="a.b.c"))  # noqa: S106 - refused
-        assert (await heard(socket, "/login"))["replied"] != 0
+        assert (await received(socket, "/login"))["replied"] != 0
         await socket.send(call(LOGIN, token=gateway.token("bob")))
-        assert (await heard(socket, "/login"))["replied"] == 0
+        assert (await received(socket, "/login"))["replied"] == 0
         await socket.send(call("/api/rest_j/v1/user/userInfo"))
-        assert (await heard(socket, "/userInfo"))["userName"] == "bob"
+        assert (await received(socket, "/userInfo"))["userName"] == "bob"
 
 
 async def test_a_socket_never_changes_its_user(gateway: Gateway, ann: ClientConnection) -> None:
     """Another user's token on a socket is refused and changes nothing."""
     await ann.send(call(LOGIN, token=gateway.token("bob")))
-    assert (await heard(ann, "/login"))["replied"] != 0
+    assert (await received(ann, "/login"))["replied"] != 0
     await ann.send(call("/api/rest_j/v1/user/userInfo"))
-    assert (await heard(ann, "/userInfo"))["userName"] == "ann"
+    assert (await received(ann, "/userInfo"))["userName"] == "ann"
 
 
 async def test_a_password_does_not_change_the_user_of_a_socket(
@@ -185,9 +187,9 @@ async def test_a_password_does_not_change_the_user_of_a_socket(
 ) -> None:
     """Another user's password is refused, rather than told to be a login that it is not."""
     await ann.send(call(LOGIN, userName="bob", password=PASSWORD))
-    assert (await heard(ann, "/login"))["replied"] == 3
+    assert (await received(ann, "/login"))["replied"] == 3
     await ann.send(script("echo ${user}"))
-    exec_id = (await heard(ann, "/execute"))["execID"]
+    exec_id = (await received(ann, "/execute"))["execID"]
     with gateway.client("ann") as client:
         row = client.get(f"/api/rest_j/v1/jobhistory/{exec_id}/get").json()["data"]["task"]
     assert row["executionCode"] == "echo ann"
@@ -238,7 +240,7 @@ async def test_a_bad_message_is_an_error_and_no_end(
     async with asyncio.timeout(10):
         await ann.recv()
     await ann.send(call("/api/rest_j/v1/user/userInfo"))
-    assert (await heard(ann, "/userInfo"))["replied"] == 0
+    assert (await received(ann, "/userInfo"))["replied"] == 0
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,7 @@ async def test_our_own_page_opens_one(gateway: Gateway) -> None:
     headers = {"Origin": gateway.url, "Cookie": cookie}
     async with connect(gateway.socket_url, additional_headers=headers) as socket:
         await socket.send(call("/api/rest_j/v1/user/userInfo"))
-        assert (await heard(socket, "/userInfo"))["userName"] == "ann"
+        assert (await received(socket, "/userInfo"))["userName"] == "ann"
 
 
 @pytest.mark.parametrize(
@@ -367,7 +369,7 @@ async def test_every_upgrade_is_answered_without_delay(gateway: Gateway) -> None
 
 @pytest.fixture
 def hasty_gateway(tmp_path: Path) -> Iterator[Gateway]:
-    """A gateway that soon loses patience."""
+    """A gateway that has short deadlines."""
     limits = {
         "NARTHEX_LIMITS_SEND_SECONDS": "1.0",
         "NARTHEX_LIMITS_MESSAGES_PER_SECOND": "1",

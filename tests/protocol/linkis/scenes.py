@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from protocol.commands import LogRead, ReadLog
+from protocol.commands.logs import LogRead, ReadLog
 from protocol.dialects.linkis import LinkisDialect
 from protocol.http import Reply, Request
 from protocol.logs import Block, Cursor, LogPage, Mark, Stream

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from protocol.commands import ListTasks, ReadTask
-from protocol.dialect import Ask, Follow, Send, Session, Step, Watch
+from protocol.commands.history import TaskQuery
+from protocol.commands.tasks import ReadTask
+from protocol.dialect import Ask, Conversation, Follow, Send, Step, Watch
 from protocol.dialects.linkis.words import ACTIVE, ENDED
 from protocol.events import Event
 from protocol.logs import Block, Cursor, Gap, LogPage
@@ -18,8 +19,8 @@ TASK = f"{ENTRANCE}/{SEED_ID}"
 TAGGED = {**WORDS, "websocketTag": "tab"}
 AT = "2023-11-14 22:13:20.000"
 BODY = {"executeApplicationName": "hive", "runType": "sql", "executionCode": "show tables"}
-LISTING = ListTasks(states=ACTIVE, dialect="linkis", limit=1000)
-JUST_ENDED = ListTasks(states=ENDED, dialect="linkis", limit=100)
+LISTING = TaskQuery(states=ACTIVE, dialect="linkis", limit=1000, count=False)
+JUST_ENDED = TaskQuery(states=ENDED, dialect="linkis", limit=100, count=False)
 PUSHED = Watch(lines=True, state=True, progress=True, queue=True)
 
 
@@ -73,7 +74,7 @@ def page(*blocks: Block, last: int = 9, gaps: tuple[Gap, ...] = ()) -> LogPage:
     return LogPage(blocks, Cursor(following), 1, last, eof=False, gaps=gaps)
 
 
-def executed(session: Session, about: Task | None = None) -> int:
+def executed(session: Conversation, about: Task | None = None) -> int:
     """The key of the pushes of a task that was just submitted."""
     ask = asked(session.received(frame(f"{ENTRANCE}/execute", BODY, websocketTag="tab"), NOW))
     about = about or task(TaskState.ACCEPTED, client=TAGGED)
@@ -85,12 +86,12 @@ def at(state: TaskState) -> Task:
     return task(state, client=TAGGED)
 
 
-def told(session: Session, key: int, event: Event) -> list[dict[str, Any]]:
+def reported(session: Conversation, key: int, event: Event) -> list[dict[str, Any]]:
     """What the client is sent for an event."""
-    return messages(session.told(key, event, NOW))
+    return messages(session.on_event(key, event, NOW))
 
 
-def subscribed(session: Session, about: Task, **data: object) -> Follow:
+def subscribed(session: Conversation, about: Task, **data: object) -> Follow:
     """The subscription that a message begins."""
     ask = asked(session.received(frame(f"{TASK}/subscribe", data), NOW))
     assert isinstance(ask.command, ReadTask)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from protocol.accounts import Credential, Principal, Role, Ticket
-from protocol.commands import Login, Logout, OpenSession, ReadLoginKey, Renew, WhoAmI
+from protocol.accounts import Principal, Role, Ticket, Token
+from protocol.commands.login import Login, Logout, OpenLogin, ReadLoginKey, Renew, WhoAmI
 from protocol.dialects.linkis.words import COOKIE
 from protocol.errors import GatewayError, Kind
 from tests.protocol.linkis.scenes import NOW, ROOT, dialect, request, said
@@ -122,13 +122,13 @@ def test_an_encrypted_password() -> None:
 @pytest.mark.parametrize(
     ("verb", "path", "query", "command"),
     [
-        ("GET", "token-login", {}, OpenSession()),
-        ("POST", "token-login", {}, OpenSession()),
-        ("GET", "proxy", {"proxyUser": "bob"}, OpenSession("bob")),
+        ("GET", "token-login", {}, OpenLogin()),
+        ("POST", "token-login", {}, OpenLogin()),
+        ("GET", "proxy", {"proxyUser": "bob"}, OpenLogin("bob")),
     ],
 )
 def test_other_ways_to_a_session(
-    verb: str, path: str, query: Mapping[str, str], command: OpenSession
+    verb: str, path: str, query: Mapping[str, str], command: OpenLogin
 ) -> None:
     """A token, or an administrator's word, gives a session with a cookie."""
     found, asked = request(verb, f"{ROOT}/user/{path}", query)
@@ -147,8 +147,8 @@ def test_a_proxy_of_nobody() -> None:
 def test_token_headers() -> None:
     """The Java clients' pair of headers is a credential; without a token there is none."""
     found = dialect().credential({"token-code": "t.o.k", "token-user": "ann"})
-    assert found == Credential("t.o.k", acting="ann")
-    assert dialect().credential({"token-code": "t.o.k"}) == Credential("t.o.k")
+    assert found == Token("t.o.k", acting="ann")
+    assert dialect().credential({"token-code": "t.o.k"}) == Token("t.o.k")
     assert dialect().credential({"token-user": "ann"}) is None
 
 

@@ -1,22 +1,17 @@
 """Status, progress, kill and history: what is said of a task in each state."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from protocol.accounts import Principal, Role
-from protocol.commands import (
-    Kill,
-    KillEach,
-    Load,
-    ReadLoad,
-    ReadTask,
-    SearchTasks,
-    Submission,
-    TaskPage,
-)
+from protocol.command import Each
+from protocol.commands.history import Load, ReadLoad, Submission, TaskPage, TaskQuery
+from protocol.commands.kills import ReadKill
+from protocol.commands.tasks import Kill, ReadTask
 from protocol.errors import GatewayError, Kind
-from protocol.kills import KillReport, KillState, ReadKill
+from protocol.kills import KillReport, KillState
 from protocol.tasks import ByNumber, Outcome, Progress, Reason, TaskState
 from tests.protocol.linkis.scenes import (
     DONE,
@@ -36,6 +31,8 @@ STATUS = f"{ROOT}/entrance/{SEED_ID}/status"
 PROGRESS = f"{ROOT}/entrance/{SEED_ID}/progress"
 KILL = f"{ROOT}/entrance/{SEED_ID}/kill"
 LIST = f"{ROOT}/jobhistory/list"
+CODE = 1 << 20
+"""Bytes of code in all rows of a list."""
 
 
 @pytest.mark.parametrize(
@@ -73,7 +70,7 @@ def test_status_of_a_final_task(
 
 
 @pytest.mark.parametrize(
-    ("state", "fraction", "told"),
+    ("state", "fraction", "shown"),
     [
         (TaskState.QUEUED, 0.5, 0.0),
         (TaskState.RUNNING, None, 0.0),
@@ -85,10 +82,10 @@ def test_status_of_a_final_task(
         (TaskState.SUCCEEDED, None, 1.0),
     ],
 )
-def test_progress(state: TaskState, fraction: float | None, told: float) -> None:
+def test_progress(state: TaskState, fraction: float | None, shown: float) -> None:
     """Progress is 1 when and only when the task is final, and always has its array."""
     data = data_of("GET", PROGRESS, task(state, progress=Progress(fraction)))
-    assert (data["progress"], data["progressInfo"]) == (told, [])
+    assert (data["progress"], data["progressInfo"]) == (shown, [])
 
 
 @pytest.mark.parametrize("state", TaskState)
@@ -154,11 +151,11 @@ def test_the_row_of_another_dialects_task() -> None:
 @pytest.mark.parametrize(
     ("query", "command"),
     [
-        ({}, SearchTasks(limit=20)),
-        ({"pageNow": "3", "pageSize": "50", "status": ""}, SearchTasks(limit=50, offset=100)),
+        ({}, TaskQuery(limit=20)),
+        ({"pageNow": "3", "pageSize": "50", "status": ""}, TaskQuery(limit=50, offset=100)),
         (
             {"status": "Running, Inited", "startDate": "5", "endDate": "9", "proxyUser": "ann"},
-            SearchTasks(
+            TaskQuery(
                 owner="ann",
                 states=(
                     TaskState.RUNNING,
@@ -171,8 +168,8 @@ def test_the_row_of_another_dialects_task() -> None:
                 limit=20,
             ),
         ),
-        ({"taskID": "21"}, SearchTasks(numbers=(21,), limit=20)),
-        ({"isAdminView": "true"}, SearchTasks(everybody=True, limit=20)),
+        ({"taskID": "21"}, TaskQuery(numbers=(21,), limit=20)),
+        ({"isAdminView": "true"}, TaskQuery(everybody=True, limit=20)),
         (
             {
                 "creator": "IDE",
@@ -182,7 +179,7 @@ def test_the_row_of_another_dialects_task() -> None:
                 "startTaskID": "7",
                 "isAdminView": "false",
             },
-            SearchTasks(
+            TaskQuery(
                 engine="spark",
                 words=(
                     ("requestApplicationName", "IDE"),
@@ -198,7 +195,8 @@ def test_the_row_of_another_dialects_task() -> None:
 def test_what_a_list_asks(query: Mapping[str, str], command: object) -> None:
     """Pages count from 1, words stand for states, one taskID asks for one task."""
     found, asked = request("GET", LIST, query)
-    assert found.route.parse(asked) == command
+    assert isinstance(command, TaskQuery)
+    assert found.route.parse(asked) == replace(command, code_bytes=CODE)
 
 
 @pytest.mark.parametrize(
@@ -249,18 +247,18 @@ def test_undone_tasks() -> None:
         TaskState.STARTING,
     )
     found, asked = request("GET", f"{ROOT}/jobhistory/listundonetasks", {"pageSize": "100"})
-    assert found.route.parse(asked) == SearchTasks(states=undone, limit=100)
+    assert found.route.parse(asked) == TaskQuery(states=undone, limit=100, code_bytes=CODE)
     found, asked = request("GET", f"{ROOT}/jobhistory/listundone")
-    assert found.route.parse(asked) == SearchTasks(states=undone, limit=0)
+    assert found.route.parse(asked) == TaskQuery(states=undone, limit=0)
     found, asked = request("GET", f"{ROOT}/jobhistory/listundonetasks", {"status": "Running"})
-    assert found.route.parse(asked) == SearchTasks(states=undone[:3], limit=20)
+    assert found.route.parse(asked) == TaskQuery(states=undone[:3], limit=20, code_bytes=CODE)
 
 
 def test_tasks_by_their_numbers() -> None:
     """A list of numbers brings those that are there."""
     path = f"{ROOT}/jobhistory/list-taskids"
     found, asked = request("GET", path, {"taskID": "21, 22,"})
-    assert found.route.parse(asked) == SearchTasks(numbers=(21, 22), limit=30)
+    assert found.route.parse(asked) == TaskQuery(numbers=(21, 22), limit=30, code_bytes=CODE)
     data = said(found.route.render(TaskPage((task(),), 1), asked))["data"]
     assert [row["taskID"] for row in data["jobHistoryList"]] == [21]
     for wrong in ("", "x", ",".join(["1"] * 31)):
@@ -313,11 +311,12 @@ def test_kill_jobs() -> None:
     body = {"idList": [SEED_ID, "no execID", "nonsense", ""], "taskIDList": [21, "22", None, "23"]}
     found, asked = request("POST", path, body=body)
     command = found.route.parse(asked)
-    assert isinstance(command, KillEach)
-    first = command.tasks[0]
+    assert isinstance(command, Each)
+    refs = [one.task for one in command.commands if isinstance(one, Kill)]
+    first = refs[0]
     assert isinstance(first, ByNumber)
     assert first.number == 21
-    assert command.tasks[1:] == (ByNumber(22), ByNumber(0), ByNumber(23))
+    assert refs[1:] == [ByNumber(22), ByNumber(0), ByNumber(23)]
     finished = task(TaskState.SUCCEEDED, number=22, outcome=DONE)
     unknown = GatewayError(Kind.NOT_FOUND, "there is no such task")
     reply = said(found.route.render((task(TaskState.KILLING), finished, unknown, unknown), asked))

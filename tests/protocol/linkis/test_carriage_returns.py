@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.commands import LogRead
+from protocol.commands.logs import LogRead
 from protocol.dialects.linkis.log_blocks import Form, line_rows, shown
 from protocol.logs import Block, Cursor, Line, LogPage, Mark, Stream
 from protocol.tasks import TaskState

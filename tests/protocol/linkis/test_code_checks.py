@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from protocol.commands import Execute
+from protocol.commands.tasks import Execute
 from protocol.dialects.linkis import LinkisDialect
+from protocol.dialects.linkis.files_script import SubmitAfter
 from protocol.dialects.linkis.submission import RuleError
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
 from protocol.routing import Found, Router
-from protocol.variables import ExecuteFilled
 from tests.protocol.linkis.scenes import ROOT
 
 REFUSED = {
@@ -67,10 +67,12 @@ def test_words_count_as_a_whole(code: str, run_type: str) -> None:
 def test_what_is_put_in_is_checked() -> None:
     """A word that a variable brings is refused like one that stood there."""
     command = asked("${what} -r x", refused=REFUSED)
-    assert isinstance(command, ExecuteFilled)
-    assert command.made({"what": "ls"}).code == "ls -r x"
+    assert isinstance(command, SubmitAfter)
+    made = command.next({"what": "ls"})
+    assert isinstance(made, Execute)
+    assert made.code == "ls -r x"
     with pytest.raises(RuleError):
-        command.made({"what": "rm"})
+        command.next({"what": "rm"})
 
 
 @pytest.mark.parametrize(

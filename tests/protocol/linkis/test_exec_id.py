@@ -119,5 +119,5 @@ def test_a_setting_that_is_none() -> None:
 
 def test_the_default_instance() -> None:
     """Without a setting the ids name the default address."""
-    assert LinkisDialect({}).session({}) is not dialect().session({})
+    assert LinkisDialect({}).conversation({}) is not dialect().conversation({})
     assert LinkisDialect({}).name == "linkis"

@@ -1,6 +1,8 @@
 """Users' files in the words of the web clients: contract, sections 6.5 and 8a, as tables."""
 
+import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,28 +10,24 @@ from typing import Any
 import pytest
 
 from protocol.accounts import Principal, Role
-from protocol.commands import Command, Execute, Hello, WhoAmI
-from protocol.errors import GatewayError, Kind
-from protocol.files import (
+from protocol.command import Command
+from protocol.commands.files import (
     CheckFile,
-    ExecuteScript,
-    FileContent,
-    FileEntry,
-    FilePath,
-    Folder,
     ListFolder,
     MakeFolder,
-    OpenedFile,
     OpenFile,
     ReadFile,
     ReceiveFiles,
     RemoveFile,
     RenameFile,
     WriteFile,
-    file_path,
-    file_url,
 )
-from protocol.variables import ExecuteFilled
+from protocol.commands.login import Hello, WhoAmI
+from protocol.commands.tasks import Execute
+from protocol.dialects.linkis.files_script import SubmitAfter
+from protocol.dialects.linkis.scripts import configured, taken_apart
+from protocol.errors import GatewayError, Kind
+from protocol.files import FileContent, FileEntry, FilePath, Folder, OpenedFile, file_path, file_url
 from tests.protocol.linkis.scenes import ROOT, data_of, request, said
 
 FILES = f"{ROOT}/filesystem"
@@ -207,13 +205,13 @@ def test_section_6_5_a_script_is_saved_and_opened(suffix: str, head: str, *, as_
         ("--@set a=1\r\nx", "x", {"a": "1"}),
         ("--@conf {]}\nx", "--@conf {]}\nx", {}),
         ("x\n--@set a=1", "x\n--@set a=1", {}),
-        ("\xff", "\ufffd", {}),
+        ("\xc3\xbc", "ü", {}),
     ],
 )
 def test_section_6_5_scripts_that_others_wrote(
     text: str, shown: str, variables: Mapping[str, str]
 ) -> None:
-    """Only whole directives at the beginning are taken out, and any bytes can be shown."""
+    """Only whole directives at the beginning are taken out."""
     entry = FileEntry(SCRIPT, folder=False, size=1, modified_ms=1)
     data = text.encode("latin-1")
     opened = data_of("GET", f"{FILES}/openFile", FileContent(entry, data), {"path": "/a.sql"})
@@ -303,7 +301,7 @@ def test_section_6_5_download() -> None:
 @pytest.mark.parametrize(
     ("query", "names", "content"),
     [
-        ({}, ["col_1", "col_2"], [["a", '"b"'], ["1", "2"]]),
+        ({}, ["col_1", "col_2"], [["a", "b"], ["1", "2"]]),
         ({"hasHeader": "true", "escapeQuotes": "true", "quote": '"'}, ["a", "b"], [["1", "2"]]),
         ({"separator": ";"}, ["col_1"], [['a,"b"'], ["1,2"]]),
     ],
@@ -321,6 +319,34 @@ def test_section_6_5_a_look_before_an_import(
     assert empty["fileContent"] == []
     with pytest.raises(GatewayError):
         data_of("GET", f"{FILES}/formate", found, {"path": "/a.csv", "encoding": "rot13"})
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "rows"),
+    [
+        (b'n,t\n1,"a, ""b""\nc"\n', "", [["n", "t"], ["1", 'a, "b"\nc']]),
+        ("\ufeffn;t\n1;ü\n".encode(), "utf-8", [["n;t"], ["1;ü"]]),
+        ('"汉","字"\n'.encode("gbk"), "gbk", [["汉", "字"]]),
+        ("a,b\n".encode("utf-16"), "", [["a", "b"]]),
+        (b"a,b\n1\n", "", [["a", "b"], ["1", ""]]),
+    ],
+    ids=str,
+)
+def test_row_b14_a_look_at_csv(data: bytes, encoding: str, rows: list[list[str]]) -> None:
+    """Row B14: quotes, separators and breaks in cells, marks and character sets; even rows."""
+    found = FileContent(FileEntry(SCRIPT, folder=False, size=1, modified_ms=1), data)
+    query = {"path": "/a.csv", "encoding": encoding}
+    assert data_of("GET", f"{FILES}/formate", found, query)["fileContent"] == rows
+
+
+def test_row_b14_a_file_in_another_character_set() -> None:
+    """Row B14: what is not in the named set is refused with its first wrong byte."""
+    entry = FileEntry(SCRIPT, folder=False, size=1, modified_ms=1)
+    with pytest.raises(GatewayError, match="not UTF-8"):
+        data_of("GET", f"{FILES}/formate", FileContent(entry, b"\xba\xba"), {"path": "/a.csv"})
+    long = FileContent(entry, ("é," * 10 + "\n").encode() * 100_000)
+    shown = data_of("GET", f"{FILES}/formate", long, {"path": "/a.csv"})
+    assert (len(shown["fileContent"]), len(shown["fileContent"][0])) == (100, 11)
 
 
 @pytest.mark.parametrize(
@@ -343,18 +369,26 @@ def test_section_3_2_a_script_that_is_named(body: object) -> None:
     """Without code the script of that path is what runs, treated like code that came along."""
     found, asked = request("POST", f"{ROOT}/entrance/execute", {}, body)
     command = found.route.parse(asked)
-    assert isinstance(command, ExecuteScript)
-    assert command.path == FilePath("", ("a.sh",))
+    assert isinstance(command, SubmitAfter)
+    assert command.first == ReadFile(FilePath("", ("a.sh",)))
     assert (command.execute.code, command.execute.client["scriptPath"]) == ("/a.sh", "/a.sh")
-    made = command.made("#@set x=1\necho x=1")
+    made = command.next(content("\ufeff#@set x=1\necho x=1"))
     assert isinstance(made, Execute)
-    assert made == replace(command.execute, code="echo x=1")
-    filled = command.made("#@set x=1\necho ${x}")
-    assert isinstance(filled, ExecuteFilled)
-    made = filled.made({})
+    assert made == replace(command.execute, code="\necho x=1")
+    filled = command.next(content("#@set x=1\necho ${x}"))
+    assert isinstance(filled, SubmitAfter)
+    made = filled.next({})
+    assert isinstance(made, Execute)
     assert made.code.strip() == "echo 1"
     with pytest.raises(GatewayError):
-        command.made("  ")
+        command.next(content("  "))
+
+
+def content(text: str) -> FileContent:
+    """A script as it was read."""
+    path, data = FilePath("ann", ("a.sh",)), text.encode()
+    entry = FileEntry(path, folder=False, size=len(data), modified_ms=0)
+    return FileContent(entry, data)
 
 
 def test_section_3_2_code_counts_before_a_script() -> None:
@@ -380,14 +414,55 @@ def test_section_3_2_the_configuration_of_a_script_holds() -> None:
     }
     found, asked = request("POST", f"{ROOT}/entrance/execute", {}, body)
     command = found.route.parse(asked)
-    assert isinstance(command, ExecuteScript)
-    made = command.made(f"#@set x=1\n#@conf {json.dumps(saved)}\necho one\n# @conf is this")
+    assert isinstance(command, SubmitAfter)
+    made = command.next(
+        content(f"#@set x=1\n#@conf {json.dumps(saved)}\necho one\n# @conf is this")
+    )
     assert isinstance(made, Execute)
     assert made.parameters == {"a": "1", "b": "2", "c": "1", "d": "2"}
-    assert made.code == "echo one\n# @conf is this"
+    assert made.code == "\n\necho one\n# @conf is this"
     del body["params"]
     found, asked = request("POST", f"{ROOT}/entrance/execute", {}, body)
     command = found.route.parse(asked)
-    assert isinstance(command, ExecuteScript)
-    made = command.made(f"#@conf {json.dumps(saved)}\necho one")
-    assert made.parameters == {"a": "1", "b": "1", "c": "1"}  # type: ignore[union-attr]
+    assert isinstance(command, SubmitAfter)
+    made = command.next(content(f"#@conf {json.dumps(saved)}\necho one"))
+    assert isinstance(made, Execute)
+    assert made.parameters == {"a": "1", "b": "1", "c": "1"}
+
+
+def _seconds(text: str) -> float:
+    began = time.perf_counter()
+    taken_apart(text)
+    configured(text)
+    return time.perf_counter() - began
+
+
+def test_a_script_of_variables_is_read_line_by_line() -> None:
+    """Row D2: eight times as many lines take about eight times as long, and not sixty-four."""
+    line = "--@set a=b\n"
+    small = min(_seconds(line * 5_000) for _ in range(5))
+    large = min(_seconds(line * 40_000) for _ in range(3))
+    assert large < 25 * small + 0.05
+
+
+@pytest.mark.parametrize("content", [b"," * 4_000_000, b"a" * 4_000_000, b'"' * 3_999_999])
+def test_an_import_shows_so_many_columns(content: bytes) -> None:
+    """Row D5: of a very wide table so many are shown, or it is refused, and soon."""
+    found, asked = request("GET", f"{FILES}/formate", {"path": "file:///ann/a.sql"})
+    began = time.perf_counter()
+    file = FileContent(FileEntry(SCRIPT, folder=False, size=0, modified_ms=0), content)
+    with contextlib.suppress(GatewayError):
+        body = found.route.render(file, asked).body
+        assert len(body if isinstance(body, bytes) else b"") < 8_000_000
+    assert time.perf_counter() - began < 3.0
+
+
+def test_an_import_of_very_many_lines_shows_the_first() -> None:
+    """Row D5: however long the file is."""
+    found, asked = request("GET", f"{FILES}/formate", {"path": "file:///ann/a.sql"})
+    content = FileContent(
+        FileEntry(SCRIPT, folder=False, size=0, modified_ms=0), b"a,b\n" * 1_000_000
+    )
+    body = found.route.render(content, asked).body
+    assert isinstance(body, bytes)
+    assert len(json.loads(body)["data"]["fileContent"]) == 100

@@ -4,11 +4,13 @@ import json
 
 import pytest
 
-from protocol.commands import Execute, Refuse
+from protocol.commands.history import Refuse
+from protocol.commands.tasks import Execute
+from protocol.commands.variables import ListVariables, SaveVariables
 from protocol.dialect import Ask, Follow
+from protocol.dialects.linkis.files_script import SubmitAfter
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import TaskState
-from protocol.variables import ExecuteFilled, ListVariables, SaveVariables
 from tests.protocol.linkis.scenes import NOW, ROOT, data_of, dialect, request, said, task
 
 LIST = f"{ROOT}/variable/listGlobalVariable"
@@ -76,24 +78,25 @@ def test_code_is_filled() -> None:
     command = submitted(
         "#@set own=1\necho ${own} ${asked} ${kept} ${other}", params={"variable": {"asked": "2"}}
     )
-    assert isinstance(command, ExecuteFilled)
-    assert command.execute.code == "echo 1 2 ${kept} ${other}"
-    made = command.made({"own": "x", "asked": "x", "kept": "3", "user": "x"})
-    assert made.code == "echo 1 2 3 ${other}"
+    assert isinstance(command, SubmitAfter)
+    assert command.execute.code == "\necho 1 2 ${kept} ${other}"
+    made = command.next({"own": "x", "asked": "x", "kept": "3", "user": "x"})
+    assert isinstance(made, Execute)
+    assert made.code == "\necho 1 2 3 ${other}"
     assert isinstance(submitted("echo $a"), Execute)
     assert isinstance(submitted("echo ${a}", variables=False), Execute)
     with pytest.raises(GatewayError):
-        command.made({"run_date": "no date"})
+        command.next({"run_date": "no date"})
 
 
 def test_code_is_filled_on_a_websocket() -> None:
     """Such an execute is pushed like any, and a refusal of it by rule becomes a failed task."""
     body = {"executeApplicationName": "x", "runType": "shell", "executionCode": "echo ${a}"}
     frame = json.dumps({"method": f"{ROOT}/entrance/execute", "data": body})
-    session = dialect().session({})
+    session = dialect().conversation({})
     (ask,) = session.received(frame, NOW)
     assert isinstance(ask, Ask)
-    assert isinstance(ask.command, ExecuteFilled)
+    assert isinstance(ask.command, SubmitAfter)
     steps = session.answered(ask.key, task(TaskState.QUEUED), NOW)
     assert any(isinstance(step, Follow) for step in steps)
     (again,) = session.received(frame, NOW)

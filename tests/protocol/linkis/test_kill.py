@@ -2,12 +2,14 @@
 
 import pytest
 
-from protocol.commands import Kill, KillEach
+from protocol.command import Each
+from protocol.commands.kills import KillAndReport, ReadKill
+from protocol.commands.tasks import Kill
 from protocol.dialects.linkis import LinkisDialect
 from protocol.dialects.linkis.words import STATUS_WORDS
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
-from protocol.kills import Death, KillAndReport, KillReport, KillState, ReadKill, Signalled
+from protocol.kills import Death, KillReport, KillState, Signalled
 from protocol.routing import Found, Router
 from protocol.tasks import ByNumber, Outcome, Reason, TaskState
 from tests.protocol.linkis.scenes import NOW, ROOT, SEED_ID, data_of, request, task
@@ -150,8 +152,8 @@ def test_section_3_7_the_grace_is_a_setting() -> None:
     assert isinstance(jobs, Found)
     body = b'{"idList": [""], "taskIDList": [21]}'
     each = jobs.route.parse(Request("POST", "", body=body))
-    assert isinstance(each, KillEach)
-    assert (each.tasks, each.grace_seconds) == ((ByNumber(21),), 0.5)
+    assert isinstance(each, Each)
+    assert each.commands == (Kill(ByNumber(21), 0.5),)
     for unfit in (-1, 3601, "3", True, float("nan")):
         with pytest.raises(GatewayError, match="kill_grace_seconds"):
             LinkisDialect({"kill_grace_seconds": unfit})

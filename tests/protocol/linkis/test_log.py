@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.commands import LogRead, ReadLog
+from protocol.commands.logs import LogRead, ReadLog
 from protocol.dialects.linkis.log import banner, closing
 from protocol.dialects.linkis.log_blocks import (
     block_rows,
@@ -248,10 +248,10 @@ def test_bytes_that_are_no_text() -> None:
 
 
 def test_a_page_that_ends_within_a_line() -> None:
-    """The next request goes on with the part that follows."""
+    """Who names a part goes on with the part that follows."""
     part = Block(1, 1, b"x", (Mark(1, Stream.OUT, NOW),), part=1, more=True)
     page = LogPage((part,), Cursor(1, 2), 1, 1, eof=False)
-    found, asked = request("GET", PATH, {"format": "lines"})
+    found, asked = request("GET", PATH, {"format": "lines", "fromPart": "0"})
     data = said(found.route.render(LogRead(page, task(last_line=1)), asked))["data"]
     assert (data["fromLine"], data["fromPart"]) == (1, 2)
     assert data["lines"][0] == {

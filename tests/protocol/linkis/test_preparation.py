@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from protocol.commands import Execute
+from protocol.commands.tasks import Execute
 from protocol.dialects.linkis.submission import RuleError, parse_execute
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
@@ -37,23 +37,23 @@ def variables(**values: object) -> dict[str, object]:
         ("select ${run_date}", "sql", {}, "select 20200228"),
         ("select '${run_date_std-1}'", "hql", {}, "select '2020-02-27'"),
         ("echo ${day}", "shell", variables(day="mon"), "echo mon"),
-        ("echo ${n+1}", "shell", variables(n=41), "echo 42"),
+        ("echo ${n+1}", "shell", variables(n=41), "echo ${n+1}"),
         ("echo ${user}", "sh", {}, "echo ann"),
         ("echo ${unknown}", "shell", {}, "echo ${unknown}"),
-        ("--@set a=1\nselect ${a}", "sql", variables(a="2"), "select 1"),
-        ("#@set a=1\nprint(${a})", "python", {}, "print(1)"),
+        ("--@set a=1\nselect ${a}", "sql", variables(a="2"), "\nselect 1"),
+        ("#@set a=1\nprint(${a})", "python", {}, "\nprint(1)"),
         ("select ${run_date}", "sql", variables(run_date="20200228", x=None), "select 20200228"),
         ("select &{yyyyMMdd%-1d}", "sql", {}, "select 20200228"),
         ("val x = ${a}", "scala", variables(a=7), "val x = 7"),
         ("${a}", "r", variables(a=7), "${a}"),
-        ("select 1 -- one", "sql", {}, "select 1 "),
+        ("select 1 -- one", "sql", {}, "select 1 -- one"),
         ("echo 1 # -- one", "shell", {}, "echo 1 # -- one"),
     ],
 )
 def test_variables_and_comments(
     code: str, run_type: str, params: dict[str, object], result: str
 ) -> None:
-    """Directives before parameters, dates from yesterday on, comments of SQL alone (7.1, 7.2)."""
+    """Directives before parameters, dates from yesterday on, comments as written (7.1, 7.2)."""
     assert parsed(code, run_type, params=params).code == result
 
 
@@ -69,17 +69,39 @@ def test_variables_of_a_submit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("creator", "code", "result"),
+    ("creator", "code", "more", "rows"),
     [
-        ("IDE", "select 1", "select 1 limit 5000"),
-        ("", "select 1", "select 1 limit 5000"),
-        ("BI", "select 1", "select 1"),
-        ("IDE", "--set ide.engine.no.limit.allow=true\nselect 1", "\nselect 1"),
+        ("IDE", "select 1", {}, 5000),
+        ("", "select 1", {}, 5000),
+        ("BI", "select 1", {}, 0),
+        ("IDE", "--set ide.engine.no.limit.allow=true\nselect 1", {}, 0),
+        ("IDE", "select 1", {"variables": False}, 0),
     ],
 )
-def test_only_the_editor_is_limited(creator: str, code: str, result: str) -> None:
-    """A select gets a limit for the creator IDE, unless a comment declines it (7.3)."""
-    assert parsed(code, requestApplicationName=creator).code == result
+def test_only_the_editor_is_limited(
+    creator: str, code: str, more: dict[str, Any], rows: int
+) -> None:
+    """Rows B4, B5: selects are limited for the creator IDE, unless a comment declines it (7.3).
+
+    The code is never rewritten for it.
+    """
+    found = parsed(code, requestApplicationName=creator, **more)
+    assert (found.rows, found.code) == (rows, code)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "code", "result"),
+    [
+        ("sql", "\ufeff--@set a=1\nselect ${a}", "\nselect 1"),
+        ("python", "\ufeffprint(1)", "print(1)"),
+        ("sh", "\ufeff\ufeffecho 1", "echo 1"),
+        ("scala", "\ufeffval a = 1", "val a = 1"),
+    ],
+)
+def test_a_byte_order_mark_is_no_code(run_type: str, code: str, result: str) -> None:
+    """Row B2: it is taken off before anything is read, also of code to the letter."""
+    assert parsed(code, run_type).code == result
+    assert parsed(code, run_type, variables=False).code == code.lstrip("\ufeff")
 
 
 def test_code_to_the_letter() -> None:
@@ -107,7 +129,13 @@ def test_code_that_is_refused(code: str, run_type: str, number: int) -> None:
     assert caught.value.execute.code == code
 
 
-@pytest.mark.parametrize("value", [True, [], {}])
+@pytest.mark.parametrize(("value", "text"), [(True, "true"), (False, "false"), (1.5, "1.5")])
+def test_section_9_point_10_variables_of_other_types(value: object, text: str) -> None:
+    """Linkis section 9, point 10: the web clients' switches are booleans; numbers are digits."""
+    assert parsed("select '${a}'", params=variables(a=value)).code.startswith(f"select '{text}'")
+
+
+@pytest.mark.parametrize("value", [[], {}])
 def test_a_variable_that_is_no_text(value: object) -> None:
     """It is malformed, with its path."""
     with pytest.raises(GatewayError) as caught:

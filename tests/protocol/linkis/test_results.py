@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from protocol.commands import Command, ReadLog
+from protocol.command import Command
+from protocol.commands.logs import ReadLog
+from protocol.commands.results import ExportResults, ListResults, ReadResult, ReadWholeLog
 from protocol.dialects.linkis.results import TYPE_WORDS
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
@@ -13,10 +15,6 @@ from protocol.results import (
     ColumnType,
     Exported,
     ExportFormat,
-    ExportResults,
-    ListResults,
-    ReadResult,
-    ReadWholeLog,
     ResultKind,
     ResultList,
     ResultPage,
@@ -105,8 +103,8 @@ def test_section_6_4_a_page_of_a_table() -> None:
     data = data_of("GET", f"{FILES}/openFile", found, {"path": FIRST, "pageSize": "2", "page": "2"})
     assert data == {
         "metadata": [
-            {"columnName": "a", "comment": None, "dataType": "int"},
-            {"columnName": "b", "comment": None, "dataType": "string"},
+            {"columnName": "a", "comment": "", "dataType": "int"},
+            {"columnName": "b", "comment": "", "dataType": "string"},
         ],
         "fileContent": [["1", "x"], ["NULL", ""]],
         "type": "2",
@@ -183,6 +181,7 @@ def test_section_6_4_every_type_has_a_word_of_the_contract() -> None:
     ("rows", "word", "content"),
     [
         ([("text/plain", "", "a\nb")], "1", [["a"], ["b"]]),
+        ([("text/plain", "", "a\fb\u2028c\r\nd\n")], "1", [["a\fb\u2028c"], ["d"]]),
         ([("text/plain", "", "x"), ("text/html", "", "<i>")], "5", [["<i>"]]),
         ([("image/svg+xml", "", "<svg>"), ("image/png", "base64", "AA==")], "4", [["AA=="]]),
         ([("application/json", "", "{}")], "1", [["{}"]]),

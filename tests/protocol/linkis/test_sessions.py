@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from protocol.commands.sessions import EndSession, ListSessions
 from protocol.dialects.linkis.sessions import session_rows
 from protocol.errors import GatewayError
 from protocol.http import Reply, Request
-from protocol.sessions import EndSession, EngineSession, ListSessions, SessionState
+from protocol.sessions import EngineSession, SessionState
 
 ONE = EngineSession(
     "01890a5d-ac96-774b-bcce-b302099a8057", "ann", "python", "IDE", "[]", SessionState.IDLE, 5, 7, 2

@@ -3,7 +3,8 @@
 import pytest
 
 from protocol.accounts import Principal, Role
-from protocol.commands import Hello, ListEngines, WhoAmI
+from protocol.commands.login import Hello, WhoAmI
+from protocol.commands.tasks import ListEngines
 from protocol.errors import GatewayError
 from tests.protocol.linkis.scenes import INSTANCE, ROOT, data_of, dialect, request, said
 
@@ -37,6 +38,51 @@ def test_base_info() -> None:
 def test_what_there_is_none_of(verb: str, path: str, name: str) -> None:
     """An empty list stands where the client looks for one."""
     assert data_of(verb, f"{ROOT}/{path}", ANN) == {name: []}
+
+
+@pytest.mark.parametrize(
+    ("verb", "path", "data"),
+    [
+        ("GET", "configuration/getCategory", {"Category": []}),
+        ("GET", "microservice/modifiableLabelKey", {"keyList": []}),
+        ("GET", "linkisManager/listAllEMs", {"EMs": []}),
+        ("GET", "linkisManager/ecinfo/ecrHistoryList", {"engineList": [], "totalPage": 0}),
+        ("GET", "ecinfo/ecrHistoryList", {"engineList": [], "totalPage": 0}),
+        ("GET", "udf/list", {"infoList": [], "totalPage": 0, "total": 0}),
+        ("POST", "udf/list", {"infoList": [], "totalPage": 0, "total": 0}),
+        ("GET", "udf/all", {"udfTree": {"udfInfos": [], "childrens": []}}),
+        ("GET", "udf/authenticate", {"isUDFManager": False}),
+        ("POST", "udf/authenticate", {"isUDFManager": False}),
+        ("GET", "datasource/getTableBaseInfo", {"tableBaseInfo": {"base": {}, "model": {}}}),
+        (
+            "GET",
+            "datasource/getTableStatisticInfo",
+            {"tableStatisticInfo": {"partitions": []}, "totalSize": 0},
+        ),
+        ("GET", "datasource/getPartitionStatisticInfo", {"partitionStatisticInfo": {}}),
+        ("GET", "jobhistory/setting/anything", {}),
+        ("POST", "jobhistory/setting/deleteObserveInfo", {}),
+    ],
+)
+def test_section_9_point_11_side_panels(verb: str, path: str, data: object) -> None:
+    """Linkis section 9, point 11: what there is none of is truly empty, in the clients' shape."""
+    assert data_of(verb, f"{ROOT}/{path}", ANN) == data
+
+
+def test_section_9_point_11_true_content() -> None:
+    """Linkis section 9, point 11: this gateway is the one instance; the states have their words."""
+    (found,) = data_of("GET", f"{ROOT}/microservice/allInstance", ANN)["instances"]
+    assert (found["instance"], found["labels"]) == (INSTANCE, [])
+    healthy = data_of("GET", f"{ROOT}/linkisManager/listAllECMHealthyStatus", ANN)["nodeHealthy"]
+    states = data_of("GET", f"{ROOT}/linkisManager/listAllNodeHealthyStatus", ANN)["nodeStatus"]
+    assert ("Healthy" in healthy, "Running" in states) == (True, True)
+
+
+def test_section_9_point_11_what_is_not_done_is_not_promised() -> None:
+    """Linkis section 9, point 11: nobody is made to think that mails are sent."""
+    found, asked = request("POST", f"{ROOT}/jobhistory/setting/addObserveInfo", {}, {"taskId": 1})
+    with pytest.raises(GatewayError, match="mail"):
+        found.route.parse(asked)
 
 
 def test_functions() -> None:

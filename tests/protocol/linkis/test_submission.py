@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.commands import Execute
+from protocol.commands.tasks import Execute
 from protocol.dialects.linkis.submission import parse_execute
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
@@ -220,6 +220,8 @@ def test_what_is_kept_with_the_task() -> None:
         (with_params(runtime={"timeout": []}), "params.configuration.runtime.timeout"),
         (with_params(runtime={"secret.A": "x"}), "params.configuration.runtime.secret.A"),
         (with_params(startup={"secret.A": "x"}), "params.configuration.startup.secret.A"),
+        (with_params(startup={"env.A": "x"}), "params.configuration.startup.env.A"),
+        (with_params(special={"env.A": 1}), "params.configuration.special.env.A"),
         (with_fields(labels=[]), "labels"),
         (with_fields(source="x"), "source"),
         (with_fields(source={"scriptPath": 1}), "source.scriptPath"),
@@ -285,6 +287,14 @@ def test_no_body_breaks_it(body: object) -> None:
     assert outcome in {True, Kind.INVALID, Kind.UNSUPPORTED}
 
 
+def test_variables_of_the_environment() -> None:
+    """``env.NAME`` becomes a variable of the task and no parameter of the engine."""
+    execute = parsed(with_params(special={"env.A": "x=y", "other": "1"}))
+    assert execute.environment == {"A": "x=y"}
+    assert execute.parameters == {"other": "1"}
+    assert execute.secrets == {}
+
+
 def test_secrets_are_variables_and_nothing_else() -> None:
     """``secret.NAME`` becomes a variable; what is remembered of the request shows a mask."""
     special = {"secret.TOKEN": "s3cr3t", "other": 1}
@@ -320,9 +330,9 @@ def test_a_repetition_is_known_whatever_the_time() -> None:
     dated = "echo &{ss} ${run_date} ${user}x"
     one, two = at(1_000, dated, requestId="r"), at(86_402_000, dated, requestId="r")
     assert (one.code, two.code) == ("echo 01 19691231 x", "echo 02 19700101 x")
-    assert one.alike == two.alike != ""
-    assert at(1_000, "echo ${user}x", requestId="r").alike == ""
-    assert at(1_000, dated).alike == ""
+    assert one.fingerprint == two.fingerprint != ""
+    assert at(1_000, "echo ${user}x", requestId="r").fingerprint == ""
+    assert at(1_000, dated).fingerprint == ""
 
 
 def test_sessions_are_told_apart_by_creator() -> None:

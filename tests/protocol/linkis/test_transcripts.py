@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from protocol.accounts import Principal, Role, Ticket
-from protocol.commands import Command, Execute, Kill, Login, LogRead, ReadLog, ReadTask, WhoAmI
+from protocol.command import Command
+from protocol.commands.login import Login, WhoAmI
+from protocol.commands.logs import LogRead, ReadLog
+from protocol.commands.tasks import Execute, Kill, ReadTask
 from protocol.errors import GatewayError, Kind
 from protocol.http import Request
 from protocol.logs import Cursor, LogPage
@@ -56,6 +59,7 @@ EXECUTE = Execute(
     },
     parameters={"k4": "v4", "k3": "v3", "k2": "v2"},
     label="IDE",
+    rows=5000,
 )
 SUBMIT = Execute(
     engine="hive",
@@ -70,6 +74,7 @@ SUBMIT = Execute(
         "labels": {"engineType": "hive-2.4.3", "userCreator": "johnn-wang-IDE"},
     },
     label="IDE",
+    rows=5000,
 )
 LEVELS = block(
     51, [f"{AT} ERROR errorLogs", f"{AT} WARN warnLogs", f"{AT} INFO infoLogs", "no level"]

@@ -77,7 +77,7 @@ def test_every_kind_has_an_envelope(kind: Kind) -> None:
     assert "stack" not in envelope["data"]
     assert "what happened" in envelope["message"]
     assert reply.headers == {"Retry-After": "1"}
-    own = {Kind.UNAVAILABLE: 503, Kind.INTERNAL: 500}
+    own = {Kind.EXHAUSTED: 429, Kind.UNAVAILABLE: 503, Kind.INTERNAL: 500}
     assert reply.status == own.get(kind, HTTP_CODES[STATUSES[kind]])
     assert (reply.status == 401) is (kind is Kind.UNAUTHENTICATED)
 

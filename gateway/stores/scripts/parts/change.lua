@@ -1,5 +1,5 @@
 -- Moves a task to a state if its present one is among the sources (a text ',a,b,'). Counts the
--- version and rings the bell only if something changed.
+-- version and notifies only if something changed.
 local function change(id, state, sources, place, at_ms, outcome, keep_ms)
   local key = TASK .. id
   local found = redis.call('HMGET', key, 'state', 'owner', 'number', 'started')

@@ -15,10 +15,13 @@ end
 
 -- Makes the record of a task that has none; started 0 and finished '' for what did not happen.
 local function create(id, number, owner, name, meta, created, dialect, expires, state, outcome,
-    started, finished)
+    started, finished, demand)
   local key = TASK .. id
   redis.call('HSET', key, 'meta', meta, 'owner', owner, 'number', number, 'name', name,
     'created', created, 'dialect', dialect, 'expires', expires, 'state', state, 'version', 1)
+  if demand and demand ~= '' then
+    redis.call('HSET', key, 'demand', demand)
+  end
   if tonumber(started) > 0 then
     redis.call('HSET', key, 'started', started)
   end

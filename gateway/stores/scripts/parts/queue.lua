@@ -2,6 +2,10 @@
 local function dequeue(id, owner)
   redis.call('ZREM', WAITING .. owner, id)
   local was = redis.call('ZREM', WAITING, id)
+  if was == 0 then
+    redis.call('ZREM', WANTING .. owner, id)
+    was = redis.call('ZREM', WANTING, id)
+  end
   if redis.call('EXISTS', WAITING .. owner) == 0 then
     redis.call('ZREM', FAIR, owner)
   end
@@ -9,8 +13,13 @@ local function dequeue(id, owner)
 end
 
 -- Puts a task among the waiting ones. An owner who comes anew starts at the queue's clock, so that
--- having been away is no claim.
+-- having been away is no claim. One that asks for more than a slot waits in a line of its own.
 local function enqueue(id, owner, number)
+  if redis.call('HEXISTS', TASK .. id, 'demand') == 1 then
+    redis.call('ZADD', WANTING .. owner, number, id)
+    redis.call('ZADD', WANTING, number, id)
+    return
+  end
   redis.call('ZADD', WAITING .. owner, number, id)
   redis.call('ZADD', WAITING, number, id)
   if not redis.call('ZSCORE', FAIR, owner) then
@@ -28,8 +37,14 @@ local function life_end(expires, keep_ms)
 end
 
 -- Brings queue, running set and life of a task in line with the place of its state: wait, run,
--- stay (wherever it is), out (of the queue) or final.
+-- stay (wherever it is), out (held, in no queue) or final.
 local function settle(id, owner, number, place, keep_ms)
+  if place == 'out' then
+    redis.call('ZADD', HELD .. owner, number, id)
+    redis.call('ZADD', HELD, number, id)
+  elseif redis.call('ZREM', HELD, id) == 1 then
+    redis.call('ZREM', HELD .. owner, id)
+  end
   if place == 'wait' then
     if redis.call('SISMEMBER', RUNNING .. owner, id) == 0 then
       enqueue(id, owner, number)
@@ -38,7 +53,7 @@ local function settle(id, owner, number, place, keep_ms)
     dequeue(id, owner)
     redis.call('SADD', RUNNING .. owner, id)
   elseif place == 'stay' then
-    if not redis.call('ZSCORE', WAITING, id) then
+    if not redis.call('ZSCORE', WAITING, id) and not redis.call('ZSCORE', WANTING, id) then
       redis.call('SADD', RUNNING .. owner, id)
     end
   else

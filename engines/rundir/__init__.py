@@ -1,0 +1,1 @@
+"""The run directory: what is known of one run, on disk."""

@@ -1,0 +1,1 @@
+"""Warm sessions: a process that takes statements one after another."""

@@ -1,0 +1,1 @@
+"""The shim: parent, reaper and recorder of one run (standard library only)."""

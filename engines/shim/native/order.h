@@ -1,0 +1,49 @@
+/* What the launcher tells a shim: see engines/shim/launch_request.py for the form. */
+#ifndef NARTHEX_ORDER_H
+#define NARTHEX_ORDER_H
+
+#include "base.h"
+
+/* The limits of a run: 0 is none, but for the grace. */
+struct bounds {
+    double seconds;
+    double grace_seconds;
+    bool grace_whole; /* written as a whole number, and to be written so again */
+    uint64_t output_bytes;
+    double drain_seconds;
+    uint64_t processes;
+    uint64_t memory_bytes;
+    uint64_t open_files;
+    uint64_t file_bytes;
+    double most_seconds;
+    int warn_signal;
+    double warn_seconds;
+};
+
+/* NUL-terminated texts; `flaw` is why they cannot be given to a process, empty if they can. */
+struct texts {
+    char **at; /* ends with NULL */
+    size_t count;
+    size_t room;
+};
+
+struct order {
+    char *run;
+    struct texts argv;
+    struct texts environment; /* NAME=value */
+    char *directory;
+    struct bounds bounds;
+    char *notifier;
+    char *stdin_path;
+    struct text *hidden; /* what must not be recorded, the longest first */
+    size_t hidden_count;
+    char flaw[96];
+};
+
+/* Decodes an order; with `task` also what is to be executed. False if it makes no sense. */
+bool order_decode(const char *data, size_t size, bool task, struct order *into);
+void order_free(struct order *one);
+/* The value of a variable; NULL if it has none. */
+const char *variable(const struct order *order, const char *name);
+
+#endif

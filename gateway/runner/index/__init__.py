@@ -1,0 +1,1 @@
+"""What the runner keeps true about the index in Redis."""

@@ -1,0 +1,188 @@
+"""Who is live: the runs that this runner looks after, and an event for each.
+
+Kept in memory only. What is in it came from the run directories and can be found there again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+
+from engines.rundir.directory import EVENTS, EXIT, KILL, OUTPUT, STARTED, SUSPENDED, RunDir
+from engines.rundir.progress import PROGRESS
+from gateway.runner.leaf_keeper import Occupied
+from gateway.stores.allotment import Allotment
+
+__all__ = ["LiveRun", "LiveRuns"]
+
+_KILL_AT = 4
+"""Where the request to kill stands among the facts that are looked at."""
+
+
+class LiveRun:
+    """One live run: whose it is, where it is, and an event that says that something changed."""
+
+    __slots__ = (
+        "_asked",
+        "_events",
+        "_facts",
+        "_output",
+        "_paths",
+        "allotment",
+        "counts",
+        "group",
+        "notified",
+        "occupied",
+        "owner",
+        "placed",
+        "retell",
+        "run",
+        "run_id",
+    )
+
+    def __init__(
+        self,
+        run_id: str,
+        owner: str,
+        run: RunDir,
+        *,
+        counts: bool = True,
+        allotment: Allotment | None = None,
+        placed: bool = False,
+    ) -> None:
+        self.run_id = run_id
+        self.owner = owner
+        self.run = run
+        self.counts = counts and not placed
+        self.placed = placed
+        self.allotment = allotment
+        self.group = ""
+        self.occupied: Occupied | None = None
+        self.notified = asyncio.Event()
+        self._output = run.file(OUTPUT)
+        self._paths = tuple(run.file(name) for name in (STARTED, SUSPENDED, EXIT, KILL, PROGRESS))
+        self._facts: tuple[int, ...] = ()
+        self._events = run.file(EVENTS)
+        self._asked = -1
+        self.retell = False
+        """What was told of it may have been lost: it is to be told again."""
+
+    def waiting_bytes(self, offset: int) -> int:
+        """How much output there is beyond ``offset``."""
+        return max(_size(self._output) - offset, 0)
+
+    @property
+    def ending(self) -> bool:
+        """Whether it was seen that the run is to end."""
+        return len(self._facts) > _KILL_AT and self._facts[_KILL_AT] >= 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether how the run ended is on record."""
+        return _size(self.run.file(EXIT)) >= 0
+
+    async def wait(self, seconds: float) -> None:
+        """Waits until it is notified, but no longer than that; look at everything afterwards."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.notified.wait()
+        self.notified.clear()
+
+    def look(self) -> bool:
+        """Whether the facts on disk are others than at the last look."""
+        facts = (_size(self._output), *(_size(path) for path in self._paths))
+        changed = facts != self._facts
+        self._facts = facts
+        return changed
+
+    def asked(self) -> bool:
+        """Whether something was asked of it, or done about that, since the last look."""
+        size = _size(self._events)
+        changed = size != self._asked
+        self._asked = size
+        return changed
+
+
+class LiveRuns:
+    """The live runs by identifier, counted in all and by user.
+
+    A run with ``counts`` false is on its way out without ever having held a slot, or is ``placed``
+    somewhere else and needs none.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[str, LiveRun] = {}
+        self._owners: Counter[str] = Counter()
+        self._refused: set[str] = set()
+        self._placed = 0
+        self.left = asyncio.Event()
+
+    def __len__(self) -> int:
+        """How many slots are taken."""
+        return self._owners.total()
+
+    @property
+    def passing(self) -> int:
+        """How many runs are on their way out without a slot."""
+        return len(self._runs) - len(self) - self._placed
+
+    def __contains__(self, run_id: object) -> bool:
+        return run_id in self._runs
+
+    def __iter__(self) -> Iterator[LiveRun]:
+        return iter(tuple(self._runs.values()))
+
+    def running(self, owner: str) -> int:
+        """How many slots one user has taken."""
+        return self._owners[owner]
+
+    def find(self, run_id: str) -> LiveRun | None:
+        """The live run of that name, or None."""
+        return self._runs.get(run_id)
+
+    def enter(self, live: LiveRun) -> bool:
+        """Takes a run in; False if it is in already, so that nothing is looked after twice."""
+        if live.run_id in self._runs or live.run_id in self._refused:
+            return False
+        self._runs[live.run_id] = live
+        self._placed += live.placed
+        if live.counts:
+            self._owners[live.owner] += 1
+        return True
+
+    def refuse(self, live: LiveRun) -> None:
+        """Never takes this run in again: nothing can be done about it while this process lives."""
+        self._refused.add(live.run_id)
+
+    def leave(self, live: LiveRun) -> None:
+        """Lets a run go, and says so through ``left``."""
+        if self._runs.get(live.run_id) is not live:
+            return
+        del self._runs[live.run_id]
+        self._placed -= live.placed
+        if live.counts:
+            self._owners[live.owner] -= 1
+            if not self._owners[live.owner]:
+                del self._owners[live.owner]
+        self.left.set()
+
+    def notify(self, run_id: str) -> bool:
+        """Notifies one run; False if it is not live here."""
+        live = self._runs.get(run_id)
+        if live is None:
+            return False
+        live.notified.set()
+        return True
+
+
+def _size(path: str) -> int:
+    """The size of a plain file, -1 if there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1

@@ -1,0 +1,41 @@
+"""Publishes who has what of the pool, when it changes and not too often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gateway.clock import monotonic
+from gateway.runner.leaf_keeper import Occupied
+from gateway.stores.occupancy import OccupancyReport, OccupancyStore, QueueUse
+from protocol.tasks import TaskId
+
+__all__ = ["OccupancyBoard"]
+
+_AGAIN_SECONDS = 20.0
+
+
+class OccupancyBoard:
+    """What was said last, and when."""
+
+    def __init__(self, store: OccupancyStore) -> None:
+        self._store = store
+        self._reported = OccupancyReport()
+        self._at = -_AGAIN_SECONDS
+
+    async def tell(self, live: Sequence[Occupied], waiting: Mapping[str, int]) -> None:
+        """Has everybody see this."""
+        leaves = {leaf: TaskId(run.run_id) for run in live for leaf in run.leaves}
+        uses: dict[str, QueueUse] = {
+            name: QueueUse(waiting=count) for name, count in waiting.items() if count
+        }
+        for run in live:
+            use = uses.get(run.queue, QueueUse())
+            uses[run.queue] = QueueUse(
+                use.slots + run.slots, use.memory_mb + run.memory_mb, use.running + 1, use.waiting
+            )
+        report = OccupancyReport(leaves, uses)
+        now = monotonic()
+        stale = now - self._at >= _AGAIN_SECONDS and report != OccupancyReport()
+        if report != self._reported or stale:
+            await self._store.write(report)
+            self._reported, self._at = report, now

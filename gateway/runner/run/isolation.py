@@ -1,0 +1,88 @@
+"""What a task sees of the machine where tasks are kept apart: its own files, and what it needs.
+
+Of the data folder that is the run's working directory, results and progress and what the engine
+wrote for it; no key, no socket of the gateway, nothing of another run. Touches the disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from engines.contract import Launch
+from engines.isolation import own_paths, program_paths
+from engines.rundir.progress import PROGRESS
+from engines.rundir.results import RESULTS
+from engines.shim.sandbox import Sandbox
+from gateway.config import Runner
+from gateway.data_paths import DataPaths
+
+__all__ = ["Isolation"]
+
+_ALL = "all"
+_TMP = "/tmp"  # noqa: S108 - in a sandbox it is nobody else's
+_FOLDERS = ("HOME", "TMPDIR")
+_JAVA = "JAVA_HOME"
+
+
+class Isolation:
+    """Makes sandboxes.
+
+    Args:
+        settings: the runner's.
+        paths: of the gateway, which are hidden.
+    """
+
+    def __init__(self, settings: Runner, paths: DataPaths) -> None:
+        self._settings = settings
+        self._hidden = (str(paths.data), str(paths.runtime))
+        self._live = str(paths.spool / "live")
+
+    def enclose(self, engine: str, launch: Launch, directory: Path) -> Launch:
+        """The launch of a run, in a sandbox of its own.
+
+        ``directory`` is the run's, which belongs to nobody but the gateway before the start.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        results, progress = directory / RESULTS, directory / PROGRESS
+        results.mkdir(mode=0o700, exist_ok=True)
+        progress.touch(mode=0o600)
+        own = tuple(word for word in launch.argv if word.startswith(f"{directory}/"))
+        java = launch.environment.get(_JAVA, "")
+        box = self._box(
+            engine,
+            (*own, *program_paths(launch.argv[0]), *((java,) if java else ())),
+            (str(launch.directory), str(results), str(progress), *launch.writable),
+        )
+        return replace(launch, environment=self.environment(launch.environment), sandbox=box)
+
+    def session(self, engine: str, interpreters: tuple[str, ...], *writable: Path) -> Sandbox:
+        """The sandbox of a session; what belongs to a statement is let in while that runs."""
+        needed = [path for program in interpreters for path in program_paths(program)]
+        box = self._box(engine, tuple(needed), tuple(map(str, writable)))
+        return box._replace(later=self._live)
+
+    @staticmethod
+    def environment(seen: Mapping[str, str]) -> dict[str, str]:
+        """The variables with the gateway's own folders, which are not there, replaced."""
+        ours = {name: os.environ.get(name) for name in _FOLDERS}
+        return {
+            **seen,
+            **{name: _TMP for name, value in ours.items() if value and seen.get(name) == value},
+        }
+
+    def _box(self, engine: str, read_only: tuple[str, ...], writable: tuple[str, ...]) -> Sandbox:
+        settings = self._settings
+        read, write = settings.sandbox_read_only, settings.sandbox_writable
+        given = (*read.get(_ALL, ()), *read.get(engine, ()))
+        return Sandbox(
+            network=settings.network,
+            read_only=(*own_paths(), *given, *read_only),
+            writable=(*write.get(_ALL, ()), *write.get(engine, ()), *writable),
+            hidden=self._hidden,
+            tmp_bytes=settings.sandbox_tmp_bytes,
+        )

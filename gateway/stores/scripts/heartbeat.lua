@@ -1,0 +1,22 @@
+#!lua flags=allow-oom
+-- heartbeat: the runner's sign of life.
+-- writes READY (with a life), EPOCH, NUMBER (once)
+-- ARGV   epoch, word (what this runner says of the index), life (in ms), before (what it said
+--        before, '' to begin)
+-- reply  {'ok'}, {'lost'} if it was said before and does not stand as it was left, or {'stale'}
+-- include keys
+-- include arguments
+-- include fence
+
+if stale(tonumber(epoch)) then
+  return {'stale'}
+end
+-- Whoever takes away the word or the count of tasks may have taken anything.
+if before ~= ''
+  and (redis.call('GET', READY) ~= before or redis.call('EXISTS', NUMBER) == 0) then
+  redis.call('DEL', READY)
+  return {'lost'}
+end
+redis.call('SETNX', NUMBER, 0)
+redis.call('SET', READY, word, 'PX', life)
+return {'ok'}

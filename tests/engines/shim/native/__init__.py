@@ -1,0 +1,1 @@
+"""The native shim: its parts and the whole of it, beside the Python ones."""

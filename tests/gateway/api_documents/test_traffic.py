@@ -1,0 +1,71 @@
+"""What a gateway really answered is held against its documents, and a misfit is told.
+
+``NARTHEX_TEST_HOLD=1`` does so for the gateways of all tests.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from tests.support.documented import faults_in, kept
+from tests.support.served import HOLD, serving
+
+EXECUTE = "/api/rest_j/v1/entrance/execute"
+LINES = {
+    "method": "/api/rest_j/v1/entrance/exec_id/lines",
+    "status": 0,
+    "websocketTag": "",
+    "data": {"execID": "exec_id", "lines": [], "surprise": 1},
+}
+
+
+def written(folder: Path, place: list[object], value: object) -> Path:
+    """A folder in which a gateway kept this."""
+    folder.mkdir()
+    record = json.dumps({"place": place, "value": value})
+    (folder / "1.jsonl").write_text(f"{record}\n", "utf-8")
+    return folder
+
+
+def test_what_is_answered_is_as_documented(tmp_path: Path) -> None:
+    """Calls of four dialects and what a websocket pushes, each kept once for each shape."""
+    data = tmp_path / "data"
+    body = {"executionCode": "seq 3", "executeApplicationName": "shell", "runType": "shell"}
+    with serving(data, **{HOLD: "1"}) as gateway:
+        with httpx.Client(base_url=gateway.url, headers=gateway.headers) as client:
+            for _ in range(3):
+                assert client.post(EXECUTE, json=body).status_code == 200
+            client.post(EXECUTE, json={"runType": "shell"})
+            for path in ("/list_jobs", "/api/v2/jobs", "/oarapi/jobs.yaml", "/oarapi/jobs.json"):
+                assert client.get(path).status_code == 200
+        with connect(gateway.socket_url, additional_headers=gateway.headers) as socket:
+            socket.send(json.dumps({"method": EXECUTE, "data": body}))
+            while '"Succeed"' not in str(socket.recv(timeout=30)):
+                pass
+    found: list[Any] = [place for place, _ in kept(data.with_suffix(".traffic"))]
+    assert {place[1] for place in found if place[0] == "reply"} == {
+        *("linkis", "job_manager", "openpai", "oar")
+    }
+    assert ["message", "log"] in found
+    executed = [place for place in found if place[3:5] == [EXECUTE, 200]]
+    assert len(executed) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (["reply", "linkis", "POST", EXECUTE, 200, "text/html", True], None, "not described"),
+        (["reply", "linkis", "POST", EXECUTE, 200, "application/json", True], {"status": 0}, "200"),
+        (["message", "lines"], LINES, "LinesPush"),
+    ],
+)
+def test_a_misfit_is_told(tmp_path: Path, place: list[object], value: object, words: str) -> None:
+    """A kind that is not described, a member that is missing, and one that nobody knows."""
+    [fault] = faults_in(written(tmp_path / "kept", place, value))
+    assert words in fault

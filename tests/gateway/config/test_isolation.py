@@ -1,0 +1,97 @@
+"""Whether tasks run in a sandbox: what the settings say, and what the machine allows."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from engines.isolation import missing_for_sandbox
+from gateway.config import Config, ConfigError, load
+from gateway.config.isolation import is_sandboxed
+
+OPEN = {"NARTHEX_SERVER_HOST": "0.0.0.0"}  # noqa: S104 - nobody listens there
+TRUSTED = {"NARTHEX_SERVER_ACKNOWLEDGE_TRUSTED_USERS": "true"}
+POSSIBLE = not missing_for_sandbox()
+
+
+def configured(isolation: str, *more: dict[str, str]) -> Config:
+    """The shipped settings with these."""
+    variables = {"NARTHEX_RUNNER_ISOLATION": isolation}
+    for one in more:
+        variables |= one
+    return load(None, variables)
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="this machine allows no sandbox")
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (configured("auto"), False),
+        (configured("auto", OPEN), True),
+        (configured("auto", OPEN, TRUSTED), False),
+        (configured("none"), False),
+        (configured("none", OPEN, TRUSTED), False),
+        (configured("sandbox"), True),
+        (configured("sandbox", OPEN), True),
+    ],
+)
+def test_whoever_is_reached_by_others_keeps_tasks_apart(config: Config, *, expected: bool) -> None:
+    """Unless the settings say that users are trusted; on loopback only if it is wanted."""
+    assert is_sandboxed(config) is expected
+
+
+def test_trust_has_to_be_said_where_there_are_no_walls() -> None:
+    """Without any isolation other machines are not served just so."""
+    with pytest.raises(ConfigError, match="acknowledge_trusted_users"):
+        configured("none", OPEN)
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (configured("sandbox"), "cannot be kept here"),
+        (configured("sandbox", OPEN, TRUSTED), "cannot be kept here"),
+        (configured("auto", OPEN), "acknowledge_trusted_users"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(
+    monkeypatch: pytest.MonkeyPatch, config: Config, expected: str
+) -> None:
+    """A machine without sandboxes serves nobody who was promised one."""
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(ConfigError, match=expected):
+        is_sandboxed(config)
+    assert not is_sandboxed(configured("auto", OPEN, TRUSTED))
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("{ spork = ['/opt'] }", "no engine"),
+        ("{ all = ['/'] }", "no whole path"),
+        ("{ shell = ['relative'] }", "no whole path"),
+        ("{ shell = ['/a/../b'] }", "no whole path"),
+    ],
+)
+def test_paths_are_whole_and_of_engines(value: str, complaint: str) -> None:
+    """A misspelt name must not show nothing in silence, nor a short one everything."""
+    with pytest.raises(ConfigError, match=complaint):
+        load(None, {"NARTHEX_RUNNER_SANDBOX_READ_ONLY": value})
+
+
+@pytest.mark.parametrize(
+    ("other", "complaint"),
+    [
+        ({"NARTHEX_RUNNER_SHIM": "native"}, "makes no sandboxes"),
+        ({"NARTHEX_PLACES_SLURM_ENABLED": "true"}, "not kept apart"),
+    ],
+)
+def test_what_makes_no_sandboxes_is_refused_beside_one(
+    other: dict[str, str], complaint: str
+) -> None:
+    """Nobody is promised walls that one way of starting a task does not have."""
+    with pytest.raises(ConfigError, match=complaint):
+        configured("sandbox", other)
+    with pytest.raises(ConfigError, match=complaint):
+        configured("auto", OPEN, other)

@@ -1,0 +1,321 @@
+"""Runs on a real Slurm of three nodes, when something of it dies, is cut off or forgets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from engines.rundir.results import RESULTS, Results
+from gateway.data_paths import DataPaths
+from gateway.stores.embedded import EmbeddedRedis
+from gateway.stores.objects import Objects
+from protocol.resources import Wants
+from protocol.tasks import FileInput, TaskState
+from tests.gateway.runner.rig import Client, running
+from tests.gateway.runner.run.test_inputs import stored
+from tests.gateway.runner.run.test_placing import (
+    FAR,
+    STUBBORN,
+    client,
+    kill_porter,
+    node_dir,
+    paths,
+    placing,
+    processes,
+    runner,
+    waits_because,
+    written,
+)
+from tests.support.certificates import signed_by_itself
+from tests.support.cutting_proxy import CuttingProxy
+from tests.support.slurm_cluster import SlurmCluster, free_port, slurm_cluster, starting
+from tests.support.waiting import wait_until
+
+__all__ = ["client", "node_dir", "paths", "runner", "slurm_cluster"]
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_run_without_its_porter_is_ended_and_told_of(
+    client: Client, node_dir: Path
+) -> None:
+    """The guard ends it, and a job sent to its node fetches the ending."""
+    spec = await client.submit("echo up; sleep 300", wants=FAR)
+    await written(client, spec, 1)
+    kill_porter(node_dir, spec)
+    await wait_until(lambda: not processes(spec.task_id), "the run is gone", 10)
+    task = await client.ended(spec.task_id, 40)
+    assert task.state is TaskState.KILLED
+    assert task.outcome is not None
+    assert task.outcome.verified
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_second_job_of_a_run_starts_nothing(
+    client: Client, slurm_cluster: SlurmCluster
+) -> None:
+    """A lost answer of sbatch may mean two jobs: one start."""
+    spec = await client.submit("echo once; sleep 1", wants=FAR)
+    await written(client, spec, 1)
+    name = f"narthex-{spec.task_id}"
+    (job,) = slurm_cluster.call("squeue", "-h", f"--name={name}", "-o", "%i").split()
+    script = slurm_cluster.home / "again.sh"
+    slurm_cluster.call("scontrol", "write", "batch_script", job, str(script))
+    options = (f"--job-name={name}", "--output=/dev/null", "--chdir=/", "--export=ALL")
+    # Refused by the gateway, or by the porter that is on the same node.
+    code = f"sh {script}; code=$?; test $code -ge 75 -a $code -le 77"
+    slurm_cluster.call("sbatch", "--wait", *options, "--wrap", code)
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.SUCCEEDED
+    assert [line.data for line in await client.lines(spec.task_id)] == [b"once"]
+
+
+async def test_an_ending_that_the_porter_did_not_wait_for_is_fetched(
+    paths: DataPaths,
+    redis_server: EmbeddedRedis,
+    slurm_cluster: SlurmCluster,
+    node_dir: Path,
+    client: Client,
+) -> None:
+    """A job sent to the same node finds the record and delivers it."""
+    changes = placing(slurm_cluster, node_dir, linger_seconds=0.3, silence_seconds=1.0)
+    async with running(paths, redis_server.url, **changes) as runner:
+        spec = await client.submit("echo one; sleep 1; echo two; exit 3", wants=FAR)
+        await written(client, spec, 1)
+        runner.kill()
+        name = f"--name=narthex-{spec.task_id}"
+        await wait_until(lambda: not slurm_cluster.call("squeue", "-h", name), "the job is over")
+        runner.start()
+        task = await client.ended(spec.task_id)
+        assert task.outcome is not None
+        assert task.outcome.exit_code == 3
+        assert [line.data for line in await client.lines(spec.task_id)] == [b"one", b"two"]
+        assert not list(node_dir.glob("*/*"))
+
+
+async def test_a_run_of_which_nothing_is_left_is_lost_and_not_verified(
+    paths: DataPaths,
+    redis_server: EmbeddedRedis,
+    slurm_cluster: SlurmCluster,
+    node_dir: Path,
+    client: Client,
+) -> None:
+    """The job sent to its node finds nothing; what came before stays."""
+    changes = placing(slurm_cluster, node_dir, silence_seconds=1.0)
+    async with running(paths, redis_server.url, **changes) as runner:
+        spec = await client.submit("echo one; sleep 300", wants=FAR)
+        await written(client, spec, 1)
+        runner.kill()
+        kill_porter(node_dir, spec)
+        await wait_until(lambda: not processes(spec.task_id), "the run is gone")
+        (kept,) = node_dir.glob(f"*/{spec.task_id}")
+        # Who just watched over it may still write there, and take its socket away.
+        await wait_until(lambda: removed(kept), "nothing to be left")
+        runner.start()
+        task = await client.ended(spec.task_id)
+        assert task.state is TaskState.LOST
+        assert task.outcome is not None
+        assert not task.outcome.verified
+        assert [line.data for line in await client.lines(spec.task_id)] == [b"one"]
+
+
+def removed(folder: Path) -> bool:
+    """Whether a folder is gone, after it was removed as far as that goes."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
+@pytest.mark.usefixtures("runner")
+async def test_a_run_whose_shim_dies_is_swept_on_its_node(client: Client) -> None:
+    """There the kernel can be asked what is left."""
+    spec = await client.submit("echo up; sleep 300 & sleep 300", wants=FAR)
+    await written(client, spec, 1)
+    run = client.spool.find(spec.task_id)
+    assert run is not None
+    shim = run.shim()
+    assert shim is not None
+    os.kill(shim.pid, signal.SIGKILL)
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.LOST
+    assert not processes(spec.task_id)
+
+
+@pytest.mark.usefixtures("runner")
+async def test_input_files_go_there_and_result_sets_come_back(
+    client: Client, paths: DataPaths
+) -> None:
+    """Under their other names too, with what it reads as its input."""
+    made = stored(Objects(paths.objects), "ada", "in.txt", b"from afar")
+    code = (
+        "import narthex, sys; narthex.table([{'a': open('other').read()}]);print(sys.stdin.read())"
+    )
+    spec = await client.submit(
+        code,
+        engine="python",
+        language="python",
+        wants=FAR,
+        inputs=(FileInput(made, alias="other"),),
+        parameters={"stdin": "spoken"},
+    )
+    task = await client.ended(spec.task_id)
+    assert task.state is TaskState.SUCCEEDED
+    assert [line.data for line in await client.lines(spec.task_id)] == [b"spoken"]
+    run = client.spool.find(spec.task_id)
+    assert run is not None
+    with Results(run.file(RESULTS)).open(0) as table:
+        assert table.read(0, 10, 1_000).rows == [["from afar"]]
+
+
+async def test_a_connection_that_is_cut_again_and_again_loses_and_repeats_nothing(
+    paths: DataPaths,
+    redis_server: EmbeddedRedis,
+    slurm_cluster: SlurmCluster,
+    node_dir: Path,
+    client: Client,
+) -> None:
+    """Each new connection goes on where the last one ended."""
+    port = free_port()
+    proxy = CuttingProxy("127.0.0.1", port)
+    changes = placing(slurm_cluster, node_dir, landing=proxy.address, listen=f"127.0.0.1:{port}")
+    try:
+        async with running(paths, redis_server.url, **changes):
+            spec = await client.submit(
+                "for ((i=1; i<=3000; i++)); do echo line $i; ((i % 50)) || sleep 0.05; done",
+                wants=FAR,
+            )
+            for part in range(1, 8):
+                await wait_until(lambda one=part: proxy.connections >= one, "connected")  # type: ignore[misc]  # one is bound
+                await written(client, spec, part * 300)
+                proxy.cut()
+            task = await client.ended(spec.task_id)
+            assert task.state is TaskState.SUCCEEDED
+            wanted = [(number, f"line {number}".encode()) for number in range(1, 3001)]
+            assert [(one.number, one.data) for one in await client.lines(spec.task_id)] == wanted
+            assert proxy.cuts >= 5
+    finally:
+        proxy.close()
+
+
+async def test_a_kill_arrives_though_the_node_cannot_reach_the_gateway(
+    paths: DataPaths,
+    redis_server: EmbeddedRedis,
+    slurm_cluster: SlurmCluster,
+    node_dir: Path,
+    client: Client,
+) -> None:
+    """Slurm carries it where the landing cannot."""
+    port = free_port()
+    proxy = CuttingProxy("127.0.0.1", port)
+    changes = placing(slurm_cluster, node_dir, landing=proxy.address, listen=f"127.0.0.1:{port}")
+    try:
+        async with running(paths, redis_server.url, **changes):
+            spec = await client.submit(f"{sys.executable} -c '{STUBBORN}'", wants=FAR)
+            await written(client, spec, 4)
+            proxy.cut_after = 0
+            proxy.cut()
+            await client.kill(spec.task_id, 0.5)
+            await wait_until(lambda: not processes(spec.task_id), "the run is dead", 20)
+            proxy.cut_after = None
+            task = await client.ended(spec.task_id)
+            assert task.state is TaskState.KILLED
+            assert task.outcome is not None
+            assert task.outcome.verified
+    finally:
+        proxy.close()
+
+
+async def test_what_passes_between_node_and_gateway_may_be_encrypted(
+    paths: DataPaths,
+    redis_server: EmbeddedRedis,
+    slurm_cluster: SlurmCluster,
+    node_dir: Path,
+    client: Client,
+    tmp_path: Path,
+) -> None:
+    """With a certificate nobody else can read it, and plain words are no way in."""
+    certificate = signed_by_itself(tmp_path)
+    changes = placing(slurm_cluster, node_dir, certificate=certificate)
+    async with running(paths, redis_server.url, **changes):
+        spec = await client.submit("echo one", wants=FAR)
+        task = await client.ended(spec.task_id)
+        assert task.state is TaskState.SUCCEEDED
+        assert [line.data for line in await client.lines(spec.task_id)] == [b"one"]
+        address = changes["NARTHEX_PLACES_SLURM_LANDING"].split(":")
+        with socket.create_connection((address[0], int(address[1])), 5) as plain:
+            plain.sendall(b"\x00" * 64)
+            assert not plain.recv(64).startswith(b"{")
+
+
+@pytest.mark.storm
+async def test_a_run_outlives_the_daemon_of_its_node_and_the_controller(
+    paths: DataPaths, redis_server: EmbeddedRedis, node_dir: Path, client: Client
+) -> None:
+    """Slurm says NODE_FAIL while the run goes on and is told of to its end."""
+    with starting() as cluster:
+        async with running(paths, redis_server.url, **placing(cluster, node_dir)):
+            spec = await client.submit(
+                "echo $SLURMD_NODENAME; for i in $(seq 90); do echo $i; sleep 0.5; done", wants=FAR
+            )
+            await written(client, spec, 1)
+            node = (await client.lines(spec.task_id))[0].data.decode()
+            cluster.kill(f"slurmd-{node}")
+            name = f"--name=narthex-{spec.task_id}"
+            state = ("squeue", "-h", "-t", "all", name, "-o", "%T")
+            await wait_until(
+                lambda: "NODE_FAIL" in cluster.call(*state), "Slurm takes the node for dead", 60
+            )
+            task = await client.ended(spec.task_id, 60)
+            assert task.state is TaskState.SUCCEEDED
+            texts = [line.data.decode() for line in await client.lines(spec.task_id)]
+            assert texts == [node, *map(str, range(1, 91))]
+
+
+@pytest.mark.storm
+async def test_a_run_that_was_called_lost_is_killed_when_its_node_is_back(
+    paths: DataPaths, redis_server: EmbeddedRedis, node_dir: Path, client: Client
+) -> None:
+    """Slurm, the landing and the job that looks for it all miss the node; then it is back."""
+    port = free_port()
+    proxy = CuttingProxy("127.0.0.1", port)
+    try:
+        with starting() as cluster:
+            changes = placing(cluster, node_dir, landing=proxy.address, listen=f"127.0.0.1:{port}")
+            async with running(paths, redis_server.url, **changes):
+                spec = await client.submit("echo $SLURMD_NODENAME; sleep 300", wants=FAR)
+                await written(client, spec, 1)
+                node = (await client.lines(spec.task_id))[0].data.decode()
+                proxy.cut_after = 0
+                proxy.cut()
+                cluster.kill(f"slurmd-{node}")
+                task = await client.ended(spec.task_id, 90)
+                assert task.state is TaskState.LOST
+                assert task.outcome is not None
+                assert not task.outcome.verified
+                assert processes(spec.task_id)
+                proxy.cut_after = None
+                await wait_until(lambda: not processes(spec.task_id), "the run is dead", 30)
+                await wait_until(lambda: not list(node_dir.glob("*/*")), "its folder is gone", 30)
+    finally:
+        proxy.close()
+
+
+@pytest.mark.storm
+async def test_a_job_that_the_controller_forgot_is_submitted_again(
+    paths: DataPaths, redis_server: EmbeddedRedis, node_dir: Path, client: Client
+) -> None:
+    """Nothing was granted, so another job may be made for it."""
+    with starting() as cluster:
+        async with running(paths, redis_server.url, **placing(cluster, node_dir)):
+            spec = await client.submit("true", wants=Wants(queue="little"), seconds=3600.0)
+            await waits_because(client, spec, "PartitionTimeLimit")
+            cluster.kill("slurmctld")
+            await waits_because(client, spec, "cannot be asked")
+            cluster.start_controller("-c")  # without what it knew
+            await waits_because(client, spec, "PartitionTimeLimit")
+            await client.kill(spec.task_id)
+            assert (await client.ended(spec.task_id)).state is TaskState.KILLED

@@ -1,0 +1,1 @@
+"""Tests of the OpenPAI dialect without a server."""

@@ -1,0 +1,134 @@
+"""What gateways of tests answered, held against the API documents."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+
+from gateway.api_documents.asyncapi import asyncapi
+from gateway.api_documents.openapi import openapi
+from gateway.config import load
+from gateway.plugins import load_dialects
+
+__all__ = ["PUSHES", "faults_in", "kept", "recording", "strict"]
+
+RECORDER = Path(__file__).parent / "traffic"
+PUSHES = {
+    "status": "StatusPush",
+    "progress": "ProgressPush",
+    "waitingSize": "WaitingSizePush",
+    "log": "LogPush",
+    "lines": "LinesPush",
+    "block": "BlockPush",
+    "partial": "PartialPush",
+    "eof": "EofPush",
+}
+"""Which message of the document a push is, by the verb in its method."""
+_PLACE = re.compile(r"\{(\w+)\.\.\.\}")
+
+
+def recording(folder: Path) -> dict[str, str]:
+    """The environment in which a gateway keeps what it answers."""
+    path = [str(RECORDER), *filter(None, [os.environ.get("PYTHONPATH", "")])]
+    return {"NARTHEX_TEST_TRAFFIC": str(folder), "PYTHONPATH": os.pathsep.join(path)}
+
+
+def kept(folder: Path) -> Iterator[tuple[list[Any], Any]]:
+    """Each reply and message that was kept: what it is, and its value if it is JSON."""
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in file.read_bytes().splitlines():
+            record = json.loads(line)
+            yield record["place"], record["value"]
+
+
+def faults_in(folder: Path) -> list[str]:
+    """Why what was kept does not fit the documents, a sentence for each; empty if all does."""
+    return [fault for place, value in kept(folder) if (fault := _fault(place, value))]
+
+
+def _fault(place: list[Any], value: object) -> str:
+    if place[0] == "message":
+        return _fault_of_message(str(place[1]), value)
+    _, dialect, method, template, status, media, has_body = place
+    operation = _operations().get((dialect, method, template))
+    if operation is None:
+        return ""  # of another package, which describes itself
+    name = f"{method} {template} of {dialect}: {status}"
+    responses = operation["responses"]
+    content = _content(responses, status)
+    if media and has_body and media not in content:
+        return f"{name} has {media}, which is not described"
+    if value is None:
+        return ""
+    error = best_match(_of_content(dialect, method, template, status, media).iter_errors(value))
+    return f"{name}: {error.json_path}: {error.message[:300]}" if error else ""
+
+
+def _content(responses: dict[str, Any], status: int) -> dict[str, dict[str, Any]]:
+    """What a reply of a status may hold, by media type without its parameters."""
+    content = responses.get(str(status), responses["default"]).get("content", {})
+    return {media.partition(";")[0]: said for media, said in content.items()}
+
+
+def _fault_of_message(verb: str, value: object) -> str:
+    named = PUSHES.get(verb, "Reply")
+    error = best_match(_of_message(named).iter_errors(value))
+    if error and named != "Reply" and not any(_of_message("Reply").iter_errors(value)):
+        return ""  # an answer to a call of that name
+    return f"message {named}: {error.json_path}: {error.message[:300]}" if error else ""
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return openapi(load_dialects(load(None, {}), "localhost:8080"), "/")
+
+
+@cache
+def _operations() -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Every route by dialect, method and template, whatever it is mounted below."""
+    paths, found = _document()["paths"], {}
+    for mount in load_dialects(load(None, {}), "localhost:8080"):
+        for route in mount.dialect.routes:
+            path = mount.prefix + _PLACE.sub(r"{\1}", route.template)
+            operation = paths[path][route.method.lower()]
+            meant = operation.get("x-alias-of")
+            if meant:
+                operation = paths[meant][route.method.lower()]
+            found[mount.dialect.name, route.method, route.template] = operation
+    return found
+
+
+@cache
+def _of_content(dialect: str, method: str, template: str, status: int, media: str) -> Any:  # noqa: ANN401 - no types
+    responses = _operations()[dialect, method, template]["responses"]
+    schema = _content(responses, status)[media].get("schema", {})
+    return Draft202012Validator({**schema, "components": _document()["components"]})
+
+
+@cache
+def _of_message(name: str) -> Any:  # noqa: ANN401 - no types
+    document = asyncapi(load_dialects(load(None, {}), "localhost:8080"), "localhost:8080")
+    text = json.dumps(document["components"]).replace("#/components/schemas/", "#/schemas/")
+    parts: dict[str, Any] = json.loads(text)
+    payload = strict(parts["messages"][name]["payload"])
+    return Draft202012Validator({**payload, "schemas": strict(parts["schemas"])})
+
+
+def strict(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """The schema with every object closed that names its members."""
+    if isinstance(schema, list):
+        return [strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: strict(value) for key, value in schema.items()}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        found["additionalProperties"] = False
+    return found

@@ -1,0 +1,209 @@
+"""A real cluster under Slurm on this machine: a controller and several nodes, on loopback only.
+
+Everything lies below one folder, and only the daemons that were started here are ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.absent import missing
+from tests.support.waiting import wait_until_sync
+
+__all__ = ["SlurmCluster", "free_port", "slurm_cluster", "starting"]
+
+_PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
+_CONF = """\
+ClusterName=narthex-test
+SlurmctldHost=localhost(127.0.0.1)
+SlurmctldPort={control}
+SlurmctldPidFile={home}/slurmctld.pid
+SlurmdPidFile={home}/slurmd-%n.pid
+SlurmdSpoolDir={home}/spool/%n
+StateSaveLocation={home}/state
+SlurmctldLogFile={home}/log/slurmctld
+SlurmdLogFile={home}/log/slurmd-%n
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={home}/munge/socket
+CryptoType=crypto/munge
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=1,bf_interval=2,batch_sched_delay=0
+KillWait=5
+SlurmdTimeout=10
+InactiveLimit=0
+MinJobAge=60
+ReturnToService=2
+PropagateResourceLimits=NONE
+MpiDefault=none
+SlurmdParameters=config_overrides
+"""
+
+
+@dataclass
+class SlurmCluster:
+    """A running cluster of the nodes ``n1`` and so on, with partitions ``batch`` and ``small``.
+
+    ``small`` has the first node only, and takes no job of more than five minutes.
+    """
+
+    home: Path
+    nodes: int
+
+    @property
+    def conf(self) -> Path:
+        """Its configuration."""
+        return self.home / "slurm.conf"
+
+    def call(self, *argv: str) -> str:
+        """What a command of Slurm's says."""
+        done = subprocess.run(
+            argv,
+            env={"PATH": os.environ["PATH"], "SLURM_CONF": str(self.conf)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    def jobs(self) -> list[str]:
+        """The ids of all jobs that are not over."""
+        return self.call("squeue", "-h", "-o", "%i").split()
+
+    def pid(self, daemon: str) -> int:
+        """The process of a daemon: ``slurmctld``, ``slurmd-n1``."""
+        return int((self.home / f"{daemon}.pid").read_text())
+
+    def kill(self, daemon: str) -> None:
+        """Kills a daemon without a word to it."""
+        pid = self.pid(daemon)
+        os.kill(pid, signal.SIGKILL)
+        wait_until_sync(lambda: not _lives(pid), f"{daemon} is gone")
+
+    def start_controller(self, *options: str) -> None:
+        """Starts the controller."""
+        _start("slurmctld", "-f", str(self.conf), *options)
+
+    def start_node(self, name: str) -> None:
+        """Starts the daemon of a node."""
+        _start("slurmd", "-f", str(self.conf), "-N", name)
+
+    def wait_ready(self) -> None:
+        """Waits until all nodes take jobs."""
+        wait_until_sync(self._is_ready, "all nodes are idle", 30)
+
+    def _is_ready(self) -> bool:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            return self.call("sinfo", "-h", "-p", "batch", "-t", "idle", "-o", "%D") == str(
+                self.nodes
+            )
+        return False
+
+
+def free_port() -> int:
+    """A port of this machine where nobody listens at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def starting(nodes: int = 3) -> Iterator[SlurmCluster]:
+    """Starts a cluster, and ends it with all its jobs."""
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    absent = [name for name in _PROGRAMS if shutil.which(name, path=path) is None]
+    if absent:
+        missing(f"no Slurm on this machine: {', '.join(absent)}")
+    home = Path(tempfile.mkdtemp(prefix="nx-slurm-", dir="/tmp"))
+    cluster = SlurmCluster(home, nodes)
+    try:
+        _configure(cluster)
+        munge = home / "munge"
+        _start(
+            *("munged", "--force", f"--key-file={munge / 'key'}", f"--socket={munge / 'socket'}"),
+            *(f"--pid-file={home / 'munged.pid'}", f"--seed-file={munge / 'seed'}"),
+            f"--log-file={munge / 'log'}",
+        )
+        cluster.start_controller()
+        for number in range(1, nodes + 1):
+            cluster.start_node(f"n{number}")
+        cluster.wait_ready()
+        yield cluster
+    finally:
+        _end(cluster)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[SlurmCluster]:
+    """A cluster of three nodes for tests that do not hurt it."""
+    with starting() as cluster:
+        yield cluster
+
+
+def _configure(cluster: SlurmCluster) -> None:
+    home = cluster.home
+    for name in ("munge", "state", "log", "spool"):
+        (home / name).mkdir(mode=0o700 if name == "munge" else 0o755)
+    (home / "munge" / "key").write_bytes(os.urandom(1024))
+    (home / "munge" / "key").chmod(0o600)
+    lines = [_CONF.format(control=free_port(), home=home, user=getpass.getuser())]
+    names = [f"n{number}" for number in range(1, cluster.nodes + 1)]
+    for name in names:
+        (home / "spool" / name).mkdir()
+        lines.append(
+            f"NodeName={name} NodeHostname=localhost NodeAddr=127.0.0.1 Port={free_port()}"
+            " CPUs=4 RealMemory=1000 State=UNKNOWN\n"
+        )
+    lines.append(f"PartitionName=batch Nodes={','.join(names)} Default=YES MaxTime=INFINITE\n")
+    lines.append("PartitionName=small Nodes=n1 MaxTime=5\n")
+    cluster.conf.write_text("".join(lines))
+
+
+def _start(*argv: str) -> None:
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    subprocess.run(argv, env={"PATH": path}, capture_output=True, timeout=30, check=True)
+
+
+def _end(cluster: SlurmCluster) -> None:
+    # A node daemon that stops leaves its jobs running: they are ended first.
+    with contextlib.suppress(subprocess.SubprocessError):
+        for job in cluster.jobs():
+            cluster.call("scancel", job)
+        wait_until_sync(lambda: not cluster.jobs(), "no job is left", 15)
+    for file in sorted(cluster.home.glob("*.pid")):
+        with contextlib.suppress(ValueError, OSError):
+            pid = int(file.read_text())
+            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(AssertionError):
+                wait_until_sync(lambda one=pid: not _lives(one), "a daemon is gone", 5)  # type: ignore[misc]  # one is bound
+            if _lives(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
