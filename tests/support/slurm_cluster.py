@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import pytest
 from tests.support.absent import missing
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["SlurmCluster", "free_port", "slurm_cluster", "starting"]
+__all__ = ["SlurmCluster", "free_port", "placing", "recording", "slurm_cluster", "starting"]
 
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 _CONF = """\
@@ -101,6 +102,15 @@ class SlurmCluster:
         os.kill(pid, signal.SIGKILL)
         wait_until_sync(lambda: not _lives(pid), f"{daemon} is gone")
 
+    def processes(self) -> list[int]:
+        """All that belongs to the cluster: daemons, and what they started for jobs.
+
+        Jobs have its configuration in their environment; a ``slurmstepd``, which outlives a killed
+        daemon of its node, has files below its folder open.
+        """
+        named = b"SLURM_CONF=" + os.fsencode(self.conf)
+        return [pid for pid in _ours() if _is_below(pid, f"{self.home}/") or named in _told(pid)]
+
     def start_controller(self, *options: str) -> None:
         """Starts the controller."""
         _start("slurmctld", "-f", str(self.conf), *options)
@@ -155,6 +165,30 @@ def starting(nodes: int = 3) -> Iterator[SlurmCluster]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+def placing(cluster: SlurmCluster, node_dir: Path, **changes: object) -> dict[str, str]:
+    """The environment of a gateway that hands over to a cluster."""
+    told: dict[str, object] = {
+        "enabled": "true",
+        "landing": f"127.0.0.1:{free_port()}",
+        "python": sys.executable,
+        "conf": cluster.conf,
+        "node_dir": node_dir,
+        "look_seconds": 0.3,
+        "silence_seconds": 3.0,
+        "queues": '{ far = "batch", little = "small", nowhere = "nowhere" }',
+        **changes,
+    }
+    return {f"NARTHEX_PLACES_SLURM_{name.upper()}": str(value) for name, value in told.items()}
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[Path]:
+    """Where the nodes record runs; a short path, for there are sockets in it."""
+    found = Path(tempfile.mkdtemp(prefix="nx-", dir="/tmp"))
+    yield found
+    shutil.rmtree(found, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[SlurmCluster]:
     """A cluster of three nodes for tests that do not hurt it."""
@@ -187,8 +221,9 @@ def _start(*argv: str) -> None:
 
 
 def _end(cluster: SlurmCluster) -> None:
-    # A node daemon that stops leaves its jobs running: they are ended first.
-    with contextlib.suppress(subprocess.SubprocessError):
+    # A node daemon that stops leaves its jobs running: they are ended first. One that was killed by
+    # a test cannot be told to, and its job may be waited for in vain.
+    with contextlib.suppress(subprocess.SubprocessError, AssertionError):
         for job in cluster.jobs():
             cluster.call("scancel", job)
         wait_until_sync(lambda: not cluster.jobs(), "no job is left", 15)
@@ -200,6 +235,42 @@ def _end(cluster: SlurmCluster) -> None:
                 wait_until_sync(lambda one=pid: not _lives(one), "a daemon is gone", 5)  # type: ignore[misc]  # one is bound
             if _lives(pid):
                 os.kill(pid, signal.SIGKILL)
+
+    def rest() -> list[int]:
+        found = cluster.processes()
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return found
+
+    wait_until_sync(lambda: not rest(), "nothing of the cluster is left", 20)
+
+
+def _ours() -> list[int]:
+    """The processes of this user, but for this one."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == os.getuid():
+                found.append(int(entry.name))
+    return [pid for pid in found if pid != os.getpid() and _lives(pid)]
+
+
+def _told(pid: int) -> list[bytes]:
+    """The environment of a process."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return []
+
+
+def _is_below(pid: int, folder: str) -> bool:
+    """Whether a process has a file open below a folder."""
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if str(entry.readlink()).startswith(folder):
+                    return True
+    return False
 
 
 def _lives(pid: int) -> bool:

@@ -181,7 +181,7 @@ class Client:
         await wait_until(shown, f"task {task_id} is shown as {state}", within)
         return found[-1]
 
-    async def ended(self, task_id: TaskId, within: float = 20.0) -> Task:
+    async def ended(self, task_id: TaskId, within: float = 40.0) -> Task:
         """The task once it is final."""
         found: list[Task] = []
 

@@ -26,7 +26,6 @@ from tests.gateway.runner.run.test_placing import (
     kill_porter,
     node_dir,
     paths,
-    placing,
     processes,
     runner,
     waits_because,
@@ -34,7 +33,13 @@ from tests.gateway.runner.run.test_placing import (
 )
 from tests.support.certificates import signed_by_itself
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.slurm_cluster import SlurmCluster, free_port, slurm_cluster, starting
+from tests.support.slurm_cluster import (
+    SlurmCluster,
+    free_port,
+    placing,
+    slurm_cluster,
+    starting,
+)
 from tests.support.waiting import wait_until
 
 __all__ = ["client", "node_dir", "paths", "runner", "slurm_cluster"]
@@ -83,7 +88,7 @@ async def test_an_ending_that_the_porter_did_not_wait_for_is_fetched(
     client: Client,
 ) -> None:
     """A job sent to the same node finds the record and delivers it."""
-    changes = placing(slurm_cluster, node_dir, linger_seconds=0.3, silence_seconds=1.0)
+    changes = placing(slurm_cluster, node_dir, linger_seconds=0.3, silence_seconds=6.0)
     async with running(paths, redis_server.url, **changes) as runner:
         spec = await client.submit("echo one; sleep 1; echo two; exit 3", wants=FAR)
         await written(client, spec, 1)
@@ -319,3 +324,14 @@ async def test_a_job_that_the_controller_forgot_is_submitted_again(
             await waits_because(client, spec, "PartitionTimeLimit")
             await client.kill(spec.task_id)
             assert (await client.ended(spec.task_id)).state is TaskState.KILLED
+
+
+@pytest.mark.storm
+async def test_nothing_of_a_cluster_is_left_behind() -> None:
+    """Not even of a node whose daemon was killed: what it had started went on by itself."""
+    with starting(1) as cluster:
+        cluster.call("sbatch", "--output=/dev/null", "--chdir=/", "--wrap", "sleep 300")
+        await wait_until(lambda: cluster.call("squeue", "-h", "-t", "R"), "the job runs")
+        cluster.kill("slurmd-n1")
+        assert cluster.processes()
+    assert not cluster.processes()
