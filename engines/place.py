@@ -75,7 +75,8 @@ class Ticket(NamedTuple):
 
     ``assignment`` is what the porter reads from its standard input. ``queue`` is a name of the
     place's own, ``seconds`` the time limit that our shim keeps (0 for none), ``node`` the one
-    machine where the job must be, empty for any.
+    machine where the job must be, empty for any. On each of so many ``nodes`` it gets ``cpus``
+    processors, or the whole machine if it is to be ``alone``; the porter runs on the first one.
     """
 
     run_id: str
@@ -85,6 +86,8 @@ class Ticket(NamedTuple):
     memory_mb: int = 0
     seconds: float = 0.0
     node: str = ""
+    nodes: int = 1
+    alone: bool = False
 
 
 class Placement(NamedTuple):
@@ -95,12 +98,21 @@ class Placement(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """The one porter that may start the run, for ever."""
+    """The one porter that may start the run, for ever.
+
+    ``nodes`` are the machines that its job has, separated by commas, its own one first.
+    """
 
     node: str
     boot: str
     job: str
     instance: str
+    nodes: str = ""
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines that the job has."""
+        return tuple(filter(None, (self.nodes or self.node).split(",")))
 
 
 class Place(Protocol):
@@ -153,6 +165,10 @@ class Place(Protocol):
         """Lets a suspended job go on. Raises PlaceAway, PlaceRefused."""
         ...
 
+    def change(self, handle: str, seconds: float) -> None:
+        """Gives a job another time limit, 0 for none. Raises PlaceAway, PlaceRefused."""
+        ...
+
 
 def put(run: RunDir, place: str) -> Placement:
     """States that a run is handed to a place, once; what is on record from then on. Blocks.
@@ -177,7 +193,8 @@ def granted(run: RunDir) -> Grant | None:
     """Who was granted the start of a run; None if nobody was, or nobody can read it."""
     try:
         found = parsed(read_plain(run.file(GRANTED)) or b"")
-        return Grant(*(text(found[name]) for name in Grant._fields))
+        said = {**Grant._field_defaults, **found}
+        return Grant(*(text(said[name]) for name in Grant._fields))
     except UNREADABLE:
         return None
 

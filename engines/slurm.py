@@ -100,12 +100,15 @@ class SlurmPlace:
         if ticket.memory_mb:
             wanted.append(f"--mem={ticket.memory_mb}M")
         if ticket.seconds:
-            wanted.append(f"--time={math.ceil((ticket.seconds + _SPARE_SECONDS) / 60)}")
+            wanted.append(f"--time={_minutes(ticket.seconds)}")
         if ticket.node:
             wanted.append(f"--nodelist={ticket.node}")
+        if ticket.alone:
+            wanted.append("--exclusive")
         answer = self._call(
-            *("sbatch", "--parsable", "--no-requeue", "--export=ALL", "--ntasks=1", "--nodes=1"),
-            *("--chdir=/", "--output=/dev/null", *self._options, *wanted),
+            *("sbatch", "--parsable", "--no-requeue", "--export=ALL", "--ntasks-per-node=1"),
+            *(f"--nodes={ticket.nodes}", "--chdir=/", "--output=/dev/null"),
+            *(*self._options, *wanted),
             given=self._script(ticket.assignment),
         )
         handle = answer.strip().partition(";")[0]
@@ -158,6 +161,11 @@ class SlurmPlace:
         """``scontrol resume``."""
         self._call("scontrol", "resume", handle)
 
+    def change(self, handle: str, seconds: float) -> None:
+        """``scontrol update``; Slurm lets its operators alone give a job more time."""
+        limit = _minutes(seconds) if seconds else "UNLIMITED"
+        self._call("scontrol", "update", f"JobId={handle}", f"TimeLimit={limit}")
+
     def _script(self, assignment: bytes) -> bytes:
         # An exec keeps the batch step one process: what Slurm signals is the porter.
         command = shlex.join((self._python, "-I", "-X", "utf8", "-m", "engines.placed"))
@@ -187,6 +195,11 @@ class SlurmPlace:
     def _kill_wait(config: str) -> float:
         found = re.search(r"^KillWait\s*=\s*(\d+)", config, re.MULTILINE)
         return float(found[1]) if found else 30.0
+
+
+def _minutes(seconds: float) -> int:
+    """Slurm's own limit for a run with that one of ours."""
+    return math.ceil((seconds + _SPARE_SECONDS) / 60)
 
 
 def _fault(program: str, text: str) -> PlaceAway | PlaceRefused:

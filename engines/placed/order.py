@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import cast
 
 import engines.inside
-from engines.contract import Engine, Launch, Limits, RunSpec
+from engines.contract import Engine, EngineError, Launch, Limits, RunSpec
+from engines.placed.machines import machines, per_machine
 from engines.placed.wire import WireError
 from engines.rundir.directory import WORK, RunDir
 
-__all__ = ["dress", "prepared", "put_piece"]
+__all__ = ["dress", "prepared", "put_piece", "tell_machines", "work_folder"]
+
+_NODE_FILE = "NARTHEX_NODE_FILE"
+_LEAF_FILE = "NARTHEX_LEAF_FILE"
 
 
 def dress(run: RunDir, order: Mapping[str, object]) -> None:
@@ -26,6 +30,47 @@ def dress(run: RunDir, order: Mapping[str, object]) -> None:
         Path(run.file(name)).chmod(mode)
     for name, target in cast("Mapping[str, str]", order["links"]).items():
         Path(run.file(name)).symlink_to(target)
+
+
+def work_folder(run: RunDir, order: Mapping[str, object], homes: Path) -> Path:
+    """The directory in which the run works on this machine, made and with its input files.
+
+    Args:
+        run: the run directory here.
+        order: what the landing told. ``shared`` in it is a folder that machines and gateway have
+            in common, ``home`` one of the owner's own on this machine; neither is the run's own.
+        homes: where such folders of owners are on this machine.
+
+    Raises:
+        EngineError: the shared folder is not there.
+        OSError: the folder cannot be made.
+    """
+    own = Path(run.file(WORK))
+    own.mkdir(exist_ok=True)
+    if shared := str(order.get("shared", "")):
+        if not Path(shared).is_dir():
+            raise EngineError("the folder of its owner is not on the machine: it is not shared")
+        return Path(shared)
+    below = str(order.get("home", ""))
+    if not below:
+        return own
+    found = homes / below
+    if ".." in found.parts:
+        raise EngineError("the folder of its owner is no folder")
+    found.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for entry in tuple(own.iterdir()):
+        entry.replace(found / entry.name)
+    return found
+
+
+def tell_machines(environment: Mapping[str, str]) -> None:
+    """Fills the two lists of what the run was given: a line for each processor of its job."""
+    names = machines(os.environ.get("SLURM_JOB_NODELIST", ""))
+    each = per_machine(os.environ.get("SLURM_JOB_CPUS_PER_NODE", ""), len(names))
+    lines = [name for name, count in zip(names, each, strict=True) for _ in range(count)]
+    for variable, text in ((_NODE_FILE, "{}\n"), (_LEAF_FILE, "node = '{}'\n")):
+        if path := environment.get(variable):
+            Path(path).write_text("".join(text.format(name) for name in lines), "utf-8")
 
 
 def put_piece(staged: Path, name: str, offset: int, data: memoryview) -> None:
@@ -41,13 +86,25 @@ def put_piece(staged: Path, name: str, offset: int, data: memoryview) -> None:
         os.close(fd)
 
 
-def prepared(order: dict[str, object], run: RunDir) -> Launch:
-    """What the engine wants started here, for an order whose paths are those of the gateway."""
+def prepared(order: dict[str, object], run: RunDir, homes: Path) -> Launch:
+    """What the engine wants started here, for an order whose paths are those of the gateway.
+
+    Raises:
+        EngineError: the engine does not want to, or the run has nowhere to work.
+        OSError: the disk refuses.
+    """
+    work = work_folder(run, order, homes)
     module, _, name = str(order["engine"]).partition(":")
     engine: Engine = getattr(importlib.import_module(module), name)(order["settings"])
-    there = {str(order["directory"]): run.path, str(order["inside"]): _inside()}
+    directory = str(order["directory"])
+    there = {
+        directory: run.path,
+        str(order["inside"]): _inside(),
+        f"{directory}/{WORK}": str(work),
+    }
     given = cast("Mapping[str, str]", order["environment"])
     environment = {name: _translated(value, there) for name, value in given.items()}
+    tell_machines(environment)
     slurm = {name: value for name, value in os.environ.items() if name.startswith("SLURM")}
     secret = cast("Sequence[str]", order["secrets"])
     spec = RunSpec(
@@ -55,7 +112,7 @@ def prepared(order: dict[str, object], run: RunDir) -> Launch:
         language=str(order["language"]),
         code=str(order["code"]),
         directory=Path(run.path),
-        work=Path(run.file(WORK)),
+        work=work,
         environment={**slurm, **environment},
         parameters=cast("Mapping[str, object]", order["parameters"]),
         limits=Limits(**cast("dict[str, float]", order["limits"])),  # type: ignore[arg-type]  # they were limits before

@@ -30,6 +30,7 @@ from engines.contract import EngineError
 from engines.launcher import Zygote
 from engines.placed.carry import Carrier
 from engines.placed.guard import PLACE, stand_guard
+from engines.placed.machines import machines
 from engines.placed.order import dress, prepared, put_piece
 from engines.placed.wire import (
     BEAT_SECONDS,
@@ -44,7 +45,7 @@ from engines.placed.wire import (
     split_piece,
 )
 from engines.rundir.creation import create_run
-from engines.rundir.directory import WORK, RunDir
+from engines.rundir.directory import RunDir
 from engines.rundir.facts import Exit, ExitKind, RunState
 from engines.rundir.requests import add_events
 from engines.shim.orphans import sweep_orphan
@@ -62,6 +63,8 @@ _LONGEST_PAUSE = 2.0
 _POLL_SECONDS = 0.5
 _ME = "me"
 _HELD = "porter"
+_HOMES = "home"
+"""Beside the folders of runs: those of their owners, which stay."""
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -287,7 +290,7 @@ class Porter:
             self._kill(self._requested)
         try:
             async with asyncio.timeout(60.0):
-                launch = await asyncio.to_thread(prepared, order, run)
+                launch = await asyncio.to_thread(prepared, order, run, self._home.parent / _HOMES)
             await self._zygote.launch(run, launch, self._listen())
         except (EngineError, TimeoutError, ImportError, AttributeError, OSError) as error:
             text = str(error) or "the engine did not answer in 60 s"
@@ -307,7 +310,6 @@ class Porter:
         staged.mkdir(exist_ok=True)
         for path in staged.iterdir():
             path.rename(run.file(path.name))
-        Path(run.file(WORK)).mkdir(exist_ok=True)
         dress(run, order)
         (self._home / _ME).write_text(json.dumps(self._me), "utf-8")
         return run
@@ -373,6 +375,7 @@ def _identity() -> dict[str, object]:
     """Who this porter is: no other one says the same."""
     return {
         "node": _node(),
+        "nodes": ",".join(machines(os.environ.get("SLURM_JOB_NODELIST", ""))),
         "boot": processes.boot_id(),
         "job": os.environ.get("SLURM_JOB_ID", ""),
         "instance": secrets.token_hex(16),

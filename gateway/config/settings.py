@@ -221,6 +221,7 @@ class SlurmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conf: str
     options: tuple[str, ...]
     node_dir: Annotated[str, msgspec.Meta(pattern=r"^/[^\n']*$", max_length=40)]
+    shared_files: bool
     submitted_total: Count
     submitted_per_user: Count
     look_seconds: Seconds

@@ -17,6 +17,7 @@ from gateway.runner.live_runs import LiveRun
 from gateway.runner.node import Node
 from gateway.runner.ports import find_ports
 from gateway.runner.run.classify_exit import DEAD_LEAF, PREEMPTED
+from gateway.runner.run.placed_order import placed_allotment
 from gateway.runner.run.placing import PlacedRuns
 from gateway.stores.allotment import Allotment, write_allotment
 from gateway.stores.demand import Demand
@@ -91,7 +92,8 @@ class Starter:
                 room -= 1
                 users[claim.owner] += 1
                 start = Start(task_id, claim.owner, claim.virtual_time)
-                await self._take(task_id, start, (), None, placed=True)
+                given = placed_allotment(claim.need, now_ms())
+                await self._take(task_id, start, (), given, placed=True)
         return reasons
 
     async def preempt(self, run_id: str) -> None:

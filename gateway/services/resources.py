@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engines.place import granted
+from engines.rundir.directory import RunDir
 from gateway.caller import Access, Caller
 from gateway.config import Runner
 from gateway.services.lookup import Lookup
@@ -107,8 +109,16 @@ class ResourceService:
     async def allotment(self, task: Task, _command: ReadAllotment) -> TaskAllotment | None:
         """What a task was given."""
         run = await asyncio.to_thread(self._spool.find, task.id)
-        found = await asyncio.to_thread(read_allotment, run) if run else None
-        return TaskAllotment(found.leaves, found.ports, found.seconds) if found else None
+        return await asyncio.to_thread(_allotment, run) if run else None
+
+
+def _allotment(run: RunDir) -> TaskAllotment | None:
+    """What is on record of what a run was given. Blocks."""
+    found, grant = read_allotment(run), granted(run) if run.placed() else None
+    if found is None:
+        return None
+    machines = grant.machines if grant is not None else ()
+    return TaskAllotment(found.leaves, found.ports, found.seconds, machines)
 
 
 def check_properties(properties: Mapping[str, str | int]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.services.parts import Parts
-from gateway.services.wants import check_room
+from gateway.services.wants import check_placed, check_room
 from gateway.stores.pool import PoolFile
 from gateway.stores.queues import QueueFile
 from protocol.errors import GatewayError, Kind, Subject
@@ -18,17 +18,25 @@ __all__ = ["Room"]
 
 
 class Room:
-    """Looks at queues and pool before a task is accepted."""
+    """Looks at queues and pool before a task is accepted.
 
-    def __init__(self, queues: QueueFile, pool: PoolFile) -> None:
+    Tasks of the queues ``placed`` run somewhere else: how much there is nobody here knows.
+    """
+
+    def __init__(
+        self, queues: QueueFile, pool: PoolFile, placed: frozenset[str] = frozenset()
+    ) -> None:
         self._queues = queues
         self._pool = pool
+        self._placed = placed
         self._seen: tuple[tuple[Leaf, ...], Pool] | None = None
 
     @classmethod
     def of(cls, parts: Parts) -> Room:
         """The one of a gateway."""
-        return cls(parts.stores.queues, parts.stores.pool)
+        slurm = parts.config.places.slurm
+        placed = frozenset(slurm.queues if slurm.enabled else ())
+        return cls(parts.stores.queues, parts.stores.pool, placed)
 
     async def check(self, wants: Wants) -> None:
         """Refuses wants that cannot be met whatever ends.
@@ -44,6 +52,8 @@ class Room:
         Raises:
             GatewayError: INVALID.
         """
+        if any(one.queue in self._placed for one in wants):
+            return
         shapes = tuple(one.shapes[0] for one in wants)
         if not await asyncio.to_thread(lambda: self._whole().least(shapes)):
             raise GatewayError(
@@ -54,7 +64,10 @@ class Room:
             )
 
     def _check(self, wants: Wants) -> None:
-        check_room(wants, self._queues.all(), self._whole())
+        if wants.queue in self._placed:
+            check_placed(wants, self._queues.all())
+        else:
+            check_room(wants, self._queues.all(), self._whole())
 
     def _whole(self) -> Pool:
         """The pool if all that is away for a while were there."""

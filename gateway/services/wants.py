@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from protocol.commands.tasks import Execute
 from protocol.control import SIGNALS
 from protocol.errors import GatewayError, Kind, Subject
+from protocol.place_size import beyond_place
 from protocol.placement import Pool
 from protocol.resources import (
     ALL,
@@ -25,7 +26,7 @@ from protocol.resources import (
     Wants,
 )
 
-__all__ = ["check_room", "check_start", "check_wants"]
+__all__ = ["check_placed", "check_room", "check_start", "check_wants"]
 
 MAX_ALTERNATIVES = 16
 MAX_GROUPS = 16
@@ -73,18 +74,7 @@ def check_room(wants: Wants, queues: Mapping[str, Queue], whole: Pool) -> None:
     Raises:
         GatewayError: INVALID or CONFLICT, with the field.
     """
-    queue = queues.get(wants.queue)
-    if queue is None:
-        raise GatewayError(
-            Kind.INVALID, f"there is no queue {wants.queue}", field="queue", subject=Subject.QUEUE
-        )
-    if queue.status is QueueStatus.STOPPED:
-        raise GatewayError(
-            Kind.CONFLICT,
-            f"queue {wants.queue} is stopped and takes no tasks",
-            field="queue",
-            subject=Subject.QUEUE,
-        )
+    _check_queue(wants, queues)
     known = {LEAF_ID}.union(*(leaf.properties for leaf in whole.leaves.values()))
     for shape in wants.alternatives:
         for pick in shape.groups:
@@ -95,6 +85,22 @@ def check_room(wants: Wants, queues: Mapping[str, Queue], whole: Pool) -> None:
         raise GatewayError(
             Kind.INVALID,
             "there are not enough resources for your request",
+            field="wants",
+            subject=Subject.RESOURCE,
+        )
+
+
+def check_placed(wants: Wants, queues: Mapping[str, Queue]) -> None:
+    """Refuses wants of a queue whose tasks run in a place, if no place can be asked for them.
+
+    Raises:
+        GatewayError: INVALID or CONFLICT, with the field.
+    """
+    _check_queue(wants, queues)
+    if why := beyond_place(wants):
+        raise GatewayError(
+            Kind.INVALID,
+            f"{why} cannot go to queue {wants.queue}, whose tasks run on a cluster",
             field="wants",
             subject=Subject.RESOURCE,
         )
@@ -118,6 +124,21 @@ def check_start(command: Execute) -> None:
     ):
         raise GatewayError(
             Kind.INVALID, f"a warning is a signal ({', '.join(SIGNALS)}) and a time", field="warn"
+        )
+
+
+def _check_queue(wants: Wants, queues: Mapping[str, Queue]) -> None:
+    queue = queues.get(wants.queue)
+    if queue is None:
+        raise GatewayError(
+            Kind.INVALID, f"there is no queue {wants.queue}", field="queue", subject=Subject.QUEUE
+        )
+    if queue.status is QueueStatus.STOPPED:
+        raise GatewayError(
+            Kind.CONFLICT,
+            f"queue {wants.queue} is stopped and takes no tasks",
+            field="queue",
+            subject=Subject.QUEUE,
         )
 
 

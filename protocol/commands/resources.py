@@ -67,11 +67,15 @@ class DropResource(Command[Leaf]):
 
 @dataclass(frozen=True, slots=True)
 class TaskAllotment:
-    """What a task was given: leaves as they were, ports by label, and its time limit."""
+    """What a task was given: leaves as they were, ports by label, and its time limit.
+
+    ``nodes`` are the machines of a task that runs somewhere else, where there are no leaves.
+    """
 
     leaves: tuple[Leaf, ...]
     ports: Mapping[str, tuple[int, ...]]
     seconds: float
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

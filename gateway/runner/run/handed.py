@@ -24,6 +24,8 @@ class Handed:
     submitted: float = 0.0
     again: float = 0.0
     held: bool = False
+    limit: float | None = None
+    events: int = -1
     reason: str = "it is handed to the place"
     collector: str = ""
     collected: float = 0.0

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from engines.contract import RunSpec
+from engines.place import Ticket
 from engines.placed.carry import plain_files
+from engines.placed.porter import Assignment
 from engines.rundir.directory import WORK, RunDir
 from gateway.runner.run.run_environment import INSIDE
+from gateway.stores.allotment import Allotment
 from gateway.stores.spec import TaskSpec
+from protocol.files import file_path
+from protocol.place_size import beyond_place, size_of
+from protocol.resources import Wants
 
-__all__ = ["PlacedOrder", "placed_order", "processors", "unplaceable"]
+__all__ = ["PlacedOrder", "placed_allotment", "placed_order", "ticket_of", "unplaceable"]
 
 _STDIN = "stdin"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,99}", re.ASCII)
 _LIMITS = (
     *("seconds", "grace_seconds", "output_bytes", "drain_seconds", "processes", "memory_bytes"),
     *("open_files", "file_bytes", "most_seconds", "warn_signal", "warn_seconds"),
@@ -35,7 +46,13 @@ class PlacedOrder:
 
 
 def placed_order(
-    run: RunDir, spec: TaskSpec, order: RunSpec, engine: str, settings: Mapping[str, object]
+    run: RunDir,
+    spec: TaskSpec,
+    order: RunSpec,
+    engine: str,
+    settings: Mapping[str, object],
+    *,
+    shared: bool = False,
 ) -> PlacedOrder:
     """What the porter is told. Blocks on the disk; raises OSError.
 
@@ -45,6 +62,7 @@ def placed_order(
         order: what the engine is to be told, with paths of this machine.
         engine: the ``module:class`` of the engine.
         settings: its table of settings.
+        shared: the machines have the folders of users where this one has them.
     """
     content: dict[str, object] = {
         "engine": engine,
@@ -58,10 +76,22 @@ def placed_order(
         "limits": {name: getattr(order.limits, name) for name in _LIMITS},
         "secrets": list(spec.secrets.values()),
     }
+    if spec.home and shared:
+        content["shared"] = str(order.work)
+    elif spec.home:
+        parts = file_path(spec.owner, spec.home).parts
+        content["home"] = "/".join((_folder_of(spec.owner), *parts))
     files = tuple(_files(run))
     content["modes"] = {name: stat.S_IMODE(os.lstat(run.file(name)).st_mode) for name in files}
     content["links"] = dict(_links(run))
     return PlacedOrder(content, files)
+
+
+def _folder_of(owner: str) -> str:
+    """What the folder of a user is called on a machine: the name, if a folder can have it."""
+    if _NAME.fullmatch(owner):
+        return owner
+    return hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
 def _files(run: RunDir) -> Iterable[str]:
@@ -75,33 +105,47 @@ def _files(run: RunDir) -> Iterable[str]:
 
 def _links(run: RunDir) -> Iterable[tuple[str, str]]:
     """The other names of input files."""
-    with os.scandir(run.file(WORK)) as found:
-        for entry in found:
-            if entry.is_symlink():
-                yield f"{WORK}/{entry.name}", str(Path(entry.path).readlink())
+    work = Path(run.file(WORK))
+    for entry in work.iterdir() if work.is_dir() else ():
+        if entry.is_symlink():
+            yield f"{WORK}/{entry.name}", str(entry.readlink())
 
 
 def unplaceable(spec: TaskSpec) -> str:
     """What a task asks for that a place does not give, empty if nothing."""
     if spec.gang:
         return "a task that starts together with others"
-    if spec.home:
-        return "a task that works in a folder of its owner"
     if spec.wants is not None and spec.wants.ports:
         return "a task that asks for ports"
     if spec.parameters.get("session") not in (None, "", "none"):
         return "a statement in a session"
+    if spec.wants is not None:
+        return beyond_place(spec.wants)
     return ""
 
 
-def processors(spec: TaskSpec) -> int:
-    """How many processors: the leaves of the first alternative, at least one."""
-    if spec.wants is None:
-        return 1
-    total = 0
-    for pick in spec.wants.shapes[0].groups:
-        count = 1
-        for _, each in pick.levels:
-            count *= max(int(each), 1)
-        total += count
-    return max(total, 1)
+def placed_allotment(wants: Wants, now_ms: int) -> Allotment:
+    """What is on record of a run that is handed over: no leaf of ours, and its time limit."""
+    seconds = wants.shapes[0].seconds
+    return Allotment((), wants.queue, wants.memory_mb, seconds=seconds, at_ms=now_ms)
+
+
+def ticket_of(
+    spec: TaskSpec, assignment: Assignment, partition: str, seconds: float | None
+) -> Ticket:
+    """What a place is asked for. ``seconds`` is a limit that was asked for since, None if none."""
+    wants = spec.wants or Wants()
+    size = size_of(wants)
+    first = wants.shapes[0].seconds
+    if seconds is None:
+        seconds = min(filter(None, (spec.seconds, first)), default=0.0)
+    return Ticket(
+        spec.task_id,
+        msgspec.json.encode(assignment._asdict()),
+        partition,
+        size.processors,
+        wants.memory_mb,
+        seconds,
+        nodes=size.nodes,
+        alone=size.alone,
+    )

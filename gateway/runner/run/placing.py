@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -36,14 +37,14 @@ from engines.place import (
 from engines.placed.porter import Assignment
 from engines.rundir.directory import RunDir
 from engines.rundir.facts import Exit, ExitKind, RunState
-from engines.rundir.requests import read_control
+from engines.rundir.requests import event_bytes, read_control
 from gateway.clock import monotonic, now_ms
 from gateway.config import SlurmSettings
 from gateway.journal import journal
 from gateway.runner.live_runs import LiveRun, LiveRuns
 from gateway.runner.run.handed import Handed, Picture, lost, waiting_reason
 from gateway.runner.run.landing import Landing
-from gateway.runner.run.placed_order import PlacedOrder, placed_order, processors, unplaceable
+from gateway.runner.run.placed_order import PlacedOrder, placed_order, ticket_of, unplaceable
 from gateway.runner.run.timeout_executor import TimeoutExecutor
 from gateway.stores.run_folders import RunFolders
 from gateway.stores.spec import TaskSpec, decode_spec
@@ -213,6 +214,7 @@ class PlacedRuns:
             return
         handed.reason = ""
         self.landing.tell(live.run)
+        await self._change(live.run, handed)
         if state is RunState.KILLING:
             await self._press(live.run, handed)
         if self.landing.silence(live.run_id) > self._settings.silence_seconds:
@@ -228,6 +230,7 @@ class PlacedRuns:
                 await self._submit(run, handed)
             return
         await self._hold(run, handed)
+        await self._change(run, handed)
         jobs = self._standings(run, handed)
         if jobs is None:
             handed.reason = f"{self.name} cannot be asked: {self._picture.away}"
@@ -261,7 +264,8 @@ class PlacedRuns:
         if why := unplaceable(spec):
             await self._end(run, f"{why} cannot run in {self.name}")
             return
-        ticket = self._ticket(run, spec, found.key)
+        limit = (await asyncio.to_thread(read_control, run)).seconds
+        ticket = self._ticket(run, spec, found.key, limit)
         try:
             handle = await self._calls.call("the place", lambda: self._place.submit(ticket))
         except PlaceRefused as error:
@@ -274,15 +278,22 @@ class PlacedRuns:
         handed.handles.append(handle)
         handed.submitted = monotonic()
         handed.held = False
+        handed.limit = limit
         handed.reason = f"{self.name} job {handle}: submitted"
         await asyncio.to_thread(note_handle, run, handle)
         _journal.info("run handed over", run=run.run_id, place=self.name, job=handle)
 
-    def _ticket(
-        self, run: RunDir, spec: TaskSpec, key: str, collect: Mapping[str, object] | None = None
-    ) -> Ticket:
-        settings, wants = self._settings, spec.wants
-        assignment = Assignment(
+    def _ticket(self, run: RunDir, spec: TaskSpec, key: str, limit: float | None) -> Ticket:
+        return ticket_of(spec, self._assignment(run, key), self._partition(spec), limit)
+
+    def _partition(self, spec: TaskSpec) -> str:
+        return self._settings.queues.get(spec.wants.queue, "") if spec.wants is not None else ""
+
+    def _assignment(
+        self, run: RunDir, key: str, collect: Mapping[str, object] | None = None
+    ) -> Assignment:
+        settings = self._settings
+        return Assignment(
             run.run_id,
             key,
             settings.landing,
@@ -291,14 +302,6 @@ class PlacedRuns:
             self._grace,
             settings.linger_seconds if collect is None else settings.silence_seconds,
             collect,
-        )
-        return Ticket(
-            run.run_id,
-            msgspec.json.encode(assignment._asdict()),
-            settings.queues.get(wants.queue, "") if wants is not None else "",
-            processors(spec) if collect is None else 1,
-            wants.memory_mb if wants is not None and collect is None else 0,
-            spec.seconds if collect is None else settings.silence_seconds,
         )
 
     async def _hold(self, run: RunDir, handed: Handed) -> None:
@@ -311,6 +314,23 @@ class PlacedRuns:
         with suppress(PlaceAway, PlaceRefused, EngineError):
             await self._calls.call("the place", lambda: act(handle))
             handed.held = wanted
+
+    async def _change(self, run: RunDir, handed: Handed) -> None:
+        """Has the place know of another time limit: it would end the job at the first one."""
+        size = event_bytes(run)
+        if size == handed.events or not handed.handles:
+            return
+        limit = (await asyncio.to_thread(read_control, run)).seconds
+        if limit is not None and limit != handed.limit:
+            grant = await asyncio.to_thread(granted, run)
+            handle = grant.job if grant is not None and grant.job else handed.handles[-1]
+            try:
+                await self._calls.call("the place", lambda: self._place.change(handle, limit))
+            except (PlaceAway, EngineError):
+                return  # later
+            except PlaceRefused as error:
+                _journal.warning("time limit is not changed", run=run.run_id, error=str(error))
+        handed.limit, handed.events = limit, size
 
     async def _over(self, run: RunDir, job: Standing) -> None:
         """The place says that the job is over, and nothing of the run was ever begun."""
@@ -362,11 +382,17 @@ class PlacedRuns:
         silence = self.landing.silence(run.run_id)
         if not handed.collector and not handed.collected:
             handed.collected = monotonic()
-            ticket = self._ticket(run, handed.spec, found.key, grant._asdict())
+            ticket = Ticket(
+                run.run_id,
+                msgspec.json.encode(self._assignment(run, found.key, grant._asdict())._asdict()),
+                self._partition(handed.spec),
+                seconds=self._settings.silence_seconds,
+                node=grant.node,
+            )
             _journal.warning("nothing is heard of a run", run=run.run_id, node=grant.node)
             with suppress(PlaceAway, PlaceRefused, EngineError):
                 handed.collector = await self._calls.call(
-                    "the place", lambda: self._place.submit(ticket._replace(node=grant.node))
+                    "the place", lambda: self._place.submit(ticket)
                 )
             return
         job = next(
@@ -387,7 +413,10 @@ class PlacedRuns:
 
     def _made(self, run: RunDir) -> PlacedOrder:
         spec = decode_spec(run.spec())
-        return placed_order(run, spec, self._order(run, spec), *self._engine(spec.engine))
+        shared = self._settings.shared_files
+        # Where folders are not shared, input files go into one of the machine.
+        order = self._order(run, spec if shared else replace(spec, home=""))
+        return placed_order(run, spec, order, *self._engine(spec.engine), shared=shared)
 
     async def _ordered(self, run: RunDir) -> PlacedOrder:
         """What a porter is told that asks for the start. Raises GatewayError if it cannot start."""

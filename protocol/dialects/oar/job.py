@@ -6,7 +6,7 @@ to the owner alone: to all others ``command`` and ``initial_request`` are empty.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from protocol.commands.board import PublicTask
@@ -22,7 +22,6 @@ from protocol.dialects.oar.resource_request import duration_text
 from protocol.dialects.oar.words import exit_code, state_name
 from protocol.http import Request
 from protocol.media import JsonObject, JsonValue
-from protocol.resources import Leaf
 from protocol.tasks import TaskState
 
 __all__ = [
@@ -154,7 +153,7 @@ def held_nodes(known: Known, request: Request) -> list[JsonValue]:
             "api_timestamp": now_of(request),
             "links": [link("self", address(request, f"/resources/nodes/{name}"))],
         }
-        for name in _nodes(known.allotment.leaves if known.allotment else ())
+        for name in _nodes(known)
     ]
 
 
@@ -215,7 +214,7 @@ def in_oar_structure(shown: JsonObject, known: Known) -> JsonObject:
     return {_OAR_NAMES.get(name, name): value for name, value in shown.items()} | {
         "job_user": known.task.owner,
         "assigned_resources": [leaf.id for leaf in leaves],
-        "assigned_network_address": list(_nodes(leaves)),
+        "assigned_network_address": list(_nodes(known)),
     }
 
 
@@ -228,8 +227,11 @@ def _walltime(known: Known) -> int:
     return given or asked
 
 
-def _nodes(leaves: Sequence[Leaf]) -> list[str]:
-    return list(dict.fromkeys(map(node_of, leaves)))
+def _nodes(known: Known) -> list[str]:
+    """The nodes of its resources; of a job on a cluster, which has none of ours, what it has."""
+    if known.allotment is None:
+        return []
+    return list(dict.fromkeys((*map(node_of, known.allotment.leaves), *known.allotment.nodes)))
 
 
 def _message(known: Known) -> str:
@@ -237,7 +239,7 @@ def _message(known: Known) -> str:
     task, words = known.task, known.task.client
     kind = "R" if _whole(words, "start") else "B"
     parts = [f"W={duration_text(_whole(words, 'walltime'))}", f"J={kind}"]
-    if known.allotment:
+    if known.allotment and known.allotment.leaves:
         parts.insert(0, f"R={len(known.allotment.leaves)}")
     for letter, name in (("N", "name"), ("Q", "queue"), ("P", "project")):
         if text := _text(words, name):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from engines.place import Grant, put
+from engines.rundir.directory import GRANTED
 from gateway.caller import Caller
 from gateway.stores.allotment import Allotment, write_allotment
 from gateway.stores.occupancy import OccupancyReport, OccupancyStore
@@ -99,4 +103,9 @@ async def test_what_a_task_was_given_is_its_owners_to_see(core: Core) -> None:
     write_allotment(run, Allotment((leaf,), seconds=5.0, ports={"web": (4000,)}))
     found = await core.dispatch(ANN, ReadAllotment(ById(task.id)))
     assert found == TaskAllotment((leaf,), {"web": (4000,)}, 5.0)
+    put(run, "slurm")
+    grant = Grant("n2", "boot", "17", "me", "n2,n3")
+    run.write_once(GRANTED, json.dumps(grant._asdict()).encode())
+    found = await core.dispatch(ANN, ReadAllotment(ById(task.id)))
+    assert found == TaskAllotment((leaf,), {"web": (4000,)}, 5.0, ("n2", "n3"))
     assert await kind_of(core, BOB, ReadAllotment(ById(task.id))) is Kind.NOT_FOUND

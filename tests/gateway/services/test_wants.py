@@ -7,11 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.services.wants import check_start, check_wants
+from gateway.services.wants import check_placed, check_start, check_wants
 from protocol.commands.tasks import Execute
 from protocol.errors import GatewayError, Kind
 from protocol.expressions import Expr
-from protocol.resources import ALL, BEST, BEST_HALF, Pick, Ports, Shape, Wants, slots
+from protocol.resources import (
+    ALL,
+    BEST,
+    BEST_HALF,
+    Pick,
+    Ports,
+    Queue,
+    QueueStatus,
+    Shape,
+    Wants,
+    slots,
+)
 from protocol.tasks import ByNumber, Warn
 
 EXECUTE = Execute("shell", "sh", "true", "test")
@@ -79,3 +90,20 @@ def test_a_start_that_cannot_be_meant_is_refused(changes: dict[str, object], fie
     with pytest.raises(GatewayError) as refusal:
         check_start(replace(EXECUTE, **changes))  # type: ignore[arg-type]  # named by the table
     assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("wants", "kind"),
+    [
+        (Wants(queue="nowhere"), Kind.INVALID),
+        (Wants(queue="shut"), Kind.CONFLICT),
+        (Wants((slots(1, filter_=Expr("a = 1")),), "far"), Kind.INVALID),
+    ],
+)
+def test_what_no_place_can_be_asked_for_is_refused(wants: Wants, kind: Kind) -> None:
+    """A queue whose tasks run on a cluster has no leaves; how many nodes there are is not asked."""
+    queues = {"far": Queue("far"), "shut": Queue("shut", status=QueueStatus.STOPPED)}
+    check_placed(Wants((slots(1_000),), "far"), queues)
+    with pytest.raises(GatewayError) as refusal:
+        check_placed(wants, queues)
+    assert refusal.value.kind is kind

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,13 +14,15 @@ from engines.processes import with_cookie
 from engines.shim.orphans import COOKIE
 from gateway.data_paths import DataPaths
 from gateway.stores.embedded import EmbeddedRedis
+from gateway.stores.objects import Objects
 from gateway.stores.queues import QueueFile
 from gateway.stores.redis_client import RedisClient
 from gateway.stores.spec import TaskSpec
 from protocol.resources import Queue, Wants
-from protocol.tasks import ById, Reason, TaskState
+from protocol.tasks import ById, FileInput, Reason, TaskState
 from tests.gateway.runner.rig import Client, Runner, running
-from tests.support.slurm_cluster import SlurmCluster, free_port, slurm_cluster
+from tests.gateway.runner.run.test_inputs import stored
+from tests.support.slurm_cluster import SlurmCluster, placing, recording, slurm_cluster
 from tests.support.waiting import wait_until
 
 __all__ = ["slurm_cluster"]
@@ -49,26 +49,9 @@ def client(link: RedisClient, paths: DataPaths) -> Client:
 
 @pytest.fixture
 def node_dir() -> Iterator[Path]:
-    """Where the nodes record runs; a short path, for there are sockets in it."""
-    found = Path(tempfile.mkdtemp(prefix="nx-", dir="/tmp"))
-    yield found
-    shutil.rmtree(found, ignore_errors=True)
-
-
-def placing(cluster: SlurmCluster, node_dir: Path, **changes: object) -> dict[str, str]:
-    """The environment of a runner that hands over to a cluster."""
-    told: dict[str, object] = {
-        "enabled": "true",
-        "landing": f"127.0.0.1:{free_port()}",
-        "python": sys.executable,
-        "conf": cluster.conf,
-        "node_dir": node_dir,
-        "look_seconds": 0.3,
-        "silence_seconds": 3.0,
-        "queues": '{ far = "batch", little = "small", nowhere = "nowhere" }',
-        **changes,
-    }
-    return {f"NARTHEX_PLACES_SLURM_{name.upper()}": str(value) for name, value in told.items()}
+    """Where the nodes record runs."""
+    with recording() as found:
+        yield found
 
 
 @pytest.fixture
@@ -239,11 +222,30 @@ async def test_what_slurm_refuses_ends_with_its_sentence(client: Client) -> None
 
 @pytest.mark.usefixtures("runner")
 async def test_what_a_place_does_not_give_is_refused(client: Client) -> None:
-    """A folder of its owner is on this machine."""
-    spec = await client.submit("true", wants=FAR, home="here")
+    """Sessions are on this machine."""
+    spec = await client.submit("1", wants=FAR, parameters={"session": "mine"})
     task = await client.ended(spec.task_id)
     assert task.outcome is not None
-    assert "folder of its owner" in task.outcome.message
+    assert "a statement in a session cannot run in slurm" in task.outcome.message
+
+
+async def test_a_task_works_in_a_folder_of_its_owner_on_its_node(
+    paths: DataPaths, runner: Runner, client: Client, node_dir: Path
+) -> None:
+    """The folder stays, with input files; where users' folders are shared it is the one here."""
+    inputs = (FileInput(stored(Objects(paths.objects), "ada", "in.txt", b"sent")),)
+    code = "cat in.txt; pwd; echo $PWD; touch made"
+    spec = await client.submit(code, wants=FAR, home="/a b/c", inputs=inputs)
+    assert (await client.ended(spec.task_id)).state is TaskState.SUCCEEDED
+    (made,) = node_dir.glob("*/home/ada/a b/c/made")
+    where = str(made.parent).encode()
+    assert [line.data for line in await client.lines(spec.task_id)] == [b"sent" + where, where]
+    runner.kill()
+    runner.environment["NARTHEX_PLACES_SLURM_SHARED_FILES"] = "true"
+    runner.start()
+    spec = await client.submit("pwd; touch made", wants=FAR, home="/a b/c")
+    assert (await client.ended(spec.task_id)).state is TaskState.SUCCEEDED
+    assert list(paths.files.glob("*/a b/c/made"))
 
 
 @pytest.mark.usefixtures("runner")
