@@ -114,10 +114,15 @@ def delaying(pid: int, calls: str, seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def recording(pid: int, record: Path, into: list[Call]) -> Iterator[None]:
-    """Gathers all calls that the threads of a living process make during the block, in order."""
+    """Gathers all calls that the threads of a living process make during the block, in order.
+
+    A pool grows with its work: threads that begin meanwhile come after those that were there.
+    """
     ranks = {str(thread): rank for rank, thread in enumerate(threads(pid))}
     with _tracing(pid, ["-y", "-o", str(record)], threads(pid)):
         yield
+        for later in threads(pid):  # and not the children, which are traced as well
+            ranks.setdefault(str(later), len(ranks))
     counted: Counter[tuple[str, str]] = Counter()
     for line in record.read_text(errors="replace").splitlines():
         thread, _, text = line.partition(" ")
