@@ -32,6 +32,10 @@ CHANGES = {
 """What changes something that outlives the process; and ``openat``, if it makes a file."""
 
 
+TRIES = 6
+"""Rounds within which a part comes to a chosen point at least once."""
+
+
 class Stage:
     """A gateway one part of which is killed, and a client that does not give up."""
 
@@ -201,7 +205,11 @@ def test_the_gateway_dies_where_it_counts(tmp_path: Path) -> None:
         indexing = next(call for call in behind if call.name == "sendto" and not call.thread)
         chosen = [link, moved, indexing, last(calls, "sendto", 0)]
         for call in chosen:
-            assert stage.crash(call) == "killed, not answered", call
+            # Another thread may come to it, and what the worker does on its own in between.
+            became: list[str] = []
+            while "killed, not answered" not in became:
+                became.append(stage.surely(call))
+                assert len(became) < TRIES, (call, became)
 
 
 @pytest.mark.storm
