@@ -1,7 +1,7 @@
 """A shim without a zygote, started by the protocol: takes the lock, looks, marks, and is the shim.
 
-Usage: lone_shim.py ROOT RUN MARKER EFFECT WAY [SECONDS]. It is a shim that was made for this run,
-or with the way ``ahead`` one that waited for it, or the native one whose path is WAY. The task
+Usage: lone_shim.py ROOT RUN MARKER EFFECT WAY NATIVE [SECONDS]. It is a shim that was made for this
+run, or with the way ``ahead`` one that waited for it; with a path for NATIVE the one in C. The task
 appends a byte to the file EFFECT, prints two lines, leaves a process behind and exits with 7. With
 SECONDS it lasts, and that is its limit.
 Ends with 3 if somebody is or was on the run.
@@ -18,7 +18,7 @@ from engines.rundir.directory import WORK, RunDir
 from engines.shim import main as shim
 from engines.shim.launch_request import Bounds, LaunchRequest, encode_request
 
-_, _, path, marker, effect, way, *limits = sys.argv
+_, _, path, marker, effect, way, native, *limits = sys.argv
 run = RunDir(path)
 lock = run.take()
 if lock is None or run.shim() is not None or run.exit() is not None:
@@ -39,12 +39,17 @@ os.write(message, encode_request(order))
 group, boot = cgroups.own_group(), processes.boot_id()
 ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 os.access(marker, os.F_OK)
+words = ["--shim", str(lock), str(message)]
+given = [lock, message]
 if way == "ahead":
     socket.send_fds(ours, [shim.ORDER], [lock, message])
     os.close(lock)
-    shim.wait(theirs.fileno(), group, boot)
-if way.startswith("/"):
-    for fd in (lock, message):
+    words = ["--ahead", str(theirs.fileno())]
+    given = [theirs.fileno()]
+if native:
+    for fd in given:
         os.set_inheritable(fd, True)  # noqa: FBT003 - the library's signature
-    os.execv(way, [way, "--shim", str(lock), str(message), group, boot])  # noqa: S606 - as a zygote
+    os.execv(native, [native, *words, group, boot])  # noqa: S606 - as a zygote
+if way == "ahead":
+    shim.wait(theirs.fileno(), group, boot)
 shim.main(lock, message, group, boot)

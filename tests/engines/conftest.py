@@ -176,9 +176,8 @@ async def boxed(tmp_path: Path, walls: None) -> AsyncIterator[Runs]:  # noqa: AR
         yield Runs(tmp_path, zygote).enclosed()
 
 
-def forked_ahead(shim: ShimChoice) -> int:
-    """So many processes wait for a run: a shim and what will be its task, or none."""
-    return 2 if shim == "python" else 0
+FORKED_AHEAD = 2
+"""So many processes wait for a run: a shim and what will be its task."""
 
 
 class Judge:
@@ -213,7 +212,7 @@ async def pair(zygote: Zygote) -> tuple[int, int]:
 
     def there() -> bool:
         found[:] = [pid for pid in processes.descendants(zygote.pid) if pid in waiting(zygote)]
-        return len(found) == forked_ahead("python")
+        return len(found) == FORKED_AHEAD
 
     await wait_until(there, "a shim and what will be its task")
     return found[0], found[1]
@@ -243,6 +242,6 @@ async def ungrouped(
     async with Zygote(groups=False, shim=shim) as zygote:
         # What is forked while the judge admits what there is could slip through.
         await wait_until(
-            lambda: len(waiting(zygote)) == forked_ahead(shim), "a shim and what will be its task"
+            lambda: len(waiting(zygote)) == FORKED_AHEAD, "a shim and what will be its task"
         )
         yield in_mode(Runs(tmp_path, zygote), sandboxed=sandboxed), Judge(group, zygote)

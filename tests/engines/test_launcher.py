@@ -16,11 +16,8 @@ from engines.launcher import ShimChoice, Zygote
 from engines.rundir.directory import ExitKind, RunState
 from engines.shim.launch_request import STARTING_NICE
 from engines.suite import read_lines
-from tests.engines.conftest import Runs, forked_ahead, pair, waiting
+from tests.engines.conftest import FORKED_AHEAD, Runs, pair, waiting
 from tests.support.waiting import wait_until
-
-only_python = pytest.mark.parametrize("shim", ["python"], indirect=True)
-"""For what the native shim has no need of."""
 
 
 async def test_launching_twice_starts_once(runs: Runs) -> None:
@@ -102,7 +99,7 @@ async def test_closing_the_zygote_leaves_the_runs_alone(runs: Runs) -> None:
     assert (await runs.end(run)).exit_code == 6
 
 
-@only_python
+@pytest.mark.parametrize("shim", ["python"], indirect=True)
 async def test_a_zygote_that_cannot_be_started_is_an_error(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +123,7 @@ async def test_no_run_loses_its_sandbox(tmp_path: Path, choice: ShimChoice) -> N
     assert runs.zygote.pid == 0
 
 
-async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs, shim: ShimChoice) -> None:
+async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
     """After many runs the zygote has no zombie and nobody has more descriptors than before."""
     await runs.run("true")
 
@@ -141,9 +138,7 @@ async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs, shim: ShimC
             lambda: set(processes.descendants(pid)) == waiting(runs.zygote),
             "no shim is left that had a run",
         )
-        await wait_until(
-            lambda: len(waiting(runs.zygote)) == forked_ahead(shim), "what waits for a run"
-        )
+        await wait_until(lambda: len(waiting(runs.zygote)) == FORKED_AHEAD, "what waits for a run")
 
     await quiet()
     before = counts()
@@ -154,7 +149,6 @@ async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs, shim: ShimC
     assert counts() == before
 
 
-@only_python
 @pytest.mark.parametrize("dies", ["shim", "task"])
 async def test_what_waits_for_a_run_may_die(runs: Runs, dies: str) -> None:
     """A run does not depend on the shim and the task that were forked ahead of it."""
@@ -170,7 +164,6 @@ async def test_what_waits_for_a_run_may_die(runs: Runs, dies: str) -> None:
     assert not group.exists()
 
 
-@only_python
 async def test_what_waits_ends_with_the_zygote(runs: Runs) -> None:
     """Neither process nor group is left of a shim that gets no run."""
     first, task = await pair(runs.zygote)
@@ -216,9 +209,10 @@ async def test_a_long_message_reaches_the_shim(runs: Runs) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the fork fail")
-async def test_no_room_for_a_process_is_an_ending(runs: Runs, shim: ShimChoice) -> None:
+async def test_no_room_for_a_process_is_an_ending(runs: Runs) -> None:
     """If no shim can be forked the run ends as start_failed with the reason, and is not retried."""
     await runs.run("true")
+    await pair(runs.zygote)
     trace = await asyncio.create_subprocess_exec(
         *("strace", "-qq", "-e", "trace=clone,clone3,fork,vfork", "-o", "/dev/null"),
         *("-e", "inject=clone,clone3,fork,vfork:error=EAGAIN", "-p", str(runs.zygote.pid)),
@@ -226,8 +220,7 @@ async def test_no_room_for_a_process_is_an_ending(runs: Runs, shim: ShimChoice) 
     try:
         status = Path(f"/proc/{runs.zygote.pid}/status")
         await wait_until(lambda: "TracerPid:\t0" not in status.read_text(), "strace is attached")
-        if forked_ahead(shim):
-            await runs.run("true")
+        await runs.run("true")  # that one was forked ahead
         run = await runs.start("true")
         ending = await runs.end(run)
         assert (ending.kind, ending.reason) == (ExitKind.START_FAILED, "EAGAIN")
@@ -253,10 +246,8 @@ async def test_a_new_run_stands_back_until_it_has_lived_a_moment(
         pytest.skip("needs a kernel with groups of sessions, and the right to weigh them")
     async with Zygote(nice=3, shim=shim) as zygote:
         runs.zygote = zygote
-        new = zygote.pid
-        if forked_ahead(shim):
-            await wait_until(lambda: processes.children(zygote.pid) != [], "a shim to wait")
-            (new,) = processes.children(zygote.pid)
+        await wait_until(lambda: processes.children(zygote.pid) != [], "a shim to wait")
+        (new,) = processes.children(zygote.pid)
         path = Path(f"/proc/{new}/autogroup")
         await wait_until(lambda: f"nice {STARTING_NICE}" in path.read_text(), "it to stand back")
         both = "cat /proc/$PPID/autogroup /proc/$$/autogroup"

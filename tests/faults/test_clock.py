@@ -28,6 +28,7 @@ from tests.faults.storm import complaints
 from tests.faults.syscalls import MARKER
 from tests.journeys.entrance import Caller, shell
 from tests.journeys.linkis_people import admin_password, client
+from tests.support.native import native_program
 from tests.support.served import Served, command, serving
 from tests.support.waiting import wait_until_sync
 
@@ -45,14 +46,16 @@ JUMPS = (3 * HOUR, HOUR, 4 * HOUR, 0)
 
 @pytest.mark.storm
 @pytest.mark.parametrize("jump", YEARS[:2])
-def test_the_clock_of_a_shim_jumps(tmp_path: Path, jump: int) -> None:
+@pytest.mark.parametrize("native", [False, True], ids=["python", "native"])
+def test_the_clock_of_a_shim_jumps(tmp_path: Path, jump: int, *, native: bool) -> None:
     """The limit of a run keeps its length while the clock of its shim is set away by years."""
     clock = Clock(tmp_path / "clock")
     for name in ("new", "live"):
         (tmp_path / name).mkdir()
     run = create_run(tmp_path / "new", tmp_path / "live", str(uuid.uuid4()), b"{}")
     Path(run.file(WORK)).mkdir()
-    words = (str(ROOT), run.path, MARKER, str(tmp_path / "effect"), "alone", str(LIMIT))
+    program = str(native_program()) if native else ""
+    words = (str(ROOT), run.path, MARKER, str(tmp_path / "effect"), "alone", program, str(LIMIT))
     began = time.monotonic()
     with subprocess.Popen(
         [sys.executable, "-I", "-S", str(SHIM), *words], env={**os.environ, **clock.environment()}

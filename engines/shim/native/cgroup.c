@@ -73,13 +73,19 @@ void cgroup_own(struct text *into) {
     text_free(&groups);
 }
 
-void cgroup_make(const char *parent, const char *owner, struct text *into) {
+void cgroup_name(const char *parent, const char *owner, struct text *into) {
     text_clear(into);
     text_add(into, "", 0);
-    if (!*parent) {
+    if (*parent) {
+        text_format(into, "%s/narthex-%s", parent, owner);
+    }
+}
+
+void cgroup_make(const char *parent, const char *owner, struct text *into) {
+    cgroup_name(parent, owner, into);
+    if (!into->size) {
         return;
     }
-    text_format(into, "%s/narthex-%s", parent, owner);
     if (mkdir(into->at, 0700) < 0 && errno != EEXIST) {
         text_clear(into);
         return;

@@ -6,6 +6,8 @@
 
 /* The directory of the group of this process, empty if there is none that could be used. */
 void cgroup_own(struct text *into);
+/* Where the group of whoever has this word is; empty if there are none. */
+void cgroup_name(const char *parent, const char *owner, struct text *into);
 /* Makes a group below a parent for whoever has this word alone; empty if that is not allowed. */
 void cgroup_make(const char *parent, const char *owner, struct text *into);
 /* Moves this process into a group; 0 or the errno. */

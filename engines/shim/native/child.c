@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,11 +20,13 @@
 #include "cgroup.h"
 #include "json_read.h"
 #include "order.h"
+#include "passing.h"
 #include "processes.h"
 #include "starting.h"
 #include "words.h"
 
 #define NOT_STARTED 127
+#define GATE 3 /* which of the pairs is the gate */
 #define HIGH 64 /* out of the way of the number that is promised for the file of progress */
 #define REPORT_BYTES 4096
 #define MOST_NUMBER 1000000
@@ -206,13 +209,26 @@ static struct ends move_up(const struct ends *given) {
     return moved;
 }
 
+/* The order, which comes through the gate; false if there will never be one. */
+static bool receive_order(int gate, struct order *order) {
+    int fds[MOST_FDS];
+    char word;
+    size_t size = 0;
+    if (receive_fds(gate, &word, sizeof word, fds) <= 0) {
+        return false;
+    }
+    char *data = order_data(fds[0], &size);
+    close_quietly(fds[0]);
+    return data != NULL && order_decode(data, size, true, order);
+}
+
 /* Turns this forked process into the task when it is told to. */
 static _Noreturn void become(const struct making *how, bool inside, pid_t parent,
                              const struct ends *given) {
     struct order order;
     struct ends ends = move_up(given);
     leave(how, inside, parent, &ends);
-    if (!order_decode(how->order, how->order_size, true, &order)) {
+    if (!receive_order(ends.gate, &order)) {
         _exit(NOT_STARTED);
     }
     limit_all(&order.bounds, ends.report);
@@ -240,36 +256,43 @@ static _Noreturn void become(const struct making *how, bool inside, pid_t parent
     execute(&order, ends.report);
 }
 
+static bool is_pipe(int ends[static 2]) {
+    return pipe2(ends, O_CLOEXEC) == 0;
+}
+
 int child_make(struct child *one, const struct making *how) {
-    int pipes[4][2];
+    int pairs[4][2];
     int count = 0;
-    while (count < 4 && pipe2(pipes[count], O_CLOEXEC) == 0) {
+    while (count < 4 && (count == GATE ? connected(pairs[count]) : is_pipe(pairs[count]))) {
         count++;
     }
     pid_t parent = getpid();
     bool inside = false;
     pid_t pid = count == 4 ? cgroup_fork(how->group, &inside) : -1;
     if (pid == 0) {
-        struct ends ends = {pipes[0][1], pipes[1][1], pipes[2][1], pipes[3][0]};
+        struct ends ends = {pairs[0][1], pairs[1][1], pairs[2][1], pairs[GATE][1]};
         when_out_of_memory = end_process;
         become(how, inside, parent, &ends);
     }
     int failure = pid < 0 ? errno : 0;
     for (int i = 0; i < count; i++) {
-        bool gate = i == 3;
-        close(pipes[i][gate ? 0 : 1]);
+        close(pairs[i][1]);
         if (failure) {
-            close(pipes[i][gate ? 1 : 0]);
+            close(pairs[i][0]);
         }
     }
     if (!failure) {
-        *one = (struct child){pid, pipes[0][0], pipes[1][0], pipes[2][0], pipes[3][1]};
+        *one = (struct child){pid, pairs[0][0], pairs[1][0], pairs[2][0], pairs[GATE][0]};
     }
     return failure;
 }
 
+bool child_instruct(const struct child *one, int message) {
+    return send_fds(one->gate, &message, 1);
+}
+
 void child_release(struct child *one) {
-    ssize_t put = write(one->gate, "g", 1);
+    ssize_t put = send(one->gate, "g", 1, MSG_NOSIGNAL);
     (void)put; /* if it could not get ready its report says why */
     close_quietly(one->gate);
     one->gate = -1;

@@ -20,14 +20,15 @@ struct failure {
 
 /* What a child is made with. */
 struct making {
-    const char *order;
-    size_t order_size;
+    int message; /* a descriptor that holds the order, -1 while there is none */
     const char *group;
     mode_t umask;
 };
 
 /* Makes a process that gets ready and waits; 0 or the errno. */
 int child_make(struct child *one, const struct making *how);
+/* Gives it the order, a descriptor; false if it is no more. */
+bool child_instruct(const struct child *one, int message);
 /* Lets it execute what it was told. */
 void child_release(struct child *one);
 /* Sees to it that it ends without having executed anything. */

@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "json_read.h"
 
+#define MOST_BYTES (1 << 28)
 #define NUL_IN_WORD "embedded null byte"
 #define NUL_IN_PROGRAM "execve: embedded null character in path"
 #define NUL_IN_DIRECTORY "chdir: embedded null character in path"
@@ -147,6 +150,16 @@ static void hidden_decode(struct json *from, struct order *into) {
             text_free(&one);
         }
     }
+}
+
+char *order_data(int message, size_t *size) {
+    struct stat facts;
+    if (fstat(message, &facts) < 0 || facts.st_size <= 0 || facts.st_size > MOST_BYTES) {
+        return NULL;
+    }
+    *size = (size_t)facts.st_size;
+    char *data = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, message, 0);
+    return data == MAP_FAILED ? NULL : data;
 }
 
 bool order_decode(const char *data, size_t size, bool task, struct order *into) {

@@ -40,6 +40,9 @@ struct order {
     char flaw[96];
 };
 
+/* The order that a descriptor holds, which is memory that nobody writes to any more; NULL if there
+ * is none. To be unmapped. */
+char *order_data(int message, size_t *size);
 /* Decodes an order; with `task` also what is to be executed. False if it makes no sense. */
 bool order_decode(const char *data, size_t size, bool task, struct order *into);
 void order_free(struct order *one);

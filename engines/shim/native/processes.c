@@ -96,6 +96,10 @@ unsigned long long start_time(pid_t pid) {
     return value;
 }
 
+void owner_of(pid_t pid, char into[static OWNER_SIZE]) {
+    snprintf(into, OWNER_SIZE, "%d-%llu", pid, start_time(pid));
+}
+
 static pid_t parent_of(pid_t pid) {
     struct text buffer = {0};
     const char *found = pid_field(pid, &buffer, PARENT);

@@ -21,6 +21,9 @@ bool stand_back(int nice, pid_t pid);
 void boot_id(struct text *into);
 /* When a process started, in clock ticks since boot; 0 if there is no such process. */
 unsigned long long start_time(pid_t pid);
+#define OWNER_SIZE 64
+/* A word for a process that no other of this boot has: its pid and when it started. */
+void owner_of(pid_t pid, char into[static OWNER_SIZE]);
 /* The children of a process, as far as they stand still meanwhile. */
 void children(pid_t pid, struct pids *into);
 /* Everything below a process, parents before their children. */

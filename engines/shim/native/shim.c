@@ -16,15 +16,15 @@
 
 #include "cgroup.h"
 #include "doorbell.h"
+#include "passing.h"
 #include "processes.h"
 #include "run_dir.h"
 #include "starting.h"
 #include "supervisor.h"
 
 #define UMASK 0077
-#define LOCK_FD 3
+#define FIRST_FD 3
 #define HIGH 64
-#define MOST_ORDER (1 << 28)
 
 static void close_from(int first) {
     if (syscall(SYS_close_range, (unsigned int)first, ~0U, 0) == 0) {
@@ -35,8 +35,8 @@ static void close_from(int first) {
     }
 }
 
-/* Leaves the zygote's session, signals and descriptors. */
-static void detach(int lock, int *message) {
+/* Leaves the zygote's session, signals and descriptors; the given ones become 3 and so on. */
+static void detach(int *fds, int count) {
     static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGXFSZ};
     setsid();
     stand_back(STARTING_NICE, 0);
@@ -50,48 +50,36 @@ static void detach(int lock, int *message) {
     sigprocmask(SIG_BLOCK, &held, NULL);
     /* The zygote has the kernel reap its children; how those of a shim end is the shim's to know. */
     signal(SIGCHLD, SIG_DFL);
-    int high_lock = fcntl(lock, F_DUPFD_CLOEXEC, HIGH);
-    int high_message = fcntl(*message, F_DUPFD_CLOEXEC, HIGH);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (high_lock < 0 || high_message < 0 || null < 0) {
+    bool good = null >= 0;
+    for (int i = 0; i < count; i++) { /* out of the way first: any may have another's number */
+        fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, HIGH);
+        good = good && fds[i] >= 0;
+    }
+    if (!good) {
         _exit(1);
     }
     for (int fd = 0; fd <= 2; fd++) {
         dup2(null, fd);
     }
-    dup3(high_lock, LOCK_FD, O_CLOEXEC);
-    dup3(high_message, LOCK_FD + 1, O_CLOEXEC);
-    close_from(LOCK_FD + 2);
-    *message = LOCK_FD + 1;
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-}
-
-/* The order, which is memory that nobody writes to any more; NULL if there is none. */
-static char *order_data(int message, size_t *size) {
-    struct stat facts;
-    if (fstat(message, &facts) < 0 || facts.st_size <= 0 || facts.st_size > MOST_ORDER) {
-        return NULL;
+    for (int i = 0; i < count; i++) {
+        dup3(fds[i], FIRST_FD + i, O_CLOEXEC);
+        fds[i] = FIRST_FD + i;
     }
-    *size = (size_t)facts.st_size;
-    char *data = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, message, 0);
-    return data == MAP_FAILED ? NULL : data;
+    close_from(FIRST_FD + count);
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
 /* How the run ended; only the shim of a run that was not killed before lets a task go. */
 static struct ending run_task(struct run *run) {
     double grace;
     if (kill_requested(run->order->run, 0, &grace)) {
+        if (run->ahead != NULL) {
+            child_abandon(run->ahead);
+        }
         return ending_of("killed_before_start", "killed before the start", "");
     }
     return supervise(run);
-}
-
-static bool state_shim(const char *folder, const char *boot, const char *group) {
-    struct text fact = {0};
-    encode_shim(getpid(), start_time(getpid()), boot, group, &fact);
-    int failure = state_fact(folder, "shim", &fact, false); /* durable before the task is let go */
-    text_free(&fact);
-    return !failure;
 }
 
 static const char *run_id(const char *folder) {
@@ -99,31 +87,84 @@ static const char *run_id(const char *folder) {
     return slash != NULL ? slash + 1 : folder;
 }
 
-void shim(int lock, int message, const char *parent, const char *boot) {
-    struct text group = {0};
+/* Whether the order makes sense; decoded, and its directory the working one. */
+static bool take_order(int message, struct order *order) {
+    size_t size = 0;
+    char *data = order_data(message, &size);
+    bool good = data != NULL && order_decode(data, size, false, order) && chdir(order->run) == 0;
+    if (data != NULL) {
+        munmap(data, size); /* the arguments and the environment may be large */
+    }
+    return good;
+}
+
+/* Looks after one run to its end. The child, if there is one ahead, has its order. */
+static _Noreturn void look_after(const struct making *making, const struct text *fact,
+                                 struct child *ahead) {
     struct order order;
     struct recorder recorder;
     struct notifier notifier;
-    size_t size = 0;
-    char owner[64];
-    detach(lock, &message);
-    snprintf(owner, sizeof owner, "%d-%llu", getpid(), start_time(getpid()));
-    cgroup_make(parent, owner, &group);
-    mode_t mask = umask(UMASK);
-    char *data = order_data(message, &size);
-    close(message);
-    if (data == NULL || !order_decode(data, size, false, &order) || chdir(order.run) < 0 ||
+    /* The fact is made durable before the task is let go. */
+    if (!take_order(making->message, &order) ||
         recorder_open(&recorder, order.run, order.bounds.output_bytes) ||
-        !state_shim(order.run, boot, group.at)) {
-        cgroup_remove(group.at);
+        state_fact(order.run, "shim", fact, false)) {
+        if (ahead != NULL) {
+            child_abandon(ahead);
+        }
+        cgroup_remove(making->group);
         _exit(1);
     }
     notifier_open(&notifier, order.notifier, run_id(order.run));
-    struct run run = {&order, &recorder, &notifier, group.at, {data, size, group.at, mask}};
+    struct run run = {&order, &recorder, &notifier, making->group, *making, ahead};
     struct ending ending = run_task(&run);
-    cgroup_remove(group.at);
+    cgroup_remove(making->group);
     unlink(DOORBELL);
     state_ending(order.run, &ending);
     notifier_end(&notifier);
     _exit(0);
+}
+
+/* The control group of this shim's run, and who it is as it states it. */
+static struct making prepare(const char *parent, const char *boot, struct text *fact) {
+    static struct text group;
+    char owner[OWNER_SIZE];
+    owner_of(getpid(), owner);
+    cgroup_make(parent, owner, &group);
+    encode_shim(getpid(), start_time(getpid()), boot, group.at, fact);
+    return (struct making){-1, group.at, umask(UMASK)};
+}
+
+void shim(int lock, int message, const char *parent, const char *boot) {
+    struct text fact = {0};
+    int fds[] = {lock, message};
+    detach(fds, 2);
+    struct making making = prepare(parent, boot, &fact);
+    making.message = fds[1];
+    look_after(&making, &fact, NULL);
+}
+
+void shim_ahead(int orders, const char *parent, const char *boot) {
+    struct text fact = {0};
+    struct child child;
+    int fds[MOST_FDS];
+    char word;
+    detach(&orders, 1);
+    struct making making = prepare(parent, boot, &fact);
+    if (child_make(&child, &making)) {
+        cgroup_remove(making.group);
+        _exit(1);
+    }
+    /* The lock is held by this descriptor from here on, until this process dies. */
+    if (receive_fds(orders, &word, sizeof word, fds) <= 0 || fds[0] < 0 || fds[1] < 0) {
+        child_abandon(&child);
+        cgroup_remove(making.group);
+        _exit(0);
+    }
+    close(orders);
+    making.message = fds[1];
+    if (child_instruct(&child, making.message)) {
+        look_after(&making, &fact, &child);
+    }
+    child_abandon(&child);
+    look_after(&making, &fact, NULL);
 }

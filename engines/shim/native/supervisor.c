@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -207,11 +206,18 @@ static void drain(void) {
 }
 
 /* Lets the task go, once it is durable that it may have run; 0 or the errno. */
-static int start(const struct making *making) {
+static int start(const struct run *run) {
     struct child child;
-    int failure = child_make(&child, making);
-    /* The child has its own. The arguments and the environment may be large. */
-    munmap((void *)(uintptr_t)making->order, making->order_size);
+    int failure = 0;
+    if (run->ahead != NULL) {
+        child = *run->ahead;
+    } else {
+        failure = child_make(&child, &run->making);
+    }
+    if (run->ahead == NULL && !failure) {
+        child_instruct(&child, run->making.message); /* if it is gone its report says why */
+    }
+    close_quietly(run->making.message);
     if (failure) {
         return failure;
     }
@@ -232,7 +238,7 @@ static int start(const struct making *making) {
 }
 
 static void begin(const struct run *run) {
-    int failure = start(&run->making);
+    int failure = start(run);
     if (failure) {
         fail_start(&watch, failure);
         watch.ended = true;

@@ -15,6 +15,7 @@ struct run {
     struct notifier *notifier;
     const char *group; /* empty for none */
     struct making making;
+    struct child *ahead; /* what will be the task and has its order; NULL if it is to be made */
 };
 
 /* Runs the task from its start to its end; how it ended. Once in a process. */

@@ -1,9 +1,11 @@
-/* The zygote: a small process that forks a shim for each run that it is given.
+/* The zygote: a small process that has a shim ready for each run that it is given.
  *
  * It holds no run's lock, takes no notice of how shims end, and goes when its socket closes; shims
  * live on. A request is eight bytes and two descriptors (the run's lock, the order); the answer is
- * the eight bytes, the errno (0 for success) and the pid. */
+ * the eight bytes, the errno (0 for success) and the pid. One shim is forked ahead of its run, and
+ * by that what will be its task, so that a start need not wait for a fork. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 
 #include "cgroup.h"
 #include "crc32.h"
+#include "passing.h"
 #include "processes.h"
 #include "shim.h"
 #include "starting.h"
@@ -22,7 +25,7 @@
 #endif
 
 #define REQUEST_SIZE 8
-#define FDS 2
+#define REST_MS 10
 
 struct answer {
     unsigned char number[REQUEST_SIZE];
@@ -30,28 +33,12 @@ struct answer {
     uint32_t pid;
 };
 
-/* Takes a request; how many bytes it has, 0 at the end, -1 for an error. */
-static ssize_t receive(int requests, unsigned char number[static REQUEST_SIZE], int fds[static FDS]) {
-    union {
-        char room[CMSG_SPACE(FDS * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec part = {number, REQUEST_SIZE};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.room,
-                             .msg_controllen = sizeof control.room};
-    fds[0] = fds[1] = -1;
-    ssize_t got;
-    while ((got = recvmsg(requests, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
-    }
-    struct cmsghdr *head = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
-        size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(fds, CMSG_DATA(head), (count < FDS ? count : FDS) * sizeof(int));
-    }
-    return got;
-}
+/* A shim that waits for a run; no pid if there is none. */
+struct spare {
+    pid_t pid;
+    int orders;
+    char owner[OWNER_SIZE];
+};
 
 static void answer(int requests, const unsigned char number[static REQUEST_SIZE], int failure,
                    pid_t pid) {
@@ -62,21 +49,76 @@ static void answer(int requests, const unsigned char number[static REQUEST_SIZE]
     }
 }
 
+/* Whether the next run comes before the last one had the processors for its first moments. */
+static bool is_asked(int requests) {
+    struct pollfd one = {requests, POLLIN, 0};
+    return poll(&one, 1, REST_MS) > 0;
+}
+
+/* Has a shim wait for its run; it goes if this process goes before. */
+static struct spare ahead(const char *group, const char *boot) {
+    struct spare made = {0};
+    int ends[2];
+    if (!connected(ends)) {
+        return made;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        shim_ahead(ends[1], group, boot);
+    }
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return made;
+    }
+    made.pid = pid;
+    made.orders = ends[0];
+    owner_of(pid, made.owner);
+    return made;
+}
+
+/* Gives a run to the shim that waits; false if none does. */
+static bool hand_over(const struct spare *spare, const int fds[static MOST_FDS],
+                      const char *parent) {
+    if (!spare->pid) {
+        return false;
+    }
+    bool taken = send_fds(spare->orders, fds, MOST_FDS);
+    close(spare->orders);
+    if (!taken) {
+        struct text group = {0};
+        cgroup_name(parent, spare->owner, &group);
+        cgroup_remove(group.at);
+        text_free(&group);
+    }
+    return taken;
+}
+
 static void serve(int requests, const char *group, const char *boot) {
     unsigned char number[REQUEST_SIZE];
-    int fds[FDS];
-    while (receive(requests, number, fds) == REQUEST_SIZE) {
+    int fds[MOST_FDS];
+    struct spare spare = ahead(group, boot);
+    for (;;) {
+        if (!spare.pid && !is_asked(requests)) {
+            spare = ahead(group, boot);
+        }
+        if (receive_fds(requests, number, REQUEST_SIZE, fds) != REQUEST_SIZE) {
+            return;
+        }
         pid_t pid = -1;
         int failure = EBADF;
         if (fds[0] >= 0 && fds[1] >= 0) {
-            pid = fork();
+            pid = hand_over(&spare, fds, group) ? spare.pid : fork();
             failure = pid < 0 ? errno : 0;
+            spare.pid = 0;
         }
         if (pid == 0) {
             shim(fds[0], fds[1], group, boot);
         }
-        close_quietly(fds[0]);
-        close_quietly(fds[1]);
+        for (int i = 0; i < MOST_FDS; i++) {
+            close_quietly(fds[i]);
+        }
         answer(requests, number, failure, pid < 0 ? 0 : pid);
     }
 }
@@ -90,6 +132,11 @@ int main(int count, char **words) {
         /* A shim without a zygote, for one run: lock, order, control group and boot. */
         crc32_prepare();
         shim(atoi(words[2]), atoi(words[3]), words[4], words[5]);
+    }
+    if (count == 5 && strcmp(words[1], "--ahead") == 0) {
+        /* One that waits for its run: where that comes from, control group and boot. */
+        crc32_prepare();
+        shim_ahead(atoi(words[2]), words[3], words[4]);
     }
     if (count != 4) {
         fputs("this program is started by the gateway\n", stderr);
