@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from typing import TypeAlias, TypeGuard
 from urllib.parse import unquote_to_bytes
 
 import msgpack  # type: ignore[import-untyped]  # the package brings no types
+import msgspec
 import orjson
 
 from protocol.errors import GatewayError, Kind
@@ -20,6 +22,7 @@ from protocol.errors import GatewayError, Kind
 __all__ = [
     "JsonObject",
     "JsonValue",
+    "Written",
     "as_object",
     "decode_form",
     "decode_json",
@@ -44,6 +47,18 @@ MAX_FORM_FIELDS = 1000
 
 _COMMA = re.compile(rb'("(?:[^"\\]|\\.)*+"?|[\[{,]\s*+,)|,(?=\s*+[\]}])', re.DOTALL)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class Written(ABC):
+    """A value that writes itself, for those that are large and need not become objects first."""
+
+    @abstractmethod
+    def json(self) -> bytes:
+        """It in JSON."""
+
+    @abstractmethod
+    def packed(self) -> bytes:
+        """It in msgpack."""
 
 
 def decode_json(data: bytes | str, *, lenient: bool = False) -> JsonValue:
@@ -78,7 +93,7 @@ def as_object(value: JsonValue) -> JsonObject:
 
 def encode_json(value: object) -> bytes:
     """The value as compact JSON; what is not a finite number becomes null."""
-    return orjson.dumps(value)
+    return orjson.dumps(value, default=_fragment)
 
 
 def decode_msgpack(data: bytes) -> JsonValue:
@@ -107,8 +122,7 @@ def decode_msgpack(data: bytes) -> JsonValue:
 
 def encode_msgpack(value: object) -> bytes:
     """The value as msgpack."""
-    packed: bytes = msgpack.packb(value)  # pyright: ignore[reportAssignmentType] - never None here
-    return packed
+    return msgspec.msgpack.encode(value, enc_hook=_packed)
 
 
 def decode_form(data: bytes | str) -> dict[str, str]:
@@ -139,6 +153,18 @@ def decode_pairs(data: bytes | str) -> list[tuple[str, str]]:
         name, _, value = pair.partition("=")
         pairs.append((_unquote(name), _unquote(value)))
     return pairs
+
+
+def _fragment(value: object) -> orjson.Fragment:
+    if isinstance(value, Written):
+        return orjson.Fragment(value.json())
+    raise TypeError
+
+
+def _packed(value: object) -> msgspec.Raw:
+    if isinstance(value, Written):
+        return msgspec.Raw(value.packed())
+    raise TypeError
 
 
 def _parse(data: bytes | str, *, lenient: bool) -> JsonValue:

@@ -21,13 +21,13 @@ from protocol.commands.logs import LogRead, ReadLog
 from protocol.dialects.linkis.envelope import success
 from protocol.dialects.linkis.exec_id import ExecIds
 from protocol.dialects.linkis.fields import invalid, number, whole
+from protocol.dialects.linkis.line_rows import LineRows
 from protocol.dialects.linkis.log_blocks import (
     Form,
     block_rows,
     by_level,
     form_of,
     joined,
-    line_rows,
     shown,
 )
 from protocol.dialects.linkis.places import cursor_of, movable
@@ -167,7 +167,7 @@ def _numbered(read: LogRead, exec_id: str, query: Mapping[str, str]) -> dict[str
     task, form = read.task, form_of(query)
     page, line, part = movable(read, query)
     block = form is Form.BLOCK
-    rows = block_rows(joined(page.blocks, _JOINED)) if block else line_rows(page.blocks, form)
+    rows = block_rows(joined(page.blocks, _JOINED)) if block else LineRows(page.blocks, form)
     data: dict[str, object] = {
         "execID": exec_id,
         "taskID": task.number,

@@ -1,9 +1,9 @@
 """Blocks of lines as the wire has them, without touching line by line what need not be.
 
 A million lines pass here for every reader, so a block is decoded once and split once, and only what
-states a level or is no UTF-8 is looked at line by line. Three shapes: ``shown`` for the four texts
-by level (``passages`` where lines need not be told apart), ``line_rows`` for ``format=lines`` and
-``raw``, ``block_rows`` for ``format=block``.
+states a level or is no UTF-8 is looked at line by line. Two shapes: ``shown`` for the four texts by
+level (``passages`` where lines need not be told apart) and ``block_rows`` for ``format=block``; the
+one for ``format=lines`` and ``raw`` is in ``line_rows``.
 
 Of a line that was overwritten after a carriage return, as a bar that shows progress is, people are
 shown what came last. Its bytes stay what they are and are always to be had.
@@ -20,12 +20,22 @@ from protocol.dialects.linkis.fields import invalid
 from protocol.dialects.linkis.words import time_text
 from protocol.logs import Block, Level, Line, Mark, classify
 
-__all__ = ["Form", "block_rows", "by_level", "form_of", "joined", "line_rows", "passages", "shown"]
+__all__ = [
+    "REPLACED",
+    "Form",
+    "block_rows",
+    "by_level",
+    "form_of",
+    "joined",
+    "passages",
+    "shown",
+]
 
 _CUT = " ... (this line is longer than can be shown here)"
 _GRAVE = ("ERROR ", "WARN ")
 _STATED = (*_GRAVE, "INFO ")
-_REPLACED = "\ufffd"
+REPLACED = "\ufffd"
+"""What stands in texts for bytes that are not UTF-8."""
 
 
 class Form(StrEnum):
@@ -119,27 +129,6 @@ def by_level(texts: Sequence[str], end: str = "", *, plain: bool = False) -> lis
     return [*("\n".join(column) + end if column else "" for column in columns), whole]
 
 
-def line_rows(blocks: Iterable[Block], form: Form = Form.SCREEN) -> list[dict[str, object]]:
-    """Lines as the second face says them."""
-    rows: list[dict[str, object]] = []
-    for block in blocks:
-        text = "" if block.part else block.data.decode("utf-8", "replace")
-        odd = _REPLACED in text or ("\r" in text and form is Form.SCREEN)
-        if block.part or odd or form is Form.RAW:
-            rows += [_row(line, form) for line in block.lines()]
-            continue
-        lines = iter(text.split("\n"))
-        number = block.first
-        for size, stream, time_ms in block.marks:
-            word = stream.value
-            rows += [
-                {"n": n, "t": time_ms, "s": word, "text": line}
-                for n, line in zip(range(number, number + size), lines, strict=False)
-            ]
-            number += size
-    return rows
-
-
 def block_rows(blocks: Iterable[Block]) -> list[dict[str, object]]:
     """Blocks as the third face says them: the lines joined, times and streams run-length coded."""
     rows: list[dict[str, object]] = []
@@ -153,7 +142,7 @@ def block_rows(blocks: Iterable[Block]) -> list[dict[str, object]]:
         }
         if block.part:
             row["part"], row["more"] = block.part, block.more
-        if _REPLACED in text and text.encode() != block.data:
+        if REPLACED in text and text.encode() != block.data:
             row["base64"] = b64encode(block.data).decode()
         rows.append(row)
     return rows
@@ -195,7 +184,7 @@ def _without_levels(block: Block) -> str | None:
     text = block.data.decode("utf-8", "replace")
     # A level comes after a time of day, and one character is found ten times as fast as a word.
     stated = ":" in text and any(word in text for word in _STATED)
-    odd = stated or _REPLACED in text or "\r" in text
+    odd = stated or REPLACED in text or "\r" in text
     return None if odd else text
 
 
@@ -214,19 +203,3 @@ def _shown_one_by_one(lines: Iterable[Line], *, blanks: bool) -> list[str]:
             text += _CUT
         texts.append(text if classify(text) else f"{time_text(line.time_ms)} INFO {text}")
     return texts
-
-
-def _row(line: Line, form: Form) -> dict[str, object]:
-    row: dict[str, object] = {"n": line.number, "t": line.time_ms, "s": line.stream.value}
-    if line.part:
-        row["part"], row["more"] = line.part, line.more
-    if form is Form.RAW:
-        return row | {"base64": b64encode(line.data).decode()}
-    over = form is Form.SCREEN and line.overwritten
-    text = line.screen if over else line.text
-    row["text"] = text
-    if over:
-        row["cr"] = True
-    if over or (_REPLACED in text and text.encode() != line.data):
-        row["base64"] = b64encode(line.data).decode()
-    return row

@@ -14,13 +14,13 @@ from typing import TypeVar
 from protocol.dialect import Watch
 from protocol.dialects.linkis.entrance import ending, progress_data
 from protocol.dialects.linkis.envelope import ROOT, envelope
+from protocol.dialects.linkis.line_rows import LineRows
 from protocol.dialects.linkis.log import banner, closing, gap_lines
 from protocol.dialects.linkis.log_blocks import (
     Form,
     block_rows,
     by_level,
     joined,
-    line_rows,
     passages,
 )
 from protocol.dialects.linkis.submission import ACKNOWLEDGED
@@ -110,7 +110,7 @@ class Pushes:
         messages: list[Message] = []
         for batch in batches or ([()] if page.gaps else []):
             last = batch[-1].last if batch else page.next.line - 1
-            data: Message = {"lines": line_rows(batch, form), "last": last, **more}
+            data: Message = {"lines": LineRows(batch, form), "last": last, **more}
             messages.append(self._bare("lines", task, data))
             more = {}
         return messages

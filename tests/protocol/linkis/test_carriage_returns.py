@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.commands.logs import LogRead
-from protocol.dialects.linkis.log_blocks import Form, line_rows, shown
+from protocol.dialects.linkis.line_rows import line_rows
+from protocol.dialects.linkis.log_blocks import Form, shown
 from protocol.logs import Block, Cursor, Line, LogPage, Mark, Stream
 from protocol.tasks import TaskState
 from tests.protocol.linkis.scenes import NOW, ROOT, SEED_ID, request, said, task

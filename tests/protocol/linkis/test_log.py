@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.commands.logs import LogRead, ReadLog
+from protocol.dialects.linkis.line_rows import line_rows
 from protocol.dialects.linkis.log import banner, closing
 from protocol.dialects.linkis.log_blocks import (
     block_rows,
     by_level,
     joined,
-    line_rows,
     passages,
     shown,
 )
