@@ -74,12 +74,25 @@ def asking(function: Callable[..., None]) -> Callable[..., None]:
             "env": {**env_file, **env},
             "args": arguments,
             "stdin": input_of(file) if from_stdin else None,
+            **_trace(),
             **{name: others.pop(name) for name in Known.__optional_keys__ & others.keys()},
         }
         options.check_texts((code, *given.values()))
         function(asked=Asked(code, cast("client.Asked", given)), **others)
 
     return source(options.engine(_having(gathered)))
+
+
+def _trace() -> dict[str, str]:
+    """The place in a trace that this environment names, as pipelines and runs of ours do."""
+    parent = os.environ.get("TRACEPARENT", "")
+    if not parent:
+        return {}
+    from protocol.trace_context import read_trace  # noqa: PLC0415 - few commands need it
+
+    # What is malformed is no place: it is not for us to refuse the code for it.
+    found = read_trace(parent, os.environ.get("TRACESTATE", ""))
+    return {"traceparent": found.traceparent, "tracestate": found.state} if found else {}
 
 
 def _having(function: Callable[..., None]) -> Callable[..., None]:

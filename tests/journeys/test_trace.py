@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import narthex
 import pytest
 from websockets.sync.client import connect
 
+from tests.gateway.cli.command import narthex as narthex_command
 from tests.journeys.entrance import Caller
 from tests.support.served import Served, serving
 from tests.support.traces import Collected, Editor, by_name, spans_of
@@ -110,6 +112,23 @@ def test_the_client_hands_it_on(traced: Served, editor: Editor, by: str) -> None
     assert found["accept"].parent_id == editor.span_id
     assert found["accept"].state == "vendor=2"
     assert not found["run"].fault
+
+
+def test_the_command_line_hands_on_its_environment(traced: Served, editor: Editor) -> None:
+    """A pipeline's step is the parent of what it runs, and a task of what it submits."""
+    parent = {"TRACEPARENT": editor.carrier["traceparent"], "TRACESTATE": "vendor=3"}
+    inner = f"'{sys.executable}' -m gateway.cli submit true --data-dir '{traced.data}'"
+    narthex_command("run", inner, "--data-dir", traced.data, more=parent)
+
+    def accepted() -> list[Collected]:
+        spans = spans_of(traced.data / "traces.jsonl")
+        return [one for one in spans if (one.trace_id, one.name) == (editor.trace_id, "accept")]
+
+    wait_until_sync(lambda: len(accepted()) == 2, "both submissions")
+    outer, below = accepted()
+    run = by_name(traced.data, editor.trace_id, "run")["run"]
+    assert (outer.parent_id, outer.state) == (editor.span_id, "vendor=3")
+    assert (below.parent_id, below.state) == (run.span_id, "vendor=3")
 
 
 @pytest.mark.parametrize("parent", MALFORMED)

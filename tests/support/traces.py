@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["Collected", "Editor", "by_name", "spans_of"]
+__all__ = ["Collected", "Editor", "by_name", "spans_in", "spans_of"]
 
 
 class Collected(NamedTuple):
@@ -45,13 +45,16 @@ def spans_of(path: Path) -> list[Collected]:
     """All spans of a file, in order; none if it is not there."""
     if not path.exists():
         return []
-    found = []
-    for line in path.read_text("utf-8").splitlines():
-        for resource in json.loads(line)["resourceSpans"]:
-            of_resource = _facts(resource["resource"]["attributes"])
-            for scope in resource["scopeSpans"]:
-                found += [_span(span, of_resource) for span in scope["spans"]]
-    return found
+    lines = path.read_text("utf-8").splitlines()
+    return [span for line in lines for span in spans_in(json.loads(line))]
+
+
+def spans_in(request: dict[str, Any]) -> Iterator[Collected]:
+    """The spans of one request of OTLP in JSON."""
+    for resource in request["resourceSpans"]:
+        of_resource = _facts(resource["resource"]["attributes"])
+        for scope in resource["scopeSpans"]:
+            yield from (_span(span, of_resource) for span in scope["spans"])
 
 
 def _span(span: dict[str, Any], of_resource: Mapping[str, str]) -> Collected:
@@ -59,11 +62,11 @@ def _span(span: dict[str, Any], of_resource: Mapping[str, str]) -> Collected:
         span["name"],
         span["traceId"],
         span["spanId"],
-        span["parentSpanId"],
+        span.get("parentSpanId", ""),
         int(span["startTimeUnixNano"]),
         int(span["endTimeUnixNano"]),
-        span["traceState"],
-        span["status"].get("message", "") if span["status"]["code"] else "",
+        span.get("traceState", ""),
+        span["status"].get("message", "") if span["status"].get("code") else "",
         {**of_resource, **_facts(span["attributes"])},
     )
 

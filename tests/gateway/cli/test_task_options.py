@@ -101,6 +101,13 @@ def test_submit_takes_them_too(served: Served) -> None:
     assert reported.stdout == "5\n"
 
 
+@pytest.mark.parametrize("parent", ["nonsense", "00-\udcff", "00-" + "0" * 32 + "-" + "0" * 16])
+def test_a_place_in_a_trace_that_is_none(served: Served, parent: str) -> None:
+    """What is wrong in the environment keeps nobody from running code."""
+    more = {"TRACEPARENT": parent, "TRACESTATE": "=,="}
+    assert narthex("submit", "true", "--data-dir", served.data, more=more).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

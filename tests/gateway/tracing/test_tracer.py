@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from gateway.config import ConfigError, Tracing, load
 from gateway.tracing.tracer import Span, Tracer, tracer_of
 from protocol.trace_context import TraceContext
+from tests.support.collector import Collector, collecting
 from tests.support.traces import spans_of
 
 PLACE = TraceContext("ab" * 16, "cd" * 8, 1, "vendor=1")
@@ -37,33 +34,11 @@ def made(tmp_path: Path, **changed: object) -> Tracer:
     return found
 
 
-class Collector(BaseHTTPRequestHandler):
-    """Takes OTLP as a collector does."""
-
-    taken: ClassVar[list[ExportTraceServiceRequest]] = []
-
-    def do_POST(self) -> None:
-        """One request of an exporter."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.taken.append(ExportTraceServiceRequest.FromString(body))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture
-def collector() -> Iterator[str]:
-    """Where it listens."""
-    Collector.taken.clear()
-    with HTTPServer(("127.0.0.1", 0), Collector) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1/traces"
-        server.shutdown()
-        thread.join()
+def collector() -> Iterator[Collector]:
+    """A receiver of OTLP."""
+    with collecting() as found:
+        yield found
 
 
 def test_a_file_has_lines_of_otlp(tmp_path: Path) -> None:
@@ -101,12 +76,12 @@ def test_what_is_not_sampled_is_dropped(tmp_path: Path) -> None:
     assert not (tmp_path / "traces.jsonl").exists()
 
 
-def test_a_collector_gets_them(tmp_path: Path, collector: str) -> None:
+def test_a_collector_gets_them(tmp_path: Path, collector: Collector) -> None:
     """Over HTTP, as OTLP has it; the top of a trace has no parent."""
-    tracer = made(tmp_path, exporter="otlp", endpoint=collector)
+    tracer = made(tmp_path, exporter="otlp", endpoint=collector.url)
     tracer.emit(Span("accept", TraceContext("ab" * 16), "02" * 8, 1, 2, serves=True))
     tracer.close()
-    [request] = Collector.taken
+    [request] = collector.requests
     [span] = request.resource_spans[0].scope_spans[0].spans
     assert (span.trace_id.hex(), span.span_id.hex()) == ("ab" * 16, "02" * 8)
     assert not span.parent_span_id

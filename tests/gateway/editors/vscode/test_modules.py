@@ -24,6 +24,15 @@ def test_addresses(extension: Extension) -> None:
     assert "secret" not in said[-1]["error"]
 
 
+def test_collectors(extension: Extension) -> None:
+    """Spans go to a URL of HTTP or nowhere; what is neither is refused in a sentence."""
+    written = ["", "  ", " http://127.0.0.1:4318/v1/traces "]
+    refused = ["127.0.0.1:4318", "file:///tmp/x", "grpc://a.example:4317", "no"]
+    said = extension.call(*(("trace", "collectorAddress", [text]) for text in written + refused))
+    assert said[:3] == [None, None, "http://127.0.0.1:4318/v1/traces"]
+    assert all("narthex.traceCollector" in each["error"] for each in said[3:])
+
+
 def test_engines(extension: Extension) -> None:
     """A language has its usual engine; what was kept and makes no sense is no choice."""
     shell, sql, other, all_of, *kept = extension.call(

@@ -13,6 +13,7 @@ from typing import Any
 from gateway.client import Client
 from tests.gateway.client.js.test_cuts import another, meanwhile, slow_lines
 from tests.gateway.editors.vscode.conftest import Extension
+from tests.support.collector import collecting
 from tests.support.gateway import PASSWORD, Gateway, serving_gateway
 from tests.support.served import serving
 from tests.support.waiting import wait_until_sync
@@ -171,3 +172,43 @@ def test_a_login_that_ends(gateway: Gateway, extension: Extension, tmp_path: Pat
     assert {"standing": "logged out"} in said
     assert {"end": "Succeed"} in said
     exact(shown(said), 100)
+
+
+def test_a_trace_begins_at_the_editor(tmp_path: Path, extension: Extension) -> None:
+    """Its span is the parent of what the gateway does, refusals too; without one none is sent."""
+    shell = {"engine": "shell", "language": "shell"}
+    cobol = {"engine": "cobol", "language": "cobol"}
+    with (
+        collecting() as collector,
+        serving_gateway(
+            tmp_path / "data",
+            NARTHEX_TRACING_EXPORTER="otlp",
+            NARTHEX_TRACING_ENDPOINT=collector.url,
+        ) as gateway,
+    ):
+        words: dict[str, Any] = {"url": gateway.url, "token": gateway.token()}
+        words["code"] = "echo hidden"
+        (silent,) = extension.run("submit.mjs", **words, choice=shell, collector="")
+        (away,) = extension.run(
+            "submit.mjs", **words, choice=shell, collector="http://127.0.0.1:9/v1/traces"
+        )
+        assert collector.documents == []
+        (done,) = extension.run("submit.mjs", **words, choice=shell, collector=collector.url)
+        (told,) = collector.spans_of("narthex-vscode")
+        found = collector.by_name(told.trace_id, "submit", "accept", "run", "first line")
+        (refused,) = extension.run("submit.mjs", **words, choice=cobol, collector=collector.url)
+    assert {silent["type"], away["type"], done["type"]} == {"submitted"}
+    assert (told.name, told.parent_id, told.fault) == ("submit", "", "")
+    assert told.facts["narthex.task.number"] == str(done["taskId"])
+    assert found["accept"].parent_id == told.span_id
+    assert found["accept"].start_ns < told.end_ns
+    assert "cobol" in refused["error"]
+    assert collector.spans_of("narthex-vscode")[-1].fault == refused["error"]
+    assert "hidden" not in json.dumps(collector.documents)
+    # Without a span of the editor the gateway's own is the top of the trace.
+    tops = {
+        one.facts["narthex.task.number"]: one.parent_id
+        for one in collector.spans()
+        if one.name == "accept" and not one.fault
+    }
+    assert (tops[str(silent["taskId"])], tops[str(done["taskId"])]) == ("", told.span_id)

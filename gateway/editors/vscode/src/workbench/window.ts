@@ -5,6 +5,8 @@ import * as vscode from "vscode";
 import { choiceName, readChoice, usual, type Choice } from "../choices.js";
 import { Connection, type Secrets } from "../connection.js";
 import { RunList, type Memory, type Run } from "../run-list.js";
+import { submit } from "../submission.js";
+import { collectorAddress } from "../trace.js";
 import { Outputs } from "./output.js";
 import { Status } from "./status.js";
 import { TaskTree } from "./task-tree.js";
@@ -71,10 +73,9 @@ export class GatewayWindow implements vscode.Disposable {
 
   /** Submits code and shows its output; waits while the gateway is away. */
   async run(code: string, title: string, choice: Choice, signal: AbortSignal): Promise<Run> {
-    const client = await this.connection.patient(signal);
-    const { engine, language } = choice;
-    const session = this.session;
-    const submitted = await client.execute(code, { engine, language, session, name: title, signal });
+    const written = vscode.workspace.getConfiguration("narthex").get("traceCollector", "");
+    const wanted = { code, title, choice, session: this.session, collector: collectorAddress(written) };
+    const submitted = await submit(this.connection, wanted, signal);
     const run: Run = {
       address: this.connection.address,
       execId: submitted.execId,
