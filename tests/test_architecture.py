@@ -168,10 +168,21 @@ def test_no_drawers() -> None:
 
 
 def test_files_are_small() -> None:
-    """No source file passes 450 lines, and the dispatch stays below 120."""
-    sizes = {named(path): len(path.read_text().splitlines()) for path in SOURCES}
-    assert [name for name, size in sizes.items() if size > 450] == []
+    """No source file passes 450 lines without a reason, and the dispatch stays below 120."""
+    reasons = {
+        "gateway/client/js/narthex.js": "one module without imports: it is copied, served and "
+        "published as one file, and a page loads it by one request",
+    }
+    for_browsers = [
+        path
+        for suffix in ("js", "mjs", "ts", "css")
+        for path in (ROOT / "gateway").rglob(f"*.{suffix}")
+        if not {"node_modules", "out"} & set(path.parts)
+    ]
+    sizes = {named(path): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
     assert sizes["gateway/dispatch.py"] < 120
+    sizes |= {named(path): len(path.read_text("utf-8").splitlines()) for path in for_browsers}
+    assert {name for name, size in sizes.items() if size > 450} == set(reasons)
 
 
 def test_classes_are_small() -> None:
