@@ -28,7 +28,8 @@ class Subject(StrEnum):
 
     NONE is a refusal of the request itself, or one for which the kind says enough. TASK_NAME is the
     name that an owner gives to a task, DATA an upload or the output of a task, FILE a user's file
-    or folder, RESOURCE what the pool gives out, ROUTE an address at which nothing is.
+    or folder, RESOURCE what the pool gives out, ROUTE an address at which nothing is. NODE is
+    another node, which has what is asked for and cannot be reached.
     """
 
     NONE = ""
@@ -47,6 +48,7 @@ class Subject(StrEnum):
     DATA = "data"
     RESULT = "result"
     ROUTE = "route"
+    NODE = "node"
 
 
 class GatewayError(Exception):

@@ -222,7 +222,9 @@ class Task:
     opens that. ``repeated`` is true only in the answer to a submit whose request id had made this
     task before. ``seconds`` limits its running time, 0 for no limit. ``tags`` are words that were
     put on it. ``waiting_reason`` is one sentence for a person on why a queued task does not start,
-    empty while nobody knows.
+    empty while nobody knows. ``node`` is the name of the node that has it, empty if there is one
+    node only. ``unreachable_since_ms`` is since when that node gives no sign of life: then the
+    state is the last that was known; 0 if it does, or if the task has ended.
     """
 
     id: TaskId
@@ -248,3 +250,5 @@ class Task:
     tags: tuple[str, ...] = ()
     shared: bool = False
     waiting_reason: str = ""
+    node: str = ""
+    unreachable_since_ms: int = 0

@@ -11,7 +11,7 @@ import re
 import resource
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,10 +22,12 @@ from engines.place import PlaceAway, PlaceRefused
 from engines.shim.native import build as native
 from engines.slurm import SlurmPlace
 from gateway.config import Config, ConfigError, load, variables, wants_sandbox
-from gateway.data_paths import DataPaths
+from gateway.data_paths import DataPathError, DataPaths
 from gateway.plugins import load_engines
 from gateway.stores import keys
 from gateway.stores.atomic_file import refuse_network, sync_folder
+from gateway.stores.node_registry import SEVERAL, KnownNode, NodeRegistry
+from gateway.stores.own_redis import membership
 from gateway.stores.redis_client import RedisClient
 from gateway.stores.redis_programs import find_server
 from gateway.stores.removal import ASIDE, set_aside
@@ -124,7 +126,9 @@ async def _asked(config: Config, paths: DataPaths) -> Finding:
     client = RedisClient(redis.url, timeout=redis.timeout_seconds, calls=1)
     try:
         said = await client.call("INFO", "server")
-        holder = await client.call("GET", keys.NODE.key())
+        holder = text(await client.call("GET", keys.NODE.key()))
+        known = await NodeRegistry(client).nodes() if holder == SEVERAL else ()
+        digest = text(await client.call("GET", keys.NODE_KEY.key()))
     except GatewayError:
         detail = "the server named by redis.url does not answer, or refuses us"
         return Finding("redis", Verdict.MISSING, detail)
@@ -134,10 +138,32 @@ async def _asked(config: Config, paths: DataPaths) -> Finding:
     if found is None or int(found[1]) < _OLDEST_REDIS:
         detail = "the server named by redis.url is no Redis 7.0 or newer, nor a Valkey"
         return Finding("redis", Verdict.MISSING, detail)
-    if holder is not None and text(holder) != _node(paths):
-        detail = f"the server named by redis.url belongs to node {text(holder)}: see 'narthex node'"
+    if holder == SEVERAL:
+        return _among(config, paths, known, digest)
+    if holder not in {"", _node(paths)}:
+        detail = f"the server named by redis.url belongs to node {holder}: see 'narthex node'"
         return Finding("redis", Verdict.MISSING, detail)
     return Finding("redis", Verdict.WELL, "the server named by redis.url answers")
+
+
+def _among(config: Config, paths: DataPaths, known: Sequence[KnownNode], digest: str) -> Finding:
+    """Whether this node has its place among several, and which of them give signs of life."""
+    names = ", ".join(
+        f"{one.name} at {one.address} {'works' if one.works else 'gives no sign of life'}"
+        for one in known
+    )
+    there = f"several nodes are on the server named by redis.url ({names})"
+    if not config.node.name:
+        return Finding("redis", Verdict.MISSING, f"{there}: this one has no name (node.name)")
+    try:
+        member = membership(config, paths)
+    except DataPathError as error:
+        return Finding("redis", Verdict.MISSING, f"{there}: {error}")
+    if member is not None and paths.token_key.exists() and member.key != digest:
+        detail = f"{there}: this one has another signing key than they (secret/token.key)"
+        return Finding("redis", Verdict.MISSING, detail)
+    away = [one.name for one in known if not one.works and one.name != config.node.name]
+    return Finding("redis", Verdict.WEAK if away else Verdict.WELL, there)
 
 
 def _node(paths: DataPaths) -> str:

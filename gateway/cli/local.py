@@ -12,7 +12,7 @@ import contextlib
 import os
 import pwd
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -36,11 +36,26 @@ from gateway.stores.revocations import Revocations
 from gateway.stores.tokens import TokenRecords
 from protocol.accounts import Principal, Role
 from protocol.command import Command
+from protocol.commands.directory import (
+    AddUser,
+    DropGroup,
+    Join,
+    Leave,
+    PatchProfile,
+    PutGroup,
+    RemoveUser,
+    SetGroups,
+    SetPassword,
+)
 from protocol.errors import GatewayError
 
 __all__ = ["ask"]
 
 R = TypeVar("R")
+_CHANGES = (
+    *(AddUser, RemoveUser, SetPassword, PatchProfile, SetGroups, Join, Leave),
+    *(PutGroup, DropGroup),
+)
 _AUDIT_BYTES = 8 << 20
 
 
@@ -66,11 +81,14 @@ def ask(data_dir: Path | None, command: Command[R], *, make: bool = False) -> R:
 
 async def _carried_out(paths: DataPaths, command: Command[R]) -> R:
     async with contextlib.aclosing(HeavyWork(1)) as heavy:
-        return await _dispatch(paths, heavy)(_owner(), command)
+        return await _dispatch(paths, heavy, command)(_owner(), command)
 
 
-def _dispatch(paths: DataPaths, heavy: HeavyWork) -> Dispatch:
-    auth = load(paths.config if paths.config.exists() else None).auth
+def _dispatch(paths: DataPaths, heavy: HeavyWork, command: Command[Any]) -> Dispatch:
+    config = load(paths.config if paths.config.exists() else None)
+    if not config.node.keeps_accounts and isinstance(command, _CHANGES):
+        raise click.ClickException(f"users and groups are kept on node {config.node.accounts}")
+    auth = config.auth
     directory = Directory.of(paths)
     make_key(paths.token_key)
     issuer = Tokens(load_key(paths.token_key), auth.max_token_seconds)

@@ -65,6 +65,20 @@ class Redis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls: Count
 
 
+class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """This node among several on one Redis; without a name it is alone there."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")]
+    address: Annotated[str, msgspec.Meta(max_length=300)]
+    seconds: Seconds
+    accounts: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")]
+
+    @property
+    def keeps_accounts(self) -> bool:
+        """Whether users and groups are changed here, and not at another node."""
+        return self.accounts in {"", self.name}
+
+
 class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long proofs of identity live and how often one may guess."""
 
@@ -188,6 +202,11 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hot_seconds: Seconds
     object_seconds: WholeSeconds
 
+    @property
+    def home_seconds(self) -> int:
+        """How long it is known at least what was made by a request id."""
+        return int(self.task_seconds + self.tombstone_seconds)
+
 
 class Results(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much of a task's results is kept, and how much is given out at once."""
@@ -269,6 +288,7 @@ class Config(msgspec.Struct, frozen=True):
 
     server: Server
     redis: Redis
+    node: Node
     auth: Auth
     limits: Limits
     objects: Objects

@@ -63,6 +63,7 @@ _OF_PLACES = {
 }
 _LANDING = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}", re.ASCII)
 _PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,255}(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
+_NODE_ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -248,6 +249,7 @@ class _Collected:
                 f"redis.url from {self._sources['redis.url']} must begin with "
                 f"{', '.join(_REDIS_SCHEMES[:-1])} or {_REDIS_SCHEMES[-1]}"
             )
+        self._check_node(config)
         for text in server.trusted_proxies:
             try:
                 ipaddress.ip_network(text, strict=False)
@@ -268,6 +270,18 @@ class _Collected:
         self._ordered("limits.body_bytes", "limits.unread_bytes_per_user", config.limits)
         self._ordered("limits.message_bytes", "limits.unread_bytes_per_user", config.limits)
         self._ordered("limits.unread_bytes_per_user", "limits.unread_bytes", config.limits)
+
+    def _check_node(self, config: Config) -> None:
+        node = config.node
+        if not node.name:
+            return
+        if not config.redis.url:
+            raise ConfigError("node.name needs a Redis that all nodes reach: set redis.url")
+        if not _NODE_ADDRESS.fullmatch(node.address):
+            raise ConfigError(
+                "node.address must be where the other nodes reach this one, such as"
+                " http://10.0.0.1:8765, without a path"
+            )
 
     def _check_sandbox(self, config: Config) -> None:
         runner = config.runner

@@ -51,6 +51,7 @@ from gateway.stores.groups import GroupStore
 from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.logs import LogStore
 from gateway.stores.node_lock import NodeLock, lock_node
+from gateway.stores.number_floor import NumberFloor
 from gateway.stores.objects import Objects
 from gateway.stores.occupancy import OccupancyStore
 from gateway.stores.own_redis import own_redis
@@ -58,6 +59,7 @@ from gateway.stores.partials import PartialStore
 from gateway.stores.pool import PoolFile
 from gateway.stores.queue import TaskQueue
 from gateway.stores.queues import QueueFile
+from gateway.stores.request_homes import RequestHomes
 from gateway.stores.sessions import SessionStore
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
@@ -219,6 +221,8 @@ async def composed(
             clock_guard=ClockGuard(paths.spool / "clock"),
             output_files=OutputFiles(spool.find, files),
             tracer=tracer,
+            numbers=NumberFloor(paths.spool / "number") if config.node.name else None,
+            homes=RequestHomes(link, keep.home_seconds) if config.node.name else None,
         )
         sandboxed = await asyncio.to_thread(is_sandboxed, config)
         isolation = Isolation(config.runner, paths) if sandboxed else None

@@ -14,10 +14,12 @@ from gateway.stores.control import ControlStore
 from gateway.stores.groups import GroupStore
 from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.logs import LogStore
+from gateway.stores.number_floor import NumberFloor
 from gateway.stores.objects import Objects
 from gateway.stores.occupancy import OccupancyStore
 from gateway.stores.partials import PartialStore
 from gateway.stores.queue import TaskQueue
+from gateway.stores.request_homes import RequestHomes
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
 from gateway.tracing.tracer import Tracer
@@ -30,7 +32,7 @@ class Node:
     """One node as its runner sees it. ``epoch`` goes with every write to Redis.
 
     ``clock_guard`` says what has grown old, where that ends something. ``tracer`` takes spans, None
-    while tracing is off.
+    while tracing is off. ``numbers`` and ``homes`` are None for a node that is alone.
     """
 
     epoch: int
@@ -51,3 +53,5 @@ class Node:
     clock_guard: ClockGuard
     output_files: OutputFiles
     tracer: Tracer | None = None
+    numbers: NumberFloor | None = None
+    homes: RequestHomes | None = None

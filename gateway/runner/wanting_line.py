@@ -15,8 +15,9 @@ from gateway.runner.claims import Claim
 from gateway.runner.node import Node
 from gateway.stores.demand import Demand
 from gateway.stores.queue import Needs
+from protocol.errors import GatewayError, Kind
 from protocol.resources import DEFAULT_QUEUE, Wants
-from protocol.tasks import TaskId
+from protocol.tasks import ById, TaskId
 
 __all__ = ["WantingLine"]
 
@@ -129,4 +130,15 @@ class WantingLine:
             ended = await asyncio.to_thread(
                 lambda: [one for one in unsure[:_MOST_AWAITED] if spool.runs.has_ended(one)]
             )
+            if self._node.homes is not None:
+                ended = [one for one in ended if await self._has_ended(one)]
             seen.ended.update(ended)
+
+    async def _has_ended(self, task_id: TaskId) -> bool:
+        """Whether a task that is not on this disk has ended: it may be another node's."""
+        try:
+            return (await self._node.tasks.read(ById(task_id))).state.final
+        except GatewayError as error:
+            if error.kind in {Kind.NOT_FOUND, Kind.GONE}:
+                return True
+            raise

@@ -285,7 +285,7 @@ class Subscription:
                 await self._tell(ProgressChanged(task))
         # Nobody gets before the next one: as long as it waits like that it is asked for no more.
         if watch.queue and task.state in _WAITING and task.state is not self._next_in:
-            ahead = await self._sources.queue.ahead(task.id)
+            ahead = await self._sources.queue.ahead(task.id, task.node)
             if not ahead:
                 self._next_in = task.state
             if ahead != self._reported_ahead:

@@ -17,13 +17,18 @@ class StaleEpoch(GatewayError):  # noqa: N818  # says what happened
 
 
 class ForeignNode(GatewayError):  # noqa: N818  # says what happened
-    """Redis belongs to another node: nothing may be read there, and nothing written."""
+    """Redis is not this node's: nothing may be read there, and nothing written.
 
-    def __init__(self) -> None:
+    ``why`` is the sentence for a person; by default that another node works there alone.
+    """
+
+    def __init__(self, why: str = "") -> None:
         super().__init__(
             Kind.UNAVAILABLE,
-            "another node works on the Redis of redis.url: give each node its own (a database of "
-            "its own is enough), or, if that node is gone for good, see 'narthex node'",
+            why
+            or "another node works on the Redis of redis.url: give each node its own (a database "
+            "of its own is enough), or make both nodes of one gateway (the settings [node]), or, if"
+            " that node is gone for good, see 'narthex node'",
         )
 
 

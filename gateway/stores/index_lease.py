@@ -41,7 +41,7 @@ class IndexLeaseStore:
 
     async def newest_epoch(self) -> int:
         """The newest epoch that any runner has written with, 0 if none is known."""
-        return integer(await self._link.call("GET", keys.EPOCH.key()))
+        return integer(await self._link.call("GET", self._link.key(keys.EPOCH)))
 
     async def rebuild(self, epoch: int, seconds: float = 60.0) -> IndexStatus:
         """Says that the index is about to be rebuilt; answers what is said meanwhile.
@@ -72,7 +72,7 @@ class IndexLeaseStore:
 
     async def require(self) -> None:
         """Raises UNAVAILABLE while no runner holds the lease of the index, or of a part of it."""
-        word = text(await self._link.call("GET", keys.READY.key()))
+        word = text(await self._link.call("GET", self._link.key(keys.READY)))
         if await self._link.server_run() not in word:
             raise unavailable()
 

@@ -46,11 +46,11 @@ class OccupancyStore:
     async def write(self, report: OccupancyReport) -> None:
         """Puts a report in the place of the one before."""
         data = msgspec.msgpack.encode(report)
-        await self._link.call("SET", keys.OCCUPANCY.key(), data, "PX", _LIFE_MS)
+        await self._link.call("SET", self._link.key(keys.OCCUPANCY), data, "PX", _LIFE_MS)
 
     async def read(self) -> OccupancyReport:
         """The latest report; an empty one if there is none or nobody can read it."""
-        data = await self._link.call("GET", keys.OCCUPANCY.key())
+        data = await self._link.call("GET", self._link.key(keys.OCCUPANCY))
         if not isinstance(data, bytes):
             return OccupancyReport()
         try:

@@ -156,11 +156,15 @@ class TaskQueue:
         reply = await self._scripts.run("release", id=task_id, owner=owner, epoch=epoch)
         expect_ok(items(reply))
 
-    async def ahead(self, task_id: TaskId) -> int:
-        """How many tasks were queued before this one and still wait; 0 if it does not wait."""
-        ahead = await self._link.call("ZRANK", keys.WAITING.key(), task_id)
+    async def ahead(self, task_id: TaskId, node: str = "") -> int:
+        """How many tasks were queued before this one and still wait; 0 if it does not wait.
+
+        ``node`` is the one whose task it is.
+        """
+        space = node or self._link.space
+        ahead = await self._link.call("ZRANK", keys.WAITING.key(node=space), task_id)
         if ahead is None:
-            ahead = await self._link.call("ZRANK", keys.WANTING.key(), task_id)
+            ahead = await self._link.call("ZRANK", keys.WANTING.key(node=space), task_id)
         return integer(ahead)
 
     async def oldest(self) -> TaskId | None:
@@ -168,13 +172,13 @@ class TaskQueue:
         found = [
             TaskId(text(one))
             for family in (keys.WAITING, keys.WANTING)
-            for one in items(await self._link.call("ZRANGE", family.key(), 0, 0))
+            for one in items(await self._link.call("ZRANGE", self._link.key(family), 0, 0))
         ]
         return min(found, default=None)  # ids are ordered by time
 
     async def running(self, owner: str) -> frozenset[TaskId]:
         """The tasks of an owner that were taken and are not final."""
-        reply = await self._link.call("SMEMBERS", keys.RUNNING.key(owner))
+        reply = await self._link.call("SMEMBERS", self._link.key(keys.RUNNING, owner))
         return frozenset(TaskId(text(item)) for item in items(reply))
 
     async def counts(self, owner: str) -> Counts:

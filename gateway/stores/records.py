@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -129,7 +130,7 @@ def task_of(reply: object) -> Task:
     status = text(found[0]) if found else ""
     if status != "task":
         raise refuse(status, found)
-    if len(found) < 15:  # noqa: PLR2004  # the fields of record.lua
+    if len(found) < 17:  # noqa: PLR2004  # the fields of record.lua
         raise broken()
     return _task(found)
 
@@ -166,10 +167,21 @@ def _task(found: Sequence[object]) -> Task:
             ),
             seconds=float(text(found[13])) if found[13] else meta.seconds,
             shared=meta.shared,
-            waiting_reason=text(found[14]),
+            waiting_reason=_away(found) or text(found[14]),
+            node=text(found[15]),
+            unreachable_since_ms=integer(found[16]),
         )
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise broken() from error
+
+
+def _away(found: Sequence[object]) -> str:
+    """That the node of a task gives no sign of life, for a person; empty if it does."""
+    since = integer(found[16])
+    if not since:
+        return ""
+    when = datetime.fromtimestamp(since / 1000, UTC).isoformat(" ", "seconds")
+    return f"its node {text(found[15])} is unreachable since {when}"
 
 
 def _raw(value: object) -> bytes:

@@ -16,6 +16,7 @@ import hiredis
 
 from gateway.stores import keys
 from gateway.stores.node_claim import NodeClaim
+from gateway.stores.node_registry import NodeMembership
 from gateway.stores.pipelined_connection import Channel, PipelinedConnection, Value
 from gateway.stores.script import script
 from protocol.errors import GatewayError, Kind
@@ -71,12 +72,23 @@ class RedisClient:
         timeout: seconds that one call may take, waiting for its turn included.
         calls: how many calls may be under way at once; more wait for their turn.
         node: the name of the node that must be the only one there; nothing if it may be any.
+        member: this node among those that work there together, in place of ``node``.
+        space: whose keys are used of those that each node has for itself; empty is the one of
+            ``member``, or those of a node that is alone.
     """
 
     def __init__(
-        self, url: str, *, timeout: float = 1.0, calls: int = 1024, node: str = ""
+        self,
+        url: str,
+        *,
+        timeout: float = 1.0,
+        calls: int = 1024,
+        node: str = "",
+        member: NodeMembership | None = None,
+        space: str = "",
     ) -> None:
-        self._claim = NodeClaim(node) if node else None
+        self._claim = member or (NodeClaim(node) if node else None)
+        self.space = member.name if member is not None else space
         self._slow = 0
         self._probing = False
         self._pipe = PipelinedConnection(url, timeout=timeout, calls=calls, first=self._claim)
@@ -98,6 +110,10 @@ class RedisClient:
     async def call(self, command: str, *arguments: Value) -> object:
         """Runs one command; its reply as it came."""
         return await self._ask(command, *arguments)
+
+    def key(self, family: keys.Family, name: str = "") -> str:
+        """The key of a family for a name, as this node has it."""
+        return family.key(name, self.space)
 
     async def claim(self) -> None:
         """Makes sure that the server is still this node's alone. Raises ForeignNode if not."""

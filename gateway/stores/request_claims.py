@@ -14,7 +14,15 @@ from pathlib import Path
 
 from gateway.stores.spec import TaskSpec, decode_spec
 
-__all__ = ["RequestClaims"]
+__all__ = ["RequestClaims", "claim_name"]
+
+_DIGITS = 64
+
+
+def claim_name(owner: str, request_id: str) -> str:
+    """What stands for a request id of a user, whatever text it is."""
+    text = f"{owner}\0{request_id}".encode("utf-8", "surrogatepass")
+    return sha256(text).hexdigest()
 
 
 class RequestClaims:
@@ -25,8 +33,13 @@ class RequestClaims:
 
     def path(self, owner: str, request_id: str) -> Path:
         """The file of a claim, whether it is there or not."""
-        text = f"{owner}\0{request_id}".encode("utf-8", "surrogatepass")
-        return self.folder / sha256(text).hexdigest()
+        return self.folder / claim_name(owner, request_id)
+
+    def names(self) -> list[str]:
+        """The names of all claims."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            return [entry.name for entry in entries if len(entry.name) == _DIGITS]
+        return []
 
     @staticmethod
     def read(path: Path) -> TaskSpec | None:

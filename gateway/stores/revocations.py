@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,19 @@ class Revocations:
         """Whether the ticket is worthless; cheap while nothing changes. UNAVAILABLE if unknown."""
         self._refresh()
         return jti in self._until
+
+    async def live(self, now_ms: int) -> dict[str, int]:
+        """The tickets that are worthless before their time, and until when (ms, epoch)."""
+        lines = await asyncio.to_thread(self._lines)
+        return {line.jti: line.until_ms for line in lines if line.until_ms > now_ms}
+
+    async def learn(self, lines: Mapping[str, int], now_ms: int) -> int:
+        """Revokes those of other nodes that are not known here yet; how many there were."""
+        self._refresh()
+        fresh = {one: until for one, until in lines.items() if one not in self._until}
+        for jti, until_ms in fresh.items():
+            await self.revoke(jti, until_ms, now_ms)
+        return len(fresh)
 
     def _revoke(self, line: _Line, now_ms: int) -> None:
         try:

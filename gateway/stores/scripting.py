@@ -16,7 +16,6 @@ from protocol.errors import GatewayError
 
 __all__ = ["TaskScripts"]
 
-_KEYS = tuple(family.prefix for family in keys.TASK_KEYS)
 _STEP = 500
 
 
@@ -25,12 +24,13 @@ class TaskScripts:
 
     def __init__(self, link: RedisClient) -> None:
         self._link = link
+        self._keys = keys.script_keys(link.space)
         self._mending = asyncio.Lock()
 
     async def run(self, name: str, /, *rest: Value, **named: Value) -> object:
         """The script's reply. Raises UNAVAILABLE after mending if a key had a foreign type."""
         try:
-            return await self._link.run(name, _KEYS, *rest, **named)
+            return await self._link.run(name, self._keys, *rest, **named)
         except GatewayError as error:
             if not wrong_type(error.__cause__):
                 raise
@@ -49,14 +49,22 @@ class TaskScripts:
                 cursor = text(reply[0])
                 wrong += await self._remove([text(key) for key in items(reply[1])])
                 if cursor == "0":
-                    return wrong
+                    break
+            if wrong and self._link.space:
+                await self._doubt_all()
+            return wrong
+
+    async def _doubt_all(self) -> None:
+        """Has every node rebuild the index: what was removed may have been any of theirs."""
+        for name in items(await self._link.call("HKEYS", keys.NODES.key())):
+            await self._link.call("DEL", keys.READY.key(node=text(name)))
 
     async def _remove(self, found: Sequence[str]) -> int:
         wanted = [(key, known.type) for key in found if (known := keys.family(key))]
         return integer(
             await self._link.run(
                 "quarantine",
-                (keys.READY.key(), *(key for key, _ in wanted)),
+                (self._link.key(keys.READY), *(key for key, _ in wanted)),
                 *(kind for _, kind in wanted),
             )
         )

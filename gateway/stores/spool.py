@@ -118,6 +118,10 @@ class Spool:
             return None
         return await self._read(lambda: self.recall(owner, request_id))
 
+    async def claim_names(self) -> list[str]:
+        """The names of all request ids that were accepted here."""
+        return await self._read(self._claims.names)
+
     def recall(self, owner: str, request_id: str) -> TaskSpec | None:
         """As ``claimed``, and blocks."""
         earlier = self._claims.read(self._claims.path(owner, request_id))

@@ -334,7 +334,7 @@ class TaskStore:
     async def due(self, now_ms: int, limit: int = 100) -> Sequence[TaskId]:
         """Tasks whose time has passed, whatever their state, the longest overdue first."""
         reply = await self._link.call(
-            "ZRANGEBYSCORE", keys.EXPIRY.key(), "-inf", now_ms, "LIMIT", 0, limit
+            "ZRANGEBYSCORE", self._link.key(keys.EXPIRY), "-inf", now_ms, "LIMIT", 0, limit
         )
         return [TaskId(text(item)) for item in items(reply)]
 

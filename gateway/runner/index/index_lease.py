@@ -72,6 +72,9 @@ class IndexLease:
             self._word = IndexStatus.PARTIAL
             self._work = self._recovery.rebuild_rest()
             _journal.info("ready", epoch=epoch, live=len(self._node.live_runs))
+        if self._node.numbers is not None:
+            last = await self._node.bulk_restore.raise_number(0)
+            await asyncio.to_thread(self._node.numbers.note, last)
         await self._go_on()
 
     async def _go_on(self) -> None:

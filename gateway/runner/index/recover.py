@@ -112,6 +112,8 @@ class Recovery:
     async def rebuild_live(self) -> None:
         """Makes the index agree with the spool on everything that is live. Raises UNAVAILABLE."""
         self._known.clear()
+        if self._node.homes is not None:
+            await self._node.homes.restore(await self._node.spool.claim_names())
         live = await self._node.spool.live_ids()
         await self._raise_number(live)
         for look in _steps(live, _BATCH):
@@ -272,7 +274,10 @@ class Recovery:
             if len(newest) >= _NEWEST:
                 break
         largest = await asyncio.to_thread(self._largest_number, newest)
-        if largest > await self._node.bulk_restore.raise_number(0):
+        given = await self._node.bulk_restore.raise_number(0)
+        if self._node.numbers is not None:
+            largest = max(largest, await asyncio.to_thread(self._node.numbers.lost, given))
+        if largest > given:
             await self._node.bulk_restore.raise_number(largest + _MARGIN)
 
     def _largest_number(self, ids: Sequence[TaskId]) -> int:

@@ -22,9 +22,13 @@ end
 
 local function known(id)
   local found = redis.call('HMGET', TASK .. id, 'gone', 'state', 'number', 'owner', 'expires',
-    'finished', 'complete')
+    'finished', 'complete', 'node')
   if found[1] then
     return true
+  end
+  -- It is from before this node was one of several, or came to another name.
+  if NODE_NAME ~= '' and found[8] ~= NODE_NAME then
+    return false
   end
   local number, owner = found[3], found[4]
   if not (found[2] and number and owner) or (final and not (found[6] and found[7])) then

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 -- read: what is known of a task by one of its names.
--- reads  NUMBERED, TASKS or NAME; TASK; LOG_MARK; READY; RESERVED of all
+-- reads  NUMBERED, TASKS or NAME; TASK; LOG_MARK; READY; RESERVED of all, of every node; NODES
 -- ARGV   by ('id', 'number' or 'name'), value, owner (of a name)
 -- reply  {'task', ...}, {'gone', id, owner, number}, {'none'}, or {'unready'} if the index may lack it
 -- include keys
@@ -15,6 +15,11 @@ if by == 'number' then
   -- The number was given out and its task is still on its way here: it may have been promised.
   if not id and redis.call('ZSCORE', RESERVED, value) then
     return {'unready'}
+  end
+  for _, node in ipairs(id and {} or redis.call('HKEYS', NODES)) do
+    if redis.call('ZSCORE', at_node(RESERVED, node), value) then
+      return {'unready'}
+    end
   end
 elseif by == 'name' then
   id = redis.call('GET', NAME .. owner .. '\0' .. value)

@@ -36,6 +36,9 @@ local function revive(id, number, owner, name, meta, created, dialect, expires, 
     end
     redis.call('PUBLISH', channel, id)
   end
+  if NODE_NAME ~= '' then
+    redis.call('HSET', key, 'node', NODE_NAME)
+  end
   enlist(id, number, owner, expires)
   settle(id, owner, number, 'final', keep_ms)
 end

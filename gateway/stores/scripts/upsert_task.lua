@@ -38,6 +38,9 @@ else
   change(id, state, sources, place, at_ms, outcome, keep_ms)
 end
 
+if NODE_NAME ~= '' then
+  redis.call('HSET', key, 'node', NODE_NAME)
+end
 enlist(id, number, owner, expires)
 if redis.call('HGET', key, 'state') == state then
   if requeue == '1' and place == 'wait' then

@@ -45,6 +45,10 @@ _SCRIPTS = [
     "forget_node",
     "turns",
     "wanting",
+    "claim_requests",
+    "join_nodes",
+    "leave_alone",
+    "send_away",
 ]
 
 
@@ -53,6 +57,7 @@ def test_no_family_is_taken_for_another() -> None:
     for family in keys.FAMILIES:
         key = family.key() if family.single else family.key("x:y")
         assert keys.family(key) is family
+        assert keys.family(family.of_node("x1") + ("" if family.single else "x:y")) is family
 
 
 def test_a_foreign_key_is_no_family() -> None:

@@ -6,3 +6,19 @@ local function lease_held()
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   return word and run and string.find(word, run, 1, true) ~= nil
 end
+
+-- Whether every runner that has its tasks here vouches that the index holds all of them.
+local function index_whole()
+  if not lease_held() or string.find(redis.call('GET', READY), 'partial', 1, true) then
+    return false
+  end
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  for _, node in ipairs(redis.call('HKEYS', NODES)) do
+    local word = node ~= NODE_NAME and redis.call('GET', at_node(READY, node))
+    if node ~= NODE_NAME and not (word and string.find(word, run, 1, true)
+        and not string.find(word, 'partial', 1, true)) then
+      return false
+    end
+  end
+  return true
+end

@@ -11,18 +11,26 @@ end
 -- Everything about a task as its reader wants it, or its tombstone, or that there is none.
 local function record(id)
   local found = redis.call('HMGET', TASK .. id, 'meta', 'state', 'version', 'started', 'finished',
-    'outcome', 'progress', 'last', 'complete', 'gone', 'owner', 'number', 'tags', 'seconds')
+    'outcome', 'progress', 'last', 'complete', 'gone', 'owner', 'number', 'tags', 'seconds', 'node')
+  local node = found[15] or ''
+  local foreign = node ~= '' and node ~= NODE_NAME
   if found[10] then
     return {'gone', id, found[11], found[12]}
   elseif found[2] then
     local why = ''
     if found[2] == 'queued' then
-      local said = redis.call('HMGET', WHY, id, '@' .. found[11])
+      local whys = foreign and at_node(WHY, node) or WHY
+      local said = redis.call('HMGET', whys, id, '@' .. found[11])
       why = said[1] or said[2] or ''
     end
+    -- Since when nobody can tell how it goes on: its runner has stopped to give signs of life.
+    local away = ''
+    if foreign and not found[5] and redis.call('EXISTS', at_node(READY, node)) == 0 then
+      away = redis.call('HGET', BEATS, node) or '1'
+    end
     return {'task', id, found[1], found[2], found[3], found[4], found[5], found[6], found[7],
-      found[8], found[9], last_line(id), found[13] or '', found[14] or '', why}
-  elseif lease_held() and not string.find(redis.call('GET', READY), 'partial', 1, true) then
+      found[8], found[9], last_line(id), found[13] or '', found[14] or '', why, node, away}
+  elseif index_whole() then
     return {'none'}
   end
   return {'unready'}
