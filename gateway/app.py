@@ -12,8 +12,9 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gateway import clock
 from gateway.api_documents.documents import ApiDocuments
@@ -36,19 +37,26 @@ from gateway.memory import MemoryKeeper, use_few_arenas
 from gateway.metrics import Metrics
 from gateway.plugins import Mount, load_dialects, load_engines, load_services
 from gateway.services.catalog import commands_of, join
+from gateway.services.elsewhere import Elsewhere
 from gateway.services.heavy_work import SWITCH_SECONDS, HeavyWork
+from gateway.services.node_accounts import AccountFetcher, AccountSource
 from gateway.services.notifier import RunnerNotifier
 from gateway.services.parts import Credentials, Parts
+from gateway.services.peer_seal import PeerSeal
+from gateway.services.peers import Peers
 from gateway.services.queue_figures import QueueFigures
+from gateway.services.service import Verb
 from gateway.stores.opened import Stores, opened
 from gateway.tracing.tracer import Tracer, closed, tracer_of
 from gateway.transport.authenticate import Authenticate
 from gateway.transport.connections import Connections, most_connections
 from gateway.transport.health import Health
 from gateway.transport.http import HttpHandler
+from gateway.transport.peer_door import PeerDoor
 from gateway.transport.server import Server
 from gateway.transport.switchboard import Switchboard
 from gateway.transport.usage import Usage
+from protocol.command import Command
 
 __all__ = ["composed", "main", "serving"]
 
@@ -69,6 +77,8 @@ async def serving(config: Config, paths: DataPaths, listener: socket.socket) -> 
         feed = Feed(stores.redis)
         listening = background.create_task(feed.run())
         keeping = background.create_task(MemoryKeeper().run())
+        fetcher = _fetcher(config, paths, stores)
+        fetching = background.create_task(fetcher.run()) if fetcher is not None else None
         notifier = RunnerNotifier(paths.runner_socket)
         address = _address(config, listener)
         try:
@@ -82,6 +92,8 @@ async def serving(config: Config, paths: DataPaths, listener: socket.socket) -> 
             notifier.close()
             listening.cancel()
             keeping.cancel()
+            if fetching is not None:
+                fetching.cancel()
 
 
 def _assembled(  # noqa: PLR0913, PLR0917 - one for each part
@@ -98,6 +110,7 @@ def _assembled(  # noqa: PLR0913, PLR0917 - one for each part
     metrics = Metrics()
     key = load_key(paths.token_key)
     tokens = Tokens(key, config.auth.max_token_seconds)
+    peers = _peers(config, stores, tokens)
     identify = Identify(tokens, stores.directory, stores.revocations, clock.now_ms)
     parts = Parts(
         config=config,
@@ -111,6 +124,7 @@ def _assembled(  # noqa: PLR0913, PLR0917 - one for each part
         unfinished=unfinished,
         heavy=heavy,
         tracer=tracer,
+        peers=peers,
     )
     mounts = load_dialects(config, address)
     dispatch = composed(parts, mounts)
@@ -135,6 +149,7 @@ def _assembled(  # noqa: PLR0913, PLR0917 - one for each part
         heavy,
         FormTokens(key),
         ApiDocuments(mounts, address),
+        _door(config, parts, mounts, usage),
     )
     return Server(
         config,
@@ -158,12 +173,50 @@ def composed(parts: Parts, mounts: Sequence[Mount]) -> Dispatch:
         ConfigError: a command of the product, or of a package that brings a dialect or a service,
             is carried out by two services or by none.
     """
+    table = _table(parts, mounts)
+    if parts.peers is not None:
+        table = Elsewhere.of(parts, parts.peers).rows(table)
+    dispatch = Dispatch(table, parts.metrics, parts.heavy)
+    parts.connect(dispatch)
+    return dispatch
+
+
+def _table(parts: Parts, mounts: Sequence[Mount]) -> Mapping[type[Command[Any]], Verb[Any, Any]]:
     kinds = load_services(parts.config)
     brought = (*kinds, *(type(mount.dialect) for mount in mounts))
     wanted = commands_of(kind.__module__.partition(".")[0] for kind in brought)
-    dispatch = Dispatch(join(map(parts.get, kinds), wanted), parts.metrics, parts.heavy)
-    parts.connect(dispatch)
-    return dispatch
+    return join(map(parts.get, kinds), wanted)
+
+
+def _peers(config: Config, stores: Stores, tokens: Tokens) -> Peers | None:
+    """The other nodes, None for one that is alone."""
+    if not config.node.name:
+        return None
+    return Peers(PeerSeal(config.node.name, tokens, stores.redis), config.node.seconds)
+
+
+def _fetcher(config: Config, paths: DataPaths, stores: Stores) -> AccountFetcher | None:
+    """What fetches the accounts of the other nodes; None for one that is alone."""
+    if not config.node.name:
+        return None
+    tokens = Tokens(load_key(paths.token_key), config.auth.max_token_seconds)
+    peers = _peers(config, stores, tokens)
+    return AccountFetcher(config.node, paths, stores.revocations, peers) if peers else None
+
+
+def _door(config: Config, parts: Parts, mounts: Sequence[Mount], usage: Usage) -> PeerDoor | None:
+    """Where other nodes ask for what is this one's own; None for one that is alone."""
+    if parts.peers is None:
+        return None
+    return PeerDoor(
+        parts.peers.seal,
+        Dispatch(_table(parts, mounts), parts.metrics, parts.heavy),
+        AccountSource(parts.paths.directory, parts.stores.revocations),
+        usage,
+        # A body, and what a dialect made of it.
+        max_bytes=2 * config.limits.body_bytes + 65_536,
+        seconds=config.server.header_seconds,
+    )
 
 
 def _credentials(config: Config, paths: DataPaths, tokens: Tokens) -> Credentials:

@@ -240,6 +240,7 @@ def test_broad_excepts_stand_at_the_boundaries() -> None:
         "engines/shim/main.py",
         "engines/spark/interpreter.py",  # what a user's code raises in the driver's process
         "gateway/transport/http.py",
+        "gateway/transport/peer_door.py",  # whoever asks from another node hears of it
         "gateway/transport/websocket.py",
         "gateway/runner/index/reindex_finished.py",  # what one ended run makes fail
         "gateway/runner/run/supervise.py",

@@ -7,9 +7,9 @@ the end is never told too early, and every line is told before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from gateway import clock
 from gateway.caller import Access, Caller
@@ -18,11 +18,13 @@ from gateway.feed import Feed
 from gateway.services.long_poll import LongPollLimiter
 from gateway.services.lookup import Lookup
 from gateway.services.parts import Parts
+from gateway.services.peers import Peers
 from gateway.services.service import Verb
 from gateway.services.shared_pages import SharedPages
 from gateway.stores.logs import LogStore
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
+from protocol.accounts import Principal, Role
 from protocol.commands.logs import LogRead, ReadLog
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, LogPage
@@ -33,6 +35,8 @@ __all__ = ["Logs"]
 _POLL_SECONDS = 2.0
 _UNBEGUN = frozenset({TaskState.ACCEPTED, TaskState.QUEUED, TaskState.HELD})
 _MAX_LINE = (1 << 53) - 1
+
+ReadElsewhere: TypeAlias = Callable[[Task, Cursor, int, int], Awaitable["LogPage | None"]]
 
 
 class Logs:
@@ -46,8 +50,10 @@ class Logs:
         spool: Spool,
         feed: Feed,
         lookup: Lookup,
+        elsewhere: ReadElsewhere | None = None,
     ) -> None:
         self._lookup = lookup
+        self._elsewhere = elsewhere
         self._limits = limits
         self._store = store
         self._hot = hot
@@ -60,7 +66,15 @@ class Logs:
     def of(cls, parts: Parts) -> Logs:
         """The service of a gateway."""
         stores, lookup = parts.stores, parts.get(Lookup)
-        return cls(parts.config.limits, stores.tasks, stores.logs, stores.spool, parts.feed, lookup)
+        return cls(
+            parts.config.limits,
+            stores.tasks,
+            stores.logs,
+            stores.spool,
+            parts.feed,
+            lookup,
+            _elsewhere(parts.peers) if parts.peers is not None else None,
+        )
 
     @property
     def verbs(self) -> Sequence[Verb[Any, Any]]:
@@ -89,7 +103,10 @@ class Logs:
         page, task = await self._hot_page(task_id, cursor, max_lines, max_bytes)
         # Of what has not begun there is nothing: nobody goes to the disk for that.
         if page is None and (task.last_line or task.state not in _UNBEGUN):
-            page = await self._spool.read_log(task_id, cursor, max_lines, max_bytes)
+            if self._elsewhere is not None:
+                page = await self._elsewhere(task, cursor, max_lines, max_bytes)
+            if page is None:
+                page = await self._spool.read_log(task_id, cursor, max_lines, max_bytes)
         if page is None:
             page = LogPage((), cursor, 0, 0, eof=False)
         ended = task.state.final and task.log_complete
@@ -129,6 +146,22 @@ class Logs:
                 if found.page.blocks or found.page.eof or left <= 0:
                     return found
                 await watcher.changed(min(left, _POLL_SECONDS))
+
+
+def _elsewhere(peers: Peers) -> ReadElsewhere:
+    """Reads what of a log lies on another node's disk; None for what is to be looked for here.
+
+    Who may see the task was asked here: the other node is asked for its owner.
+    """
+
+    async def read(task: Task, cursor: Cursor, lines: int, size: int) -> LogPage | None:
+        if task.node in {"", peers.own} or not await peers.knows(task.node):
+            return None
+        owner = Caller(Principal(task.owner, Role.USER))
+        read = await peers.ask(task.node, owner, ReadLog(ById(task.id), cursor, lines, size))
+        return read.page
+
+    return read
 
 
 def _check(cursor: Cursor) -> None:

@@ -22,6 +22,7 @@ from gateway.feed import Feed
 from gateway.metrics import Metrics
 from gateway.services.heavy_work import HeavyWork
 from gateway.services.notifier import RunnerNotifier
+from gateway.services.peers import Peers
 from gateway.stores.opened import Stores
 from gateway.tracing.tracer import Tracer
 from protocol.accounts import Role, Ticket, TokenFacts
@@ -135,6 +136,7 @@ class Parts:
         unfinished: owns what must be finished although its asker left.
         heavy: does what takes long beside the loop.
         tracer: takes spans, None while tracing is off.
+        peers: asks other nodes, None for one that is alone.
     """
 
     def __init__(  # noqa: PLR0913 - one for each part
@@ -151,6 +153,7 @@ class Parts:
         unfinished: asyncio.TaskGroup,
         heavy: HeavyWork,
         tracer: Tracer | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self.config = config
         self.paths = paths
@@ -163,6 +166,7 @@ class Parts:
         self.unfinished = unfinished
         self.heavy = heavy
         self.tracer = tracer
+        self.peers = peers
         self._built: dict[type[Any], object] = {}
         self._building: list[type[Any]] = []
         self._ask: Ask | None = None

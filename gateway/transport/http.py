@@ -26,6 +26,7 @@ from gateway.tracing.current import following
 from gateway.tracing.tracer import traces
 from gateway.transport.authenticate import Authenticate
 from gateway.transport.health import Health
+from gateway.transport.peer_door import PeerDoor
 from gateway.transport.sanic_adapter import Exchange, Head
 from gateway.transport.static_files import StaticFiles
 from gateway.transport.switchboard import Hit, Switchboard
@@ -79,7 +80,9 @@ class HttpHandler:
         heavy: HeavyWork,
         form_tokens: FormTokens,
         documents: ApiDocuments,
+        peers: PeerDoor | None = None,
     ) -> None:
+        self._peers = peers
         self._usage = usage
         self._form_tokens = form_tokens
         self._heavy = heavy
@@ -131,6 +134,9 @@ class HttpHandler:
         try:
             head = exchange.head()
             raw = head.raw_path
+            if self._peers is not None and head.method == "POST" and self._peers.knows(raw):
+                labels[:] = ["", raw]
+                return await self._peers.answer(exchange, head.headers, head.address)
             host = self._origins.check_host(head.hosts)
             path = clean_path(raw)
         except GatewayError as error:

@@ -32,7 +32,7 @@ from typing import Any
 from protocol.dialect import Route
 from protocol.dialects.job_manager import data, jobs
 from protocol.dialects.job_manager.bodies import refused
-from protocol.errors import GatewayError, Kind
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.http import Reply, Request
 from protocol.routing import NotAllowed, Router
 
@@ -112,6 +112,8 @@ class JobManagerDialect:
             headers["Retry-After"] = str(math.ceil(error.retry_after))
         special = _BY_OPERATION.get((request.method, _operation(path)), {})
         status = special.get(error.kind, _STATUS[error.kind])
+        if error.subject is Subject.NODE:
+            status = 504
         if isinstance(match, NotAllowed) and error.kind is Kind.UNSUPPORTED:
             status = 405
             headers["Allow"] = ", ".join(match.allowed)

@@ -86,6 +86,10 @@ class Entrance:
             data |= ending(task)
         elif task.waiting_reason:
             data["waitingReason"] = task.waiting_reason
+        if task.node:
+            data["node"] = task.node
+        if task.unreachable_since_ms:
+            data["unreachableSince"] = task.unreachable_since_ms
         return success(request, "Succeeded to retrieve status", names | data)
 
     def render_progress(self, task: Task, request: Request) -> Reply:

@@ -13,7 +13,7 @@ import math
 import re
 
 from protocol.dialects.linkis.words import ERROR_CODES, HTTP_CODES, STATUSES, field_of, numbered
-from protocol.errors import GatewayError, Kind
+from protocol.errors import GatewayError, Kind, Subject
 from protocol.http import Reply, Request
 from protocol.media import encode_json
 
@@ -103,7 +103,7 @@ def http_code(error: GatewayError, status: int) -> int:
         case Kind.EXHAUSTED if error.retry_after:
             return 429
         case Kind.UNAVAILABLE:
-            return 503
+            return 504 if error.subject is Subject.NODE else 503
         case Kind.INTERNAL:
             return 500
         case _:

@@ -103,6 +103,8 @@ def _words(error: GatewayError, request: Request) -> tuple[int, str, str]:
         error.kind is Kind.UNSUPPORTED and error.message.startswith("method ")
     ):
         return 404, "Not found", f"No way to handle your request {request.path[:200]}"
+    if error.subject is Subject.NODE:
+        return 504, "Gateway timeout", error.message
     return STATUS[error.kind], TITLES[error.kind], error.message
 
 

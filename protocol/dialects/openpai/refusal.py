@@ -59,6 +59,8 @@ def code_of(error: GatewayError) -> tuple[int, str]:
     if isinstance(error, PaiError):
         return error.status, error.code
     status, code = _BY_KIND[error.kind]
+    if error.subject is Subject.NODE:
+        return 504, code
     if error.kind is Kind.NOT_FOUND:
         return _NOT_FOUND.get(error.subject, (status, code))
     if error.kind is Kind.CONFLICT:
