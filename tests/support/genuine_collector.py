@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.absent import missing
-from tests.support.code_server import free_port
 from tests.support.collector import Collector
+from tests.support.ports import free_port
 from tests.support.vscode_extension import alone
 from tests.support.waiting import wait_until_sync
 

@@ -10,7 +10,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,9 +20,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.absent import missing
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["SlurmCluster", "free_port", "placing", "recording", "slurm_cluster", "starting"]
+__all__ = ["SlurmCluster", "placing", "recording", "slurm_cluster", "starting"]
 
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 _CONF = """\
@@ -129,13 +129,6 @@ class SlurmCluster:
                 self.nodes
             )
         return False
-
-
-def free_port() -> int:
-    """A port of this machine where nobody listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

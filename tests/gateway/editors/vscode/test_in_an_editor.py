@@ -15,8 +15,9 @@ from selenium.webdriver.common.by import By
 
 from tests.gateway.editors.vscode.workbench import Workbench
 from tests.support.browser import browsing
-from tests.support.code_server import CodeServer, fetched_code_server, free_port
+from tests.support.code_server import CodeServer, fetched_code_server
 from tests.support.gateway import Gateway, serving_gateway
+from tests.support.ports import free_port
 from tests.support.served import serving
 from tests.support.vscode_extension import packaged
 from tests.support.waiting import wait_until_sync

@@ -32,7 +32,7 @@ from gateway.runner.live_runs import LiveRun, LiveRuns
 from gateway.runner.run.landing import Landing
 from gateway.runner.run.placed_order import PlacedOrder
 from gateway.stores.run_folders import RunFolders
-from tests.support.slurm_cluster import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 

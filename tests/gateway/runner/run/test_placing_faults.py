@@ -33,13 +33,8 @@ from tests.gateway.runner.run.test_placing import (
 )
 from tests.support.certificates import signed_by_itself
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.slurm_cluster import (
-    SlurmCluster,
-    free_port,
-    placing,
-    slurm_cluster,
-    starting,
-)
+from tests.support.ports import free_port
+from tests.support.slurm_cluster import SlurmCluster, placing, slurm_cluster, starting
 from tests.support.waiting import wait_until
 
 __all__ = ["client", "node_dir", "paths", "runner", "slurm_cluster"]
