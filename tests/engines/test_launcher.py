@@ -17,6 +17,7 @@ from engines.rundir.directory import ExitKind, RunState
 from engines.shim.launch_request import STARTING_NICE
 from engines.suite import read_lines
 from tests.engines.conftest import FORKED_AHEAD, Runs, pair, waiting
+from tests.support.processes import lives
 from tests.support.waiting import wait_until
 
 
@@ -172,14 +173,6 @@ async def test_what_waits_ends_with_the_zygote(runs: Runs) -> None:
     await wait_until(lambda: not lives(first), "the shim to end")
     assert not lives(task)
     assert not group.exists()
-
-
-def lives(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 async def test_a_shim_holds_nothing_but_its_own(runs: Runs, shim: ShimChoice) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engines.processes import descendants
 from tests.faults.redis_server import OwnRedis
+from tests.support.processes import state
 from tests.support.served import Served
 
 __all__ = ["Holdings", "held_now", "holdings", "sockets"]
@@ -66,11 +67,6 @@ def part(pid: int) -> str:
     if "-m" in words:
         return words[words.index("-m") + 1]
     return Path(words[0]).name
-
-
-def state(pid: int) -> str:
-    """The letter of a process's state."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def sockets(gateway: Served) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from pathlib import Path
 
 from tests.faults.ledger import Ledger
 from tests.faults.pace import pause
+from tests.support.processes import commands
 from tests.support.served import Served
 
 __all__ = ["asking", "glance", "leaked", "look_around", "searching"]
@@ -30,13 +30,11 @@ def leaked(ledger: Ledger, where: str, text: str) -> None:
 
 def look_around(gateway: Served, ledger: Ledger) -> None:
     """Looks for the secret, and for the token, in the list of processes and in the own log."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().decode(errors="replace")
-                leaked(ledger, "the list of processes", words)
-                if gateway.token in words:
-                    ledger.violate("I10", "the list of processes", "tells a token")
+    for _, words in commands():
+        shown = words.decode(errors="replace")
+        leaked(ledger, "the list of processes", shown)
+        if gateway.token in shown:
+            ledger.violate("I10", "the list of processes", "tells a token")
     text = gateway.data.with_suffix(".log").read_text(errors="replace")
     leaked(ledger, "the gateway's own log", text)
     if gateway.token in text:

@@ -12,6 +12,7 @@ from tests.faults.mounts import SmallDisk, fill, small_disk
 from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
 from tests.journeys.entrance import Caller, shell
+from tests.support.processes import lives
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -128,6 +129,4 @@ def run_ended(run: RunDir, disk: SmallDisk) -> bool:
     """Whether the main process of a run is gone, or its ending is known already."""
     assert disk.path.exists()
     started = run.started()
-    return run.exit() is not None or (
-        started is not None and not Path(f"/proc/{started.pid}/fd/1").exists()
-    )
+    return run.exit() is not None or (started is not None and not lives(started.pid))

@@ -25,9 +25,10 @@ from protocol.commands.tasks import Execute
 from protocol.errors import GatewayError
 from protocol.groups import GroupId, GroupState, MemberKey, Policy, Retry
 from tests.faults.syscalls import Call, killing, recording, strace, threads
-from tests.faults.test_submit_crash import alive, is_change
+from tests.faults.test_submit_crash import is_change
 from tests.gateway.runner.rig import Runner, running
 from tests.support.parts import Core, open_core
+from tests.support.processes import lives
 from tests.support.waiting import wait_until
 
 ANN = Caller(Principal("ann", Role.USER))
@@ -67,9 +68,9 @@ class Stage:
         with killing(pid, call, anywhere=anywhere):
             name, group_id = await self.submitted()
             await wait_until(
-                lambda: self.is_over(group_id) or not alive(pid), "the group or its runner", 60
+                lambda: self.is_over(group_id) or not lives(pid), "the group or its runner", 60
             )
-        died = not alive(pid)
+        died = not lives(pid)
         if died:
             self._runner.kill()
             self._runner.start()

@@ -18,7 +18,8 @@ import pytest
 
 from tests.faults.storm import complaints
 from tests.faults.syscalls import Call, killing, recording, strace, threads
-from tests.faults.test_submit_crash import APP, alive, is_change
+from tests.faults.test_submit_crash import APP, is_change
+from tests.support.processes import lives
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -53,7 +54,7 @@ class Stage:
             return False
         with killing(pid, call, anywhere=anywhere), suppress(httpx.TransportError):
             self._submit(name)
-        died = not alive(pid)
+        died = not lives(pid)
         try:
             self._judge(name)
         except AssertionError as error:

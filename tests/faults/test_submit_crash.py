@@ -21,6 +21,7 @@ from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
 from tests.faults.syscalls import Call, killing, recording, strace, threads
 from tests.journeys.entrance import Caller, shell
+from tests.support.processes import lives
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
 
@@ -74,8 +75,8 @@ class Stage:
         with killing(pid, call, anywhere=anywhere), suppress(httpx.TransportError):
             exec_id = self.submit(name)
             if self.part == RUNNER:
-                self.until(lambda: self.put_away(1) or not alive(pid), "the run or its runner")
-        died = not alive(pid)
+                self.until(lambda: self.put_away(1) or not lives(pid), "the run or its runner")
+        died = not lives(pid)
         try:
             self.judge(name, exec_id)
         except AssertionError as error:
@@ -165,13 +166,6 @@ class Stage:
     def until(condition: Callable[[], object], description: str) -> None:
         """Waits for longer than a part needs to be replaced."""
         wait_until_sync(condition, description, 40)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process has not ended."""
-    with suppress(OSError):
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    return False
 
 
 def is_change(call: Call) -> bool:

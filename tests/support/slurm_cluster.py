@@ -21,6 +21,7 @@ import pytest
 
 from tests.support.absent import missing
 from tests.support.ports import free_port
+from tests.support.processes import lives
 from tests.support.waiting import wait_until_sync
 
 __all__ = ["SlurmCluster", "placing", "recording", "slurm_cluster", "starting"]
@@ -100,7 +101,7 @@ class SlurmCluster:
         """Kills a daemon without a word to it."""
         pid = self.pid(daemon)
         os.kill(pid, signal.SIGKILL)
-        wait_until_sync(lambda: not _lives(pid), f"{daemon} is gone")
+        wait_until_sync(lambda: not lives(pid), f"{daemon} is gone")
 
     def processes(self) -> list[int]:
         """All that belongs to the cluster: daemons, and what they started for jobs.
@@ -225,8 +226,8 @@ def _end(cluster: SlurmCluster) -> None:
             pid = int(file.read_text())
             os.kill(pid, signal.SIGTERM)
             with contextlib.suppress(AssertionError):
-                wait_until_sync(lambda one=pid: not _lives(one), "a daemon is gone", 5)  # type: ignore[misc]  # one is bound
-            if _lives(pid):
+                wait_until_sync(lambda one=pid: not lives(one), "a daemon is gone", 5)  # type: ignore[misc]  # one is bound
+            if lives(pid):
                 os.kill(pid, signal.SIGKILL)
 
     def rest() -> list[int]:
@@ -246,7 +247,7 @@ def _ours() -> list[int]:
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and entry.stat().st_uid == os.getuid():
                 found.append(int(entry.name))
-    return [pid for pid in found if pid != os.getpid() and _lives(pid)]
+    return [pid for pid in found if pid != os.getpid() and lives(pid)]
 
 
 def _told(pid: int) -> list[bytes]:
@@ -264,10 +265,3 @@ def _is_below(pid: int, folder: str) -> bool:
                 if str(entry.readlink()).startswith(folder):
                     return True
     return False
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -20,6 +20,7 @@ from engines.rundir.texts import MAX_MESSAGE_BYTES
 from engines.shim.orphans import COOKIE
 from engines.suite import read_lines
 from tests.engines.sessions import Seat, leave, seat_in
+from tests.support.processes import command
 from tests.support.waiting import wait_until
 
 SECRET = "s3cret-of-the-day"  # noqa: S105 - of a test
@@ -50,14 +51,6 @@ async def own() -> AsyncIterator[Seat]:
         found = await started(Path(name))
         yield found
         await leave(found)
-
-
-def command(pid: int) -> bytes:
-    """The command line of a process."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def texts(run: RunDir) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.gateway.cli.command import NARTHEX, clean_environment, narthex
 from tests.gateway.cli.terminal import on_terminal
+from tests.support.processes import commands
 from tests.support.waiting import wait_until_sync
 
 
@@ -24,18 +25,9 @@ def temporary(tmp_path: Path) -> Iterator[dict[str, str]]:
     wait_until_sync(lambda: not list(runtime.iterdir()), "its sockets to be removed")
 
 
-def alive(mark: str) -> list[str]:
+def alive(mark: str) -> list[int]:
     """The processes, other than ours, whose command line holds a mark."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                words = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if mark.encode() in words:
-                found.append(entry.name)
-    return found
+    return [pid for pid, words in commands() if mark.encode() in words and pid != os.getpid()]
 
 
 def test_streams_and_exit_code(temporary: dict[str, str]) -> None:

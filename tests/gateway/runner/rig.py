@@ -43,9 +43,9 @@ from gateway.stores.user_files import FolderLimits, UserFiles
 from protocol.errors import GatewayError, Kind
 from protocol.logs import Cursor, Line
 from protocol.tasks import ById, Task, TaskId, TaskState
-from tests.support.waiting import wait_until, wait_until_sync
+from tests.support.waiting import wait_until
 
-__all__ = ["Client", "Runner", "gone", "make_node", "record", "running", "settings", "spec_of"]
+__all__ = ["Client", "Runner", "make_node", "record", "running", "settings", "spec_of"]
 
 
 def settings(**overrides: object) -> Config:
@@ -275,8 +275,3 @@ async def running(paths: DataPaths, url: str, **environment: str) -> AsyncIterat
         yield runner
     finally:
         runner.kill()
-
-
-def gone(pid: int) -> None:
-    """Waits until a process does not exist any more."""
-    wait_until_sync(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} is gone")

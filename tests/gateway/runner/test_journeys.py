@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.processes import children
 from engines.rundir.facts import RunState
 from gateway.clock import now_ms
 from gateway.data_paths import DataPaths
@@ -25,7 +26,8 @@ from gateway.stores.spool import FORGET
 from gateway.stores.tasks import QueueLimits
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import ById, Reason, TaskId, TaskState
-from tests.gateway.runner.rig import Client, Runner, gone, running, spec_of
+from tests.gateway.runner.rig import Client, Runner, running, spec_of
+from tests.support.processes import command, exists, gone
 from tests.support.waiting import wait_until
 
 
@@ -128,7 +130,7 @@ async def test_a_kill_ends_what_ignores_signals(client: Client) -> None:
     await client.kill(spec.task_id, 0.3)
     task = await client.ended(spec.task_id)
     assert task.state is TaskState.KILLED
-    assert not Path(f"/proc/{int(line.data)}").exists()
+    assert not exists(int(line.data))
 
 
 @pytest.mark.usefixtures("runner")
@@ -222,12 +224,7 @@ async def _retrying(client: Client, task_id: TaskId) -> bool:
 def _zygote_of(runner: Runner) -> int:
     """The process from which a runner has its runs forked."""
     assert runner.process is not None
-    pid = runner.process.pid
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    children = [int(word) for one in threads for word in (one / "children").read_text().split()]
-    (found,) = (
-        child for child in children if b"zygote" in Path(f"/proc/{child}/cmdline").read_bytes()
-    )
+    (found,) = (pid for pid in children(runner.process.pid) if b"zygote" in command(pid))
     return found
 
 
@@ -450,7 +447,7 @@ async def test_redis_may_die_and_come_back_empty(redis_folder: Path, paths: Data
             touch(client, live.task_id, "go")
             await client.spool.request_kill(doomed.task_id, 0)
             client.notify(b"k" + doomed.task_id.encode())
-            await wait_until(lambda: not Path(f"/proc/{int(line.data)}").exists(), "killed")
+            await wait_until(lambda: not exists(int(line.data)), "killed")
             shutil.rmtree(redis_folder / "one")
             await server.start()
             begun = time.monotonic()

@@ -17,15 +17,8 @@ from gateway.stores.pipelined_connection import PipelinedConnection
 from gateway.stores.redis_client import RedisClient
 from gateway.stores.redis_programs import ServerProgram, find_server
 from protocol.errors import GatewayError, Kind
+from tests.support.processes import lives
 from tests.support.waiting import wait_until, wait_until_sync
-
-
-def _gone(pid: int) -> bool:
-    """Whether a process has ended, reaped or not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 async def test_it_is_private_and_ends_with_its_socket(redis_folder: Path) -> None:
@@ -41,7 +34,7 @@ async def test_it_is_private_and_ends_with_its_socket(redis_folder: Path) -> Non
     await link.close()
     pid = server.pid
     await server.stop()
-    assert _gone(pid)
+    assert not lives(pid)
     assert not (redis_folder / "s").exists()
     assert server.pid == 0
 
@@ -261,7 +254,7 @@ async def test_it_ends_with_its_parent_and_the_next_one_waits_for_that(redis_fol
         parent.kill()
     successor = EmbeddedRedis(redis_folder / "data", redis_folder / "s")
     await successor.start()
-    await wait_until(lambda: _gone(pid), "the orphan ends")
+    await wait_until(lambda: not lives(pid), "the orphan ends")
     await successor.stop()
 
 

@@ -18,18 +18,11 @@ from engines.rundir.directory import RunDir, RunState
 from gateway.data_paths import DataPaths
 from gateway.supervisor.listener import listen, url_of
 from tests.support.gateway import Gateway, serving_gateway
+from tests.support.processes import lives
 from tests.support.served import NARTHEX, Served
 from tests.support.waiting import wait_until_sync
 
 ENTRANCE = "/api/rest_j/v1/entrance"
-
-
-def alive(pid: int) -> bool:
-    """Whether a process lives and is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def redis_of(served: Served) -> int:
@@ -152,17 +145,17 @@ def test_a_polite_end_ends_everything_but_the_runs(
     end(served)
     assert served.process.wait(15) == 0
     assert time.monotonic() - began < 15
-    assert not [pid for pid in parts if alive(pid)]
+    assert not [pid for pid in parts if lives(pid)]
     assert not DataPaths.of(served.data).endpoint.exists()
     (path,) = (DataPaths.of(served.data).spool / "live").iterdir()
     run = RunDir(path)
     shim = run.shim()
     assert run.state() is RunState.RUNNING
     assert shim
-    assert alive(shim.pid)
+    assert lives(shim.pid)
     run.request_kill(0.0)
     run.notify()
-    wait_until_sync(lambda: not alive(shim.pid), "the run to end")
+    wait_until_sync(lambda: not lives(shim.pid), "the run to end")
 
 
 def test_a_killed_supervisor_leaves_nothing_and_can_be_started_again(
@@ -183,7 +176,7 @@ def test_a_killed_supervisor_leaves_nothing_and_can_be_started_again(
         try:
             assert again.stdout
             assert again.stdout.readline().startswith(f"narthex ready on {served.url}")
-            wait_until_sync(lambda: not any(map(alive, parts)), "the old parts to be gone")
+            wait_until_sync(lambda: not any(map(lives, parts)), "the old parts to be gone")
         finally:
             again.terminate()
             again.wait(20)
