@@ -12,20 +12,17 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from gateway.config import load
 from tests.support.absent import missing
+from tests.support.certificates import signed_by_itself
 from tests.support.ports import free_port
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
@@ -52,34 +49,6 @@ class Site:
     gateway: Served
 
 
-def certify(folder: Path) -> ssl.SSLContext:
-    """Makes a certificate for the site, in the names of the page; what trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    (folder / "fullchain.pem").write_bytes(pem)
-    (folder / "privkey.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return ssl.create_default_context(cadata=pem.decode())
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page's own nginx and settings, on other ports and with a certificate of ours."""
@@ -90,11 +59,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     settings.write_text(block("toml"))
     with serving(folder / "data", "--config", str(settings)) as gateway:
         plain, secure = free_port(), free_port()
-        trust = certify(folder)
+        made = signed_by_itself(folder, NAME)
         text = block("nginx").replace("127.0.0.1:9001", gateway.url.removeprefix("http://"))
         text = re.sub(r"listen \[::\].*\n", "", text).replace("listen 80;", f"listen {plain};")
         text = text.replace("listen 443 ", f"listen 127.0.0.1:{secure} ")
-        text = text.replace("/etc/ssl/narthex/", f"{folder}/")
+        text = text.replace("/etc/ssl/narthex/fullchain.pem", str(made.certificate))
+        text = text.replace("/etc/ssl/narthex/privkey.pem", str(made.key))
         paths = "".join(
             f"{kind}_temp_path {folder}/{kind};"
             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -110,7 +80,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         process = subprocess.Popen(command)
         try:
             wait_until_sync(lambda: listens(secure), "nginx to listen")
-            yield Site(secure, trust, gateway)
+            yield Site(secure, made.trust(), gateway)
         finally:
             process.terminate()
             process.wait(20)

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import ssl
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway import client as narthex_client
 from tests.gateway.cli.command import narthex
+from tests.support.certificates import signed_by_itself
 
 
 class _Nobody(BaseHTTPRequestHandler):
@@ -35,39 +29,12 @@ class _Nobody(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The URL of a server with TLS, and the file of the certificate that it has."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = tmp_path / "c.pem", tmp_path / "k.pem"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, private)
+    made = signed_by_itself(tmp_path, "127.0.0.1")
     with HTTPServer(("127.0.0.1", 0), _Nobody) as found:
-        found.socket = context.wrap_socket(found.socket, server_side=True)
+        found.socket = made.server().wrap_socket(found.socket, server_side=True)
         thread = threading.Thread(target=found.serve_forever)
         thread.start()
-        yield f"https://127.0.0.1:{found.server_address[1]}", certificate
+        yield f"https://127.0.0.1:{found.server_address[1]}", made.certificate
         found.shutdown()
         thread.join(20)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,13 +12,10 @@ from urllib.parse import urlsplit
 
 import hiredis
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.pipelined_connection import PipelinedConnection
+from tests.support.certificates import signed_by_itself
 from tests.support.waiting import wait_until
 
 
@@ -143,7 +139,7 @@ async def test_a_closed_pipe_stays_closed(redis_server: EmbeddedRedis) -> None:
 
 async def test_a_certificate_is_looked_at(redis_server: EmbeddedRedis, tmp_path: Path) -> None:
     """Over TLS an unknown certificate is refused, and one that is named is taken."""
-    certificate, key = _certificate(tmp_path)
+    made = signed_by_itself(tmp_path, "localhost")
     address = urlsplit(redis_server.url)
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,44 +152,13 @@ async def test_a_certificate_is_looked_at(redis_server: EmbeddedRedis, tmp_path:
             back.close()
             writer.close()
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    async with await asyncio.start_server(carry, "127.0.0.1", 0, ssl=context) as server:
+    async with await asyncio.start_server(carry, "127.0.0.1", 0, ssl=made.server()) as server:
         port = server.sockets[0].getsockname()[1]
         url = f"rediss://{address.username}:{address.password}@localhost:{port}/0"
         async with opened(url) as careful:
             with pytest.raises(ssl.SSLError):
                 await careful.ask("PING")
-        async with opened(f"{url}?ssl_ca_certs={certificate}") as knowing:
+        async with opened(f"{url}?ssl_ca_certs={made.certificate}") as knowing:
             assert await knowing.ask("PING") == b"PONG"
         async with opened(f"{url}?ssl_cert_reqs=none") as careless:
             assert await careless.ask("PING") == b"PONG"
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, secret = folder / "certificate.pem", folder / "key.pem"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return certificate, secret

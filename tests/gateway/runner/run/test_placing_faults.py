@@ -238,8 +238,9 @@ async def test_what_passes_between_node_and_gateway_may_be_encrypted(
     tmp_path: Path,
 ) -> None:
     """With a certificate nobody else can read it, and plain words are no way in."""
-    certificate = signed_by_itself(tmp_path)
-    changes = placing(slurm_cluster, node_dir, certificate=certificate)
+    changes = placing(
+        slurm_cluster, node_dir, certificate=signed_by_itself(tmp_path, "landing").both
+    )
     async with running(paths, redis_server.url, **changes):
         spec = await client.submit("echo one", wants=FAR)
         task = await client.ended(spec.task_id)
