@@ -18,10 +18,10 @@ from gateway.api_documents.openapi import openapi
 from gateway.config import load
 from gateway.plugins import load_dialects
 
-__all__ = ["PUSHES", "faults_in", "kept", "recording", "strict"]
+__all__ = ["fault_of", "faults_in", "kept", "message_of", "recording"]
 
 RECORDER = Path(__file__).parent / "traffic"
-PUSHES = {
+_PUSHES = {
     "status": "StatusPush",
     "progress": "ProgressPush",
     "waitingSize": "WaitingSizePush",
@@ -79,11 +79,22 @@ def _content(responses: dict[str, Any], status: int) -> dict[str, dict[str, Any]
 
 
 def _fault_of_message(verb: str, value: object) -> str:
-    named = PUSHES.get(verb, "Reply")
-    error = best_match(_of_message(named).iter_errors(value))
-    if error and named != "Reply" and not any(_of_message("Reply").iter_errors(value)):
+    named = message_of(verb)
+    fault = fault_of(named, value)
+    if fault and named != "Reply" and not fault_of("Reply", value):
         return ""  # an answer to a call of that name
-    return f"message {named}: {error.json_path}: {error.message[:300]}" if error else ""
+    return fault
+
+
+def message_of(verb: str) -> str:
+    """Which message of the document has that verb in its method; only pushes have their own."""
+    return _PUSHES.get(verb, "Reply")
+
+
+def fault_of(name: str, value: object) -> str:
+    """Why a value is not that message; empty if it is. A key that is not described is a fault."""
+    error = best_match(_of_message(name).iter_errors(value))
+    return f"message {name}: {error.json_path}: {error.message[:300]}" if error else ""
 
 
 @cache
@@ -118,17 +129,17 @@ def _of_message(name: str) -> Any:  # noqa: ANN401 - no types
     document = asyncapi(load_dialects(load(None, {}), "localhost:8080"), "localhost:8080")
     text = json.dumps(document["components"]).replace("#/components/schemas/", "#/schemas/")
     parts: dict[str, Any] = json.loads(text)
-    payload = strict(parts["messages"][name]["payload"])
-    return Draft202012Validator({**payload, "schemas": strict(parts["schemas"])})
+    payload = _strict(parts["messages"][name]["payload"])
+    return Draft202012Validator({**payload, "schemas": _strict(parts["schemas"])})
 
 
-def strict(schema: Any) -> Any:  # noqa: ANN401 - JSON
+def _strict(schema: Any) -> Any:  # noqa: ANN401 - JSON
     """The schema with every object closed that names its members."""
     if isinstance(schema, list):
-        return [strict(one) for one in schema]
+        return [_strict(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {key: strict(value) for key, value in schema.items()}
+    found = {key: _strict(value) for key, value in schema.items()}
     if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
         found["additionalProperties"] = False
     return found

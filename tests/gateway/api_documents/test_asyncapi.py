@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema  # type: ignore[import-untyped]
 from websockets.sync.client import connect
 
 from gateway.api_documents.asyncapi import asyncapi
 from gateway.config import load
 from gateway.plugins import load_dialects
 from tests.support.absent import missing
+from tests.support.documented import fault_of, message_of
 from tests.support.gateway import Gateway
 
 DOCUMENT = asyncapi(load_dialects(load(None), "localhost:8080"), "localhost:8080")
@@ -30,42 +30,17 @@ const bad = diagnostics.filter((one) => one.severity === 0);
 console.log(JSON.stringify(bad.map((one) => `${one.path.join('/')}: ${one.message}`)));
 process.exit(document && !bad.length ? 0 : 1);
 """
-PUSHES = {
-    "status": "StatusPush",
-    "progress": "ProgressPush",
-    "waitingSize": "WaitingSizePush",
-    "log": "LogPush",
-    "lines": "LinesPush",
-    "block": "BlockPush",
-    "partial": "PartialPush",
-    "eof": "EofPush",
-}
 
 
 def against(message: str, value: object) -> None:
     """Holds a message against its payload's schema; what the schema does not name is a defect."""
-    text = json.dumps(DOCUMENT["components"]).replace("#/components/schemas/", "#/schemas/")
-    parts: dict[str, Any] = json.loads(text)
-    payload = strict(parts["messages"][message]["payload"])
-    jsonschema.validate(value, {**payload, "schemas": strict(parts["schemas"])})
-
-
-def strict(schema: Any) -> Any:  # noqa: ANN401 - JSON
-    """The schema with every object closed that names its members."""
-    if isinstance(schema, list):
-        return [strict(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {key: strict(value) for key, value in schema.items()}
-    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        found["additionalProperties"] = False
-    return found
+    assert not (fault := fault_of(message, value)), fault
 
 
 def kind_of(message: dict[str, Any]) -> str:
     """Which message of the document it is: a push has a verb of its own."""
     verb = re.fullmatch(r"/api/rest_j/v1/entrance/[^/]+/(\w+)", message["method"])
-    return PUSHES.get(verb[1], "Reply") if verb else "Reply"
+    return message_of(verb[1] if verb else "")
 
 
 def test_it_is_valid(tmp_path: Path) -> None:
