@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import pytest
-
 from gateway.caller import Access, Caller
 from gateway.dispatch import Dispatch
 from gateway.metrics import Metrics
@@ -13,6 +11,7 @@ from gateway.services.service import Verb, for_user
 from protocol.accounts import Principal, Role
 from protocol.command import MOST_COMMANDS, MOST_EACH, Command, Each, Then
 from protocol.errors import GatewayError, Kind
+from tests.support.refusals import refused_as
 
 ANN, ADMIN = Principal("ann", Role.USER), Principal("root", Role.ADMIN)
 
@@ -49,13 +48,6 @@ class Numbers:
         return command.number * 2
 
 
-async def kind_of(dispatch: Dispatch, caller: Caller, command: Command[object]) -> Kind:
-    """The kind of the refusal."""
-    with pytest.raises(GatewayError) as error:
-        await dispatch(caller, command)
-    return error.value.kind
-
-
 def dispatch_of(service: Numbers, metrics: Metrics | None = None) -> Dispatch:
     """Dispatch with one service."""
     return Dispatch(join([service], [Double]), metrics or Metrics(), HeavyWork(16))
@@ -67,9 +59,9 @@ async def test_a_command_is_admitted_before_it_is_carried_out() -> None:
     dispatch = dispatch_of(service)
     assert await dispatch(Caller(ANN), Double(2)) == 4
     assert await dispatch(Caller(ADMIN), Double(2, "ann")) == 4
-    assert await kind_of(dispatch, Caller(None), Double(2)) is Kind.UNAUTHENTICATED
-    assert await kind_of(dispatch, Caller(ANN), Double(2, "bob")) is Kind.FORBIDDEN
-    assert await kind_of(dispatch, Caller(ADMIN), Unheard()) is Kind.FORBIDDEN
+    assert await refused_as(dispatch(Caller(None), Double(2))) is Kind.UNAUTHENTICATED
+    assert await refused_as(dispatch(Caller(ANN), Double(2, "bob"))) is Kind.FORBIDDEN
+    assert await refused_as(dispatch(Caller(ADMIN), Unheard())) is Kind.FORBIDDEN
     assert service.count == 2
 
 
@@ -86,11 +78,11 @@ async def test_every_step_of_then_is_guarded() -> None:
     service = Numbers()
     dispatch = dispatch_of(service)
     second = Then(Double(1), lambda two: Double(two, "bob"))
-    assert await kind_of(dispatch, Caller(ANN), second) is Kind.FORBIDDEN
+    assert await refused_as(dispatch(Caller(ANN), second)) is Kind.FORBIDDEN
     assert service.count == 1
     first = Then(Double(1, "bob"), Double)
-    assert await kind_of(dispatch, Caller(ANN), first) is Kind.FORBIDDEN
-    assert await kind_of(dispatch, Caller(None), first) is Kind.UNAUTHENTICATED
+    assert await refused_as(dispatch(Caller(ANN), first)) is Kind.FORBIDDEN
+    assert await refused_as(dispatch(Caller(None), first)) is Kind.UNAUTHENTICATED
     assert service.count == 1
 
 
@@ -108,7 +100,7 @@ async def test_each_is_answered_by_itself() -> None:
 async def test_a_stranger_is_refused_as_a_whole() -> None:
     """Who is not logged in is told so once, not for each thing asked."""
     each = Each((Double(1), Double(2)))
-    assert await kind_of(dispatch_of(Numbers()), Caller(None), each) is Kind.UNAUTHENTICATED
+    assert await refused_as(dispatch_of(Numbers())(Caller(None), each)) is Kind.UNAUTHENTICATED
 
 
 async def test_what_one_request_may_join_is_bounded() -> None:
@@ -118,14 +110,14 @@ async def test_what_one_request_may_join_is_bounded() -> None:
     most = Each((Double(1),) * MOST_EACH)
     assert len(await dispatch(Caller(ANN), most)) == MOST_EACH
     longer = Each((Double(1),) * (MOST_EACH + 1))
-    assert await kind_of(dispatch, Caller(ANN), longer) is Kind.TOO_LARGE
+    assert await refused_as(dispatch(Caller(ANN), longer)) is Kind.TOO_LARGE
     service.count = 0
-    assert await kind_of(dispatch, Caller(ANN), Each((most, most, most))) is Kind.TOO_LARGE
+    assert await refused_as(dispatch(Caller(ANN), Each((most, most, most)))) is Kind.TOO_LARGE
 
     def again(_number: int) -> Command[int]:
         return Then(Double(1), again)
 
-    assert await kind_of(dispatch, Caller(ANN), Then(Double(1), again)) is Kind.TOO_LARGE
+    assert await refused_as(dispatch(Caller(ANN), Then(Double(1), again))) is Kind.TOO_LARGE
     assert service.count <= 2 * MOST_COMMANDS
 
 

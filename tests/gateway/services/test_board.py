@@ -10,9 +10,10 @@ from protocol.commands.board import PublicTask, ReadBoard
 from protocol.commands.history import ReadSubmission, TaskQuery
 from protocol.commands.logs import ReadLog
 from protocol.commands.tasks import DeleteTask, Execute, Kill, ReadTask
-from protocol.errors import GatewayError, Kind, Subject
+from protocol.errors import Kind, Subject
 from protocol.tasks import ById, ByNumber, Task, TaskRef
 from tests.support.parts import Core
+from tests.support.refusals import refusal
 
 ANN, BOB, ADMIN = (
     Principal("ann", Role.USER),
@@ -30,11 +31,10 @@ async def submitted(core: Core, *, shared: bool, dialect: str = "pai", **words: 
 
 async def kind_of(core: Core, caller: Caller, command: Command[object]) -> Kind:
     """The kind of a refusal about a task."""
-    with pytest.raises(GatewayError) as error:
-        await core.dispatch(caller, command)
-    if error.value.kind is Kind.NOT_FOUND:
-        assert error.value.subject is Subject.TASK
-    return error.value.kind
+    error = await refusal(core.dispatch(caller, command))
+    if error.kind is Kind.NOT_FOUND:
+        assert error.subject is Subject.TASK
+    return error.kind
 
 
 async def test_a_shared_task_is_read_where_that_is_opened(core: Core) -> None:

@@ -21,9 +21,10 @@ from protocol.commands.control import (
     Tag,
 )
 from protocol.commands.tasks import DeleteTask, Execute, Kill, ReadTask
-from protocol.errors import GatewayError, Kind
+from protocol.errors import Kind
 from protocol.tasks import ById, Task, TaskState
 from tests.support.parts import Core
+from tests.support.refusals import refused_as
 
 ANN = Caller(Principal("ann", Role.USER))
 BOB = Caller(Principal("bob", Role.USER))
@@ -35,13 +36,6 @@ async def submitted(core: Core, *, hold: bool = False, seconds: float = 0.0) -> 
     await core.parts.stores.lease.ready(1)
     execute = Execute("shell", "shell", "true", "test", hold=hold, seconds=seconds)
     return await core.dispatch(ANN, execute)
-
-
-async def kind_of(core: Core, caller: Caller, command: Command[object]) -> Kind:
-    """How a command is refused."""
-    with pytest.raises(GatewayError) as refusal:
-        await core.dispatch(caller, command)
-    return refusal.value.kind
 
 
 def all_about(task: Task) -> list[Command[object]]:
@@ -83,14 +77,14 @@ async def test_a_task_may_be_held_from_the_beginning(core: Core) -> None:
     assert task.state is TaskState.HELD
     assert (await core.parts.stores.queue.counts("ann")).waiting == 0
     assert (await core.dispatch(ANN, Kill(ById(task.id)))).state is TaskState.KILLING
-    assert await kind_of(core, ANN, Resume(ById(task.id))) is Kind.CONFLICT
+    assert await refused_as(core.dispatch(ANN, Resume(ById(task.id)))) is Kind.CONFLICT
 
 
 async def test_what_belongs_to_others_is_not_there(core: Core) -> None:
     """For every command alike; and nothing is recorded."""
     task = await submitted(core)
     for command in all_about(task):
-        assert await kind_of(core, BOB, command) is Kind.NOT_FOUND, command
+        assert await refused_as(core.dispatch(BOB, command)) is Kind.NOT_FOUND, command
     assert len((await core.dispatch(ANN, ReadEvents(ById(task.id)))).events) == 1
 
 
@@ -99,7 +93,7 @@ async def test_what_was_deleted_is_gone(core: Core) -> None:
     task = await submitted(core)
     await core.dispatch(ANN, DeleteTask(ById(task.id)))
     for command in all_about(task):
-        assert await kind_of(core, ANN, command) in {Kind.NOT_FOUND, Kind.GONE}, command
+        assert await refused_as(core.dispatch(ANN, command)) in {Kind.NOT_FOUND, Kind.GONE}, command
 
 
 async def test_limit_and_tags_are_shown(core: Core) -> None:
@@ -118,7 +112,7 @@ async def test_limit_and_tags_are_shown(core: Core) -> None:
 async def test_what_may_not_be_sent_is_refused(core: Core, number: int) -> None:
     """Before anything is looked up in the run directory."""
     task = await submitted(core)
-    assert await kind_of(core, ANN, Signal(ById(task.id), number)) is Kind.INVALID
+    assert await refused_as(core.dispatch(ANN, Signal(ById(task.id), number))) is Kind.INVALID
 
 
 async def test_many_at_once_end_in_one_truth(core: Core) -> None:
@@ -150,7 +144,7 @@ async def test_events_come_in_pages(core: Core) -> None:
     assert numbers == list(range(1, 8))
     beyond = await core.dispatch(ANN, ReadEvents(ref, 100, 5))
     assert (beyond.events, beyond.next, beyond.more) == ((), 7, False)
-    assert await kind_of(core, ANN, ReadEvents(ref, -1)) is Kind.INVALID
+    assert await refused_as(core.dispatch(ANN, ReadEvents(ref, -1))) is Kind.INVALID
 
 
 async def test_older_news_change_nothing(core: Core) -> None:

@@ -24,8 +24,9 @@ from protocol.commands.directory import (
 )
 from protocol.commands.login import Login
 from protocol.directory import ADMIN_GROUP, DEFAULT_GROUP, Profile
-from protocol.errors import GatewayError, Kind
+from protocol.errors import Kind
 from tests.support.parts import Core
+from tests.support.refusals import refused_as
 
 PASSWORD = "correct horse"  # noqa: S105 - of tests
 ROOT, ANN = Caller(Principal("root", Role.ADMIN)), Caller(Principal("ann", Role.USER))
@@ -38,13 +39,6 @@ async def people(core: Core) -> Core:
     for name, groups in (("root", (ADMIN_GROUP,)), ("ann", ()), ("bob", ())):
         await core.dispatch(ROOT, AddUser(name, PASSWORD, groups=groups))
     return core
-
-
-async def refused(core: Core, caller: Caller, command: Command[object]) -> Kind:
-    """Why a command is refused."""
-    with pytest.raises(GatewayError) as caught:
-        await core.dispatch(caller, command)
-    return caught.value.kind
 
 
 @pytest.mark.parametrize(
@@ -70,8 +64,8 @@ async def refused(core: Core, caller: Caller, command: Command[object]) -> Kind:
 )
 async def test_users_manage_nobody_else(people: Core, command: Command[object]) -> None:
     """Nor do strangers; and nothing has changed."""
-    assert await refused(people, ANN, command) is Kind.FORBIDDEN
-    assert await refused(people, STRANGER, command) is Kind.UNAUTHENTICATED
+    assert await refused_as(people.dispatch(ANN, command)) is Kind.FORBIDDEN
+    assert await refused_as(people.dispatch(STRANGER, command)) is Kind.UNAUTHENTICATED
     assert [one.name for one in await people.dispatch(ROOT, ListUsers())] == ["ann", "bob", "root"]
     assert [one.name for one in await people.dispatch(ROOT, ListUsers(ADMIN_GROUP))] == ["root"]
 
@@ -92,7 +86,7 @@ async def test_users_see_and_change_themselves(people: Core) -> None:
 
 async def test_a_user_shows_the_old_password(people: Core) -> None:
     """A wrong one changes nothing and counts as a guess; an administrator needs none."""
-    assert await refused(people, ANN, SetPassword("another one", "a wrong one")) is (
+    assert await refused_as(people.dispatch(ANN, SetPassword("another one", "a wrong one"))) is (
         Kind.UNAUTHENTICATED
     )
     await people.dispatch(ANN, SetPassword("another one", PASSWORD))
@@ -101,14 +95,16 @@ async def test_a_user_shows_the_old_password(people: Core) -> None:
     await people.dispatch(STRANGER, Login("ann", "yet another"))
     strange = Caller(BOB.principal, "10.9.8.7")
     for _ in range(people.parts.config.auth.login_attempts):
-        await refused(people, strange, SetPassword("x" * 8, "guess"))
-    assert await refused(people, strange, SetPassword("x" * 8, PASSWORD)) is Kind.EXHAUSTED
+        await refused_as(people.dispatch(strange, SetPassword("x" * 8, "guess")))
+    assert (
+        await refused_as(people.dispatch(strange, SetPassword("x" * 8, PASSWORD))) is Kind.EXHAUSTED
+    )
 
 
 async def test_short_passwords_are_refused(people: Core) -> None:
     """At least 8 characters, for a new user and for a new password."""
     for command in (AddUser("eve", "1234567"), SetPassword("1234567", user="ann")):
-        assert await refused(people, ROOT, command) is Kind.INVALID
+        assert await refused_as(people.dispatch(ROOT, command)) is Kind.INVALID
     await people.dispatch(ROOT, AddUser("eve", "123456", least=6))
 
 
@@ -131,13 +127,13 @@ async def test_memberships_count_at_once(people: Core) -> None:
     await service.forget_queue("gpu")
     assert (await people.dispatch(ROOT, ListUserGroups("gpu")))[0].queues == ()
     for command in (Join("ann", "nowhere"), Leave("ann", "nowhere"), ListUserGroups("nowhere")):
-        assert await refused(people, ROOT, command) is Kind.NOT_FOUND
+        assert await refused_as(people.dispatch(ROOT, command)) is Kind.NOT_FOUND
 
 
 async def test_an_administrator_can_leave_but_not_the_last_one(people: Core) -> None:
     """Whoever asks."""
-    assert await refused(people, ROOT, RemoveUser("root")) is Kind.CONFLICT
-    assert await refused(people, ROOT, Leave("root", ADMIN_GROUP)) is Kind.CONFLICT
+    assert await refused_as(people.dispatch(ROOT, RemoveUser("root"))) is Kind.CONFLICT
+    assert await refused_as(people.dispatch(ROOT, Leave("root", ADMIN_GROUP))) is Kind.CONFLICT
     await people.dispatch(ROOT, Join("bob", ADMIN_GROUP))
     gone = await people.dispatch(ROOT, Leave("root", ADMIN_GROUP))
     assert isinstance(gone, Profile)

@@ -13,19 +13,13 @@ from protocol.command import Command
 from protocol.commands.directory import AddUser, Join, ListUserGroups, PutGroup
 from protocol.commands.queues import DropQueue, ListQueues, PutQueue, SetQueueStatus
 from protocol.commands.tasks import Execute
-from protocol.errors import GatewayError, Kind, Subject
+from protocol.errors import Kind, Subject
 from protocol.expressions import Expr
 from protocol.resources import Pick, Queue, QueueStatus, Shape, Wants, slots
 from tests.support.parts import Core
+from tests.support.refusals import refusal, refused_as
 
 ANN, ADMIN = Caller(Principal("ann", Role.USER)), Caller(Principal("root", Role.ADMIN))
-
-
-async def refused(core: Core, caller: Caller, command: Command[object]) -> GatewayError:
-    """The refusal of a command."""
-    with pytest.raises(GatewayError) as error:
-        await core.dispatch(caller, command)
-    return error.value
 
 
 async def test_queues_are_made_changed_and_removed_by_administrators(core: Core) -> None:
@@ -40,7 +34,7 @@ async def test_queues_are_made_changed_and_removed_by_administrators(core: Core)
         assert vc1.queue == Queue("vc1", 25.0, 50.0, QueueStatus.STOPPED)
         assert (vc1.share_slots, vc1.ceiling_slots) == (16, 32)
         assert (vc1.used_slots, vc1.used_memory_mb, vc1.running, vc1.waiting) == (3, 100, 2, 1)
-    assert (await refused(core, ADMIN, DropQueue("vc1"))).kind is Kind.CONFLICT
+    assert await refused_as(core.dispatch(ADMIN, DropQueue("vc1"))) is Kind.CONFLICT
     await OccupancyStore(core.parts.stores.redis).write(OccupancyReport())
     await core.dispatch(ADMIN, DropQueue("vc1"))
     assert [one.queue.name for one in await core.dispatch(ANN, ListQueues())] == ["default"]
@@ -53,8 +47,8 @@ async def test_queues_are_made_changed_and_removed_by_administrators(core: Core)
 )
 async def test_others_change_nothing(core: Core, command: Command[object]) -> None:
     """A user is forbidden, a stranger is to log in."""
-    assert (await refused(core, ANN, command)).kind is Kind.FORBIDDEN
-    assert (await refused(core, Caller(None), command)).kind is Kind.UNAUTHENTICATED
+    assert await refused_as(core.dispatch(ANN, command)) is Kind.FORBIDDEN
+    assert await refused_as(core.dispatch(Caller(None), command)) is Kind.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize(
@@ -75,14 +69,14 @@ async def test_others_change_nothing(core: Core, command: Command[object]) -> No
 )
 async def test_what_cannot_be_is_refused(core: Core, command: Command[object], kind: Kind) -> None:
     """And nothing is changed by it."""
-    assert (await refused(core, ADMIN, command)).kind is kind
+    assert await refused_as(core.dispatch(ADMIN, command)) is kind
     assert len(await core.dispatch(ANN, ListQueues())) == 1
 
 
 async def test_shares_are_of_one_whole(core: Core) -> None:
     """All shares together stay below a hundred percent; exactly a hundred is allowed."""
     await core.dispatch(ADMIN, PutQueue(Queue("a", share=60.0)))
-    assert (await refused(core, ADMIN, PutQueue(Queue("b", share=41.0)))).kind is Kind.CONFLICT
+    assert await refused_as(core.dispatch(ADMIN, PutQueue(Queue("b", share=41.0)))) is Kind.CONFLICT
     await core.dispatch(ADMIN, PutQueue(Queue("b", share=40.0)))
     await core.dispatch(ADMIN, PutQueue(Queue("a", share=10.0)))
 
@@ -111,7 +105,7 @@ async def test_what_could_never_start_is_refused(
     if kind is None:
         assert (await core.dispatch(ANN, execute)).number > 0
     else:
-        error = await refused(core, ANN, execute)
+        error = await refusal(core.dispatch(ANN, execute))
         assert (error.kind, error.subject) == (kind, subject)
 
 
@@ -125,7 +119,7 @@ async def test_groups_say_who_may_submit_to_a_queue(core: Core) -> None:
     await core.dispatch(ADMIN, PutQueue(Queue("vc1", 25.0, 50.0)))
     for name, groups in (("ann", ()), ("root", ("admin",))):
         await core.dispatch(ADMIN, AddUser(name, "correct horse", groups=groups))
-    error = await refused(core, ANN, execute)
+    error = await refusal(core.dispatch(ANN, execute))
     assert (error.kind, error.subject, error.field) == (Kind.FORBIDDEN, Subject.QUEUE, "queue")
     assert error.message == "user ann may not submit to queue vc1"
     assert (await core.dispatch(ANN, plain)).owner == "ann"
@@ -134,7 +128,7 @@ async def test_groups_say_who_may_submit_to_a_queue(core: Core) -> None:
     await core.dispatch(ADMIN, Join("ann", "vc1"))
     assert (await core.dispatch(ANN, execute)).owner == "ann"
     await core.dispatch(ADMIN, PutGroup("default", queues=()))
-    assert (await refused(core, ANN, plain)).kind is Kind.FORBIDDEN
+    assert await refused_as(core.dispatch(ANN, plain)) is Kind.FORBIDDEN
     await core.dispatch(ADMIN, DropQueue("vc1"))
     (group,) = await core.dispatch(ADMIN, ListUserGroups("vc1"))
     assert group.queues == ()

@@ -22,23 +22,17 @@ from protocol.commands.resources import (
     TaskAllotment,
 )
 from protocol.commands.tasks import Execute
-from protocol.errors import GatewayError, Kind
+from protocol.errors import Kind
 from protocol.resources import Leaf, LeafState, Wants
 from protocol.tasks import ById, TaskId
 from tests.support.parts import Core
+from tests.support.refusals import refused_as
 
 ANN, BOB, ADMIN = (
     Caller(Principal("ann", Role.USER)),
     Caller(Principal("bob", Role.USER)),
     Caller(Principal("root", Role.ADMIN)),
 )
-
-
-async def kind_of(core: Core, caller: Caller, command: Command[object]) -> Kind:
-    """The kind of a refusal."""
-    with pytest.raises(GatewayError) as error:
-        await core.dispatch(caller, command)
-    return error.value.kind
 
 
 async def test_the_pool_is_the_slots_of_one_node_until_somebody_changes_it(core: Core) -> None:
@@ -54,7 +48,7 @@ async def test_the_pool_is_the_slots_of_one_node_until_somebody_changes_it(core:
         Leaf(65, properties={"node": "new", "gpu": 1}),
         Leaf(66, properties={"node": "new"}),
     )
-    assert await kind_of(core, ADMIN, DropResource(66)) is Kind.CONFLICT
+    assert await refused_as(core.dispatch(ADMIN, DropResource(66))) is Kind.CONFLICT
     dead = await core.dispatch(ADMIN, SetResourceState(66, LeafState.DEAD))
     assert await core.dispatch(ADMIN, DropResource(66)) == dead
     (again,) = await core.dispatch(ADMIN, PutResources(({"node": "new"},)))
@@ -68,7 +62,7 @@ async def test_the_pool_is_the_slots_of_one_node_until_somebody_changes_it(core:
 )
 async def test_others_change_nothing(core: Core, command: Command[object]) -> None:
     """Only administrators change the pool."""
-    assert await kind_of(core, ANN, command) is Kind.FORBIDDEN
+    assert await refused_as(core.dispatch(ANN, command)) is Kind.FORBIDDEN
 
 
 @pytest.mark.parametrize(
@@ -88,7 +82,7 @@ async def test_others_change_nothing(core: Core, command: Command[object]) -> No
 )
 async def test_what_cannot_be_is_refused(core: Core, command: Command[object], kind: Kind) -> None:
     """And nothing of it is made."""
-    assert await kind_of(core, ADMIN, command) is kind
+    assert await refused_as(core.dispatch(ADMIN, command)) is kind
     assert len((await core.dispatch(ANN, ListResources())).leaves) == 64
 
 
@@ -108,4 +102,4 @@ async def test_what_a_task_was_given_is_its_owners_to_see(core: Core) -> None:
     run.write_once(GRANTED, json.dumps(grant._asdict()).encode())
     found = await core.dispatch(ANN, ReadAllotment(ById(task.id)))
     assert found == TaskAllotment((leaf,), {"web": (4000,)}, 5.0, ("n2", "n3"))
-    assert await kind_of(core, BOB, ReadAllotment(ById(task.id))) is Kind.NOT_FOUND
+    assert await refused_as(core.dispatch(BOB, ReadAllotment(ById(task.id)))) is Kind.NOT_FOUND

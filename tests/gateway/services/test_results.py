@@ -23,11 +23,13 @@ from protocol.errors import GatewayError, Kind
 from protocol.media import JsonValue
 from protocol.results import Column, ColumnType, ExportFormat, ResultKind, cell_text
 from protocol.tasks import ByNumber, TaskState
+from tests.support.refusals import refused_as
 from tests.support.specs import make_spec
 
 LIMITS = Limits(
     rows=0, bytes=0, page_rows=100, page_bytes=5000, page_cells=400, sheet_rows=1500, log_bytes=1000
 )
+
 REF = ByNumber(1)
 TASK = make_spec().task(TaskState.SUCCEEDED)
 
@@ -54,13 +56,6 @@ async def exported(service: ResultService, command: ExportResults) -> bytes:
     return b"".join([chunk async for chunk in found.chunks])
 
 
-async def kind_of(service: ResultService, command: ReadResult) -> Kind:
-    """The kind of refusal of a page."""
-    with pytest.raises(GatewayError) as error:
-        await service.read(TASK, command)
-    return error.value.kind
-
-
 async def test_lists_and_pages(service: ResultService) -> None:
     """A list describes each set, and a page is a slice of one."""
     found = (await service.list(TASK, ListResults(REF))).results
@@ -76,10 +71,13 @@ async def test_lists_and_pages(service: ResultService) -> None:
 
 async def test_pages_have_bounds(service: ResultService) -> None:
     """Too many rows, too many bytes, places before the first, and sets that are not there."""
-    assert await kind_of(service, ReadResult(REF, 0, max_rows=101)) is Kind.INVALID
-    assert await kind_of(service, ReadResult(REF, 0, first=-1)) is Kind.INVALID
-    assert await kind_of(service, ReadResult(REF, 2, max_rows=5, whole=True)) is Kind.TOO_LARGE
-    assert await kind_of(service, ReadResult(REF, 9)) is Kind.NOT_FOUND
+    assert await refused_as(service.read(TASK, ReadResult(REF, 0, max_rows=101))) is Kind.INVALID
+    assert await refused_as(service.read(TASK, ReadResult(REF, 0, first=-1))) is Kind.INVALID
+    assert (
+        await refused_as(service.read(TASK, ReadResult(REF, 2, max_rows=5, whole=True)))
+        is Kind.TOO_LARGE
+    )
+    assert await refused_as(service.read(TASK, ReadResult(REF, 9))) is Kind.NOT_FOUND
     assert len((await service.read(TASK, ReadResult(REF, 2, max_rows=5))).rows) == 2
 
 

@@ -17,20 +17,14 @@ from protocol.commands.rules import (
     ReadRule,
 )
 from protocol.commands.tasks import Execute
-from protocol.errors import GatewayError, Kind, Subject
+from protocol.errors import Kind, Subject
 from protocol.rules import Draft
 from tests.support.parts import Core
+from tests.support.refusals import refusal, refused_as
 
 ANN, ADMIN = Caller(Principal("ann", Role.USER)), Caller(Principal("admin", Role.ADMIN))
 SAY = "if: user = 'ann'\nthen: [{say: hello}]"
 PERL = "print 'x'; system('id');"
-
-
-async def refused(core: Core, caller: Caller, command: Command[object]) -> GatewayError:
-    """The refusal of a command."""
-    with pytest.raises(GatewayError) as error:
-        await core.dispatch(caller, command)
-    return error.value
 
 
 async def test_only_administrators_see_and_change_them(core: Core) -> None:
@@ -43,8 +37,8 @@ async def test_only_administrators_see_and_change_them(core: Core) -> None:
         DropRule(1),
     )
     for command in commands:
-        assert (await refused(core, ANN, command)).kind is Kind.FORBIDDEN
-        assert (await refused(core, Caller(None), command)).kind is Kind.UNAUTHENTICATED
+        assert await refused_as(core.dispatch(ANN, command)) is Kind.FORBIDDEN
+        assert await refused_as(core.dispatch(Caller(None), command)) is Kind.UNAUTHENTICATED
     assert len(await core.dispatch(ADMIN, ListRules())) == 17
 
 
@@ -54,7 +48,7 @@ async def test_text_that_is_no_rule_is_kept_and_inert(core: Core) -> None:
     assert (kept.rule.text, kept.rule.priority, kept.rule.enabled) == (PERL, 3, False)
     assert kept.note.startswith("kept, but not applied: ")
     number = kept.rule.id
-    error = await refused(core, ADMIN, ChangeRule(number, enabled=True))
+    error = await refusal(core.dispatch(ADMIN, ChangeRule(number, enabled=True)))
     assert (error.kind, error.field, error.subject) == (Kind.INVALID, "enabled", Subject.RULE)
     changed = await core.dispatch(ADMIN, ChangeRule(number, SAY, enabled=True))
     assert (changed.rule.enabled, changed.note) == (True, "")
@@ -63,7 +57,7 @@ async def test_text_that_is_no_rule_is_kept_and_inert(core: Core) -> None:
     assert await core.dispatch(ADMIN, ReadRule(number)) == again
     assert (await core.dispatch(ADMIN, DropRule(number))).rule == again.rule
     for command in (ReadRule(number), ChangeRule(number, "x"), DropRule(number)):
-        assert (await refused(core, ADMIN, command)).kind is Kind.NOT_FOUND
+        assert await refused_as(core.dispatch(ADMIN, command)) is Kind.NOT_FOUND
 
 
 async def test_rules_count_by_priority_and_as_soon_as_they_are_kept(core: Core) -> None:
@@ -74,7 +68,7 @@ async def test_rules_count_by_priority_and_as_soon_as_they_are_kept(core: Core) 
         ADMIN, AddRule("if: groups HAS 'default'\nthen: [{set: {queue: fast}}]", 99)
     )
     await core.dispatch(ADMIN, AddRule("then: [{deny: never}]", 0, enabled=False))
-    error = await refused(core, ANN, ApplyRules(Draft()))
+    error = await refusal(core.dispatch(ANN, ApplyRules(Draft())))
     assert (error.kind, error.message, error.subject) == (Kind.INVALID, "no", Subject.RULE)
     await core.dispatch(ADMIN, DropRule(late.rule.id))
     assert (await core.dispatch(ANN, ApplyRules(Draft()))).draft.queue == "fast"
@@ -94,7 +88,7 @@ async def test_what_was_admitted_is_what_is_submitted(core: Core) -> None:
     spec = await core.parts.stores.spool.spec(task.id)
     assert spec is not None
     assert spec.seconds == 60
-    assert (await refused(core, ANN, submit)).message == "nobody any more"
+    assert (await refusal(core.dispatch(ANN, submit))).message == "nobody any more"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +97,6 @@ async def test_what_was_admitted_is_what_is_submitted(core: Core) -> None:
 )
 async def test_what_is_not_even_kept(core: Core, command: Command[object]) -> None:
     """Sizes and priorities are bounded."""
-    error = await refused(core, ADMIN, command)
+    error = await refusal(core.dispatch(ADMIN, command))
     assert error.kind in {Kind.TOO_LARGE, Kind.INVALID}
     assert len(await core.dispatch(ADMIN, ListRules())) == 17

@@ -18,6 +18,7 @@ from protocol.commands.tokens import IssueToken, ListTokens, RevokeToken
 from protocol.directory import ADMIN_GROUP
 from protocol.errors import GatewayError, Kind
 from tests.support.parts import Core
+from tests.support.refusals import refused_as
 
 PASSWORD = "correct horse"  # noqa: S105 - of tests
 OWNER = Caller(Principal("", Role.ADMIN))
@@ -72,13 +73,6 @@ async def people(core: Core) -> People:
     for name, groups in (("root", (ADMIN_GROUP,)), ("ann", ()), ("bob", ())):
         await core.dispatch(OWNER, AddUser(name, PASSWORD, groups=groups))
     return People(core)
-
-
-async def refused(people: People, token: str, command: Command[object], acting: str = "") -> Kind:
-    """Why a command is refused."""
-    with pytest.raises(GatewayError) as caught:
-        await people.ask(token, command, acting)
-    return caught.value.kind
 
 
 # A token never buys one that outlives it.
@@ -198,7 +192,7 @@ async def test_a_chain_of_tokens_has_an_end(people: People) -> None:
     token = await people.log_in("ann")
     for _ in range(8):
         token = await people.ticket(token, OpenLogin())
-    assert await refused(people, token, OpenLogin()) is Kind.FORBIDDEN
+    assert await refused_as(people.ask(token, OpenLogin())) is Kind.FORBIDDEN
 
 
 # Applications.
@@ -234,7 +228,7 @@ async def test_an_application_manages_nobody(people: People) -> None:
             SetPassword("another one", user="ann"),
             Join("ann", ADMIN_GROUP),
         ):
-            assert await refused(people, held, command) is Kind.FORBIDDEN
+            assert await refused_as(people.ask(held, command)) is Kind.FORBIDDEN
 
 
 # Lists.
@@ -267,17 +261,17 @@ async def test_a_list_gives_nobody_more_than_they_had(people: People) -> None:
         assert isinstance(found, tuple)
         assert len(found) == 3
         assert {one.token for one in found} == shown
-    assert await refused(people, login, ListTokens("root")) is Kind.FORBIDDEN
+    assert await refused_as(people.ask(login, ListTokens("root"))) is Kind.FORBIDDEN
 
 
 async def test_only_ones_own_tokens_are_revoked(people: People) -> None:
     """By id and by the token itself; an administrator revokes anybody's."""
     ann, bob = await people.log_in("ann"), await people.log_in("bob")
     facts = people.tokens.read(ann, clock.now_ms()).facts
-    assert await refused(people, bob, RevokeToken(ann)) is Kind.FORBIDDEN
-    assert await refused(people, bob, RevokeToken(facts.id)) is Kind.NOT_FOUND
-    assert await refused(people, bob, RevokeToken(facts.id, "ann")) is Kind.FORBIDDEN
-    assert await refused(people, bob, RevokeToken("a.b.c")) is Kind.UNAUTHENTICATED
+    assert await refused_as(people.ask(bob, RevokeToken(ann))) is Kind.FORBIDDEN
+    assert await refused_as(people.ask(bob, RevokeToken(facts.id))) is Kind.NOT_FOUND
+    assert await refused_as(people.ask(bob, RevokeToken(facts.id, "ann"))) is Kind.FORBIDDEN
+    assert await refused_as(people.ask(bob, RevokeToken("a.b.c"))) is Kind.UNAUTHENTICATED
     assert people.good(ann)
     assert await people.ask(await people.log_in("root"), RevokeToken(ann)) == 1
     assert not people.good(ann)
@@ -300,6 +294,8 @@ async def test_people_get_in_when_their_login_cannot_be_listed(people: People) -
     folder = people.core.parts.paths.tokens
     (folder / "ann.json").write_text("{")
     assert people.good(await people.log_in("ann"))
-    assert await refused(people, login, IssueToken(TokenKind.APPLICATION)) is Kind.UNAVAILABLE
+    assert (
+        await refused_as(people.ask(login, IssueToken(TokenKind.APPLICATION))) is Kind.UNAVAILABLE
+    )
     await people.ask(login, Logout())
     assert not people.good(login)

@@ -16,6 +16,7 @@ from gateway.stores.directory_file import GroupChange
 from protocol.accounts import Role
 from protocol.directory import ADMIN_GROUP, DEFAULT_GROUP
 from protocol.errors import GatewayError, Kind
+from tests.support.refusals import refusal, refused_as
 
 PASSWORD = "correct horse"  # noqa: S105 - of tests
 
@@ -31,14 +32,6 @@ async def with_users(folder: Path) -> Directory:
     await directory.add("root", PASSWORD, 5, groups=(ADMIN_GROUP,))
     await directory.add("ann", PASSWORD, 6)
     return directory
-
-
-async def refused(work: object) -> GatewayError:
-    """The refusal that a coroutine ends with."""
-    assert asyncio.iscoroutine(work)
-    with pytest.raises(GatewayError) as caught:
-        await work
-    return caught.value
 
 
 async def test_a_user_is_verified_by_their_password_only(tmp_path: Path) -> None:
@@ -106,9 +99,9 @@ async def test_changes_at_once_are_all_kept(tmp_path: Path) -> None:
 )
 async def test_bad_names_are_refused(tmp_path: Path, name: str) -> None:
     """A name is made of plain characters only: it is the name of files as well."""
-    error = await refused(directory_in(tmp_path).add(name, PASSWORD, 1))
+    error = await refusal(directory_in(tmp_path).add(name, PASSWORD, 1))
     assert (error.kind, error.field) == (Kind.INVALID, "user")
-    error = await refused(directory_in(tmp_path).put_group(name, GroupChange()))
+    error = await refusal(directory_in(tmp_path).put_group(name, GroupChange()))
     assert (error.kind, error.field) == (Kind.INVALID, "group")
 
 
@@ -119,7 +112,7 @@ async def test_short_passwords_are_refused(tmp_path: Path) -> None:
         directory.add("bob", "1234567", 1),
         directory.set_password("ann", "12345", 1, least=1),
     ):
-        assert (await refused(work)).field == "password"
+        assert (await refusal(work)).field == "password"
     assert directory.find("bob") is None
     assert await directory.verify("ann", PASSWORD)
 
@@ -140,7 +133,7 @@ async def test_who_is_not_there_cannot_be_changed(tmp_path: Path) -> None:
         directory.put_group("nowhere", GroupChange(new=False)),
         directory.profiles("nowhere"),
     ):
-        assert (await refused(work)).kind is Kind.NOT_FOUND
+        assert await refused_as(work) is Kind.NOT_FOUND
     assert directory.find("bob") is None
 
 
@@ -150,7 +143,7 @@ async def test_a_damaged_file_lets_nobody_in(tmp_path: Path) -> None:
     path.write_text("{")
     directory = directory_in(tmp_path)
     for work in (directory.verify("ann", "x"), directory.accounts(), directory.remove("ann")):
-        assert (await refused(work)).kind is Kind.UNAVAILABLE
+        assert await refused_as(work) is Kind.UNAVAILABLE
     with pytest.raises(GatewayError):
         directory.find("ann")
     assert path.read_text() == "{"
@@ -187,7 +180,7 @@ async def test_the_last_administrator_stays(tmp_path: Path) -> None:
         directory.put_group("ops", GroupChange(admin=False)),
         directory.drop_group("ops"),
     ):
-        error = await refused(work)
+        error = await refusal(work)
         assert error.kind is Kind.CONFLICT
         assert "last administrator" in error.message
     await directory.set_groups("ann", lambda _: {ADMIN_GROUP})
@@ -212,7 +205,7 @@ async def test_standing_groups_stay_what_they_are(tmp_path: Path) -> None:
         directory.put_group(ADMIN_GROUP, GroupChange(admin=False)),
         directory.put_group(ADMIN_GROUP, GroupChange(new=True)),
     ):
-        assert (await refused(work)).kind is Kind.CONFLICT
+        assert await refused_as(work) is Kind.CONFLICT
     assert [group.name for group in await directory.groups()] == [ADMIN_GROUP, DEFAULT_GROUP]
     (await directory.set_groups("ann", lambda _: {DEFAULT_GROUP}))
     assert (await directory.profile("ann")).groups == (DEFAULT_GROUP,)
@@ -254,7 +247,7 @@ async def test_a_group_is_changed_by_what_is_given(tmp_path: Path) -> None:
         "new": {"deep": {"er": True}},
     }
     assert changed.external_name == "AAD-X"
-    assert (await refused(directory.put_group("x", GroupChange(new=True)))).kind is Kind.CONFLICT
+    assert await refused_as(directory.put_group("x", GroupChange(new=True))) is Kind.CONFLICT
 
 
 @pytest.mark.parametrize(
@@ -273,7 +266,7 @@ async def test_a_group_is_changed_by_what_is_given(tmp_path: Path) -> None:
 async def test_what_a_group_may_not_hold_is_refused(tmp_path: Path, wanted: GroupChange) -> None:
     """Sizes are bounded, and everything can be kept as JSON."""
     directory = directory_in(tmp_path)
-    assert (await refused(directory.put_group("x", wanted))).kind is Kind.INVALID
+    assert await refused_as(directory.put_group("x", wanted)) is Kind.INVALID
     assert len(await directory.groups()) == 2
 
 
@@ -309,7 +302,7 @@ async def test_what_a_user_may_not_say_is_refused(
 ) -> None:
     """Neither a thing that is no address, nor more than there is room for."""
     directory = await with_users(tmp_path)
-    assert (await refused(directory.patch("ann", email, extension))).kind is Kind.INVALID
+    assert await refused_as(directory.patch("ann", email, extension)) is Kind.INVALID
     assert (await directory.profile("ann")).extension == {}
 
 
