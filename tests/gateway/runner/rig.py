@@ -168,7 +168,7 @@ class Client:
             self.notify(b"c" + task_id.encode())
         return held[0]
 
-    async def shows(self, task_id: TaskId, state: TaskState, within: float = 20.0) -> Task:
+    async def shows(self, task_id: TaskId, state: TaskState, within: float = 60.0) -> Task:
         """The task once it is shown in a state."""
         found: list[Task] = []
 
@@ -181,7 +181,7 @@ class Client:
         await wait_until(shown, f"task {task_id} is shown as {state}", within)
         return found[-1]
 
-    async def ended(self, task_id: TaskId, within: float = 40.0) -> Task:
+    async def ended(self, task_id: TaskId, within: float = 60.0) -> Task:
         """The task once it is final."""
         found: list[Task] = []
 
@@ -261,7 +261,7 @@ class Runner:
         if self.process is None:
             return 0
         self.process.send_signal(number)
-        status = self.process.wait(15)
+        status = self.process.wait(30)
         self.process = None
         return status
 

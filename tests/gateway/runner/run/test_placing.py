@@ -92,6 +92,11 @@ def processes(task_id: str) -> list[int]:
     return with_cookie(f"{COOKIE}={task_id}".encode())
 
 
+def until(goes_on: Path) -> str:
+    """What a script says that must not go on before the test has seen what it waits for."""
+    return f"until [ -e {goes_on} ]; do sleep 0.02; done"
+
+
 def kill_porter(node_dir: Path, spec: TaskSpec) -> None:
     """Kills the porter of a run without a word to it."""
     (held,) = node_dir.glob(f"*/{spec.task_id}/porter")
@@ -117,7 +122,7 @@ async def waits_because(client: Client, spec: TaskSpec, word: str) -> None:
     async def told() -> bool:
         return word in (await client.tasks.read(ById(spec.task_id))).waiting_reason
 
-    await wait_until(told, f"waits because of {word}", 20)
+    await wait_until(told, f"waits because of {word}")
 
 
 @pytest.mark.usefixtures("runner")
@@ -154,18 +159,20 @@ async def test_a_job_that_is_cancelled_in_slurm_is_killed_and_verified(
 
 @pytest.mark.parametrize("lines", [5_000, pytest.param(200_000, marks=pytest.mark.storm)])
 async def test_a_log_is_exact_over_three_deaths_of_the_landing(
-    runner: Runner, client: Client, lines: int
+    runner: Runner, client: Client, lines: int, tmp_path: Path
 ) -> None:
     """The runner is killed while lines come; none is lost, repeated or moved."""
-    step = lines // 100
-    spec = await client.submit(
-        f"for ((i=1; i<={lines}; i++)); do echo line $i; ((i % {step})) || sleep 0.05; done",
-        wants=FAR,
+    step, last, goes_on = lines // 100, lines * 4 // 5, tmp_path / "goes-on"
+    code = (
+        f"for ((i = 1; i <= {lines}; i++)); do echo line $i; ((i % {step})) || sleep 0.05;"
+        f" if ((i == {last})); then {until(goes_on)}; fi; done"
     )
+    spec = await client.submit(code, wants=FAR)
     for part in (1, 2, 3):
         await written(client, spec, part * lines // 5)
         runner.kill()
         runner.start()
+    goes_on.touch()
     task = await client.ended(spec.task_id, 60)
     assert task.state is TaskState.SUCCEEDED
     wanted = [(number, f"line {number}".encode()) for number in range(1, lines + 1)]
@@ -173,12 +180,14 @@ async def test_a_log_is_exact_over_three_deaths_of_the_landing(
 
 
 async def test_an_ending_is_delivered_that_nobody_was_there_to_take(
-    runner: Runner, client: Client
+    runner: Runner, client: Client, tmp_path: Path
 ) -> None:
     """The porter waits for the gateway."""
-    spec = await client.submit("echo one; sleep 1; echo two; exit 3", wants=FAR)
+    goes_on = tmp_path / "goes-on"
+    spec = await client.submit(f"echo one; {until(goes_on)}; echo two; exit 3", wants=FAR)
     await written(client, spec, 1)
     runner.kill()
+    goes_on.touch()
     await wait_until(lambda: not processes(spec.task_id), "the run has ended")
     runner.start()
     task = await client.ended(spec.task_id)
@@ -257,12 +266,14 @@ async def test_the_time_limit_is_kept_on_the_node(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("runner")
-async def test_a_suspended_run_stands_still_and_goes_on(client: Client) -> None:
+async def test_a_suspended_run_stands_still_and_goes_on(client: Client, tmp_path: Path) -> None:
     """The request goes over the landing to the shim."""
-    spec = await client.submit("echo up; sleep 0.3; echo done", wants=FAR)
+    goes_on = tmp_path / "goes-on"
+    spec = await client.submit(f"echo up; {until(goes_on)}; echo done", wants=FAR)
     await written(client, spec, 1)
     await client.ask(spec.task_id, "suspend")
     await client.shows(spec.task_id, TaskState.SUSPENDED)
+    goes_on.touch()
     await client.ask(spec.task_id, "resume")
     task = await client.ended(spec.task_id)
     assert task.state is TaskState.SUCCEEDED
