@@ -162,10 +162,11 @@ async def test_another_boot(runs: Bench) -> None:
 
 async def test_the_first_ending_counts(runs: Bench) -> None:
     """An ending that was written while the run went on stays; the shim's own comes too late."""
-    run = runs.make()
-    assert await runs.launch(run, *SH, "sleep 0.3; exit 3")
+    run, goes_on = runs.make(), runs.folder / "goes-on"
+    assert await runs.launch(run, *SH, f"until [ -e {goes_on} ]; do sleep 0.02; done; exit 3")
     first = Exit(ExitKind.LOST, reason="shim_died")
     assert run.write_exit(first)
+    goes_on.touch()
     await wait_until(lambda: not run.locked(), "the shim to leave")
     assert run.exit() == first
 

@@ -71,9 +71,6 @@ class Stage:
                 lambda: self.is_over(group_id) or not lives(pid), "the group or its runner", 60
             )
         died = not lives(pid)
-        if died:
-            self._runner.kill()
-            self._runner.start()
         try:
             await self.judge(name, group_id)
         except AssertionError as error:
@@ -92,6 +89,7 @@ class Stage:
         found: list[GroupId] = []
 
         async def accepted() -> bool:
+            self._revive()
             with suppress(GatewayError):  # the runner is not ready yet
                 group = await self._core.dispatch(ANN, SubmitGroup(members, RETRY, name))
                 found.append(group.id)
@@ -112,7 +110,12 @@ class Stage:
 
     async def judge(self, name: str, group_id: GroupId) -> None:
         """Every member signed once in an attempt at most, and all of them in the last."""
-        await wait_until(lambda: self.is_over(group_id), f"{name} to end", 60)
+
+        def ended() -> bool:
+            self._revive()
+            return self.is_over(group_id)
+
+        await wait_until(ended, f"{name} to end", 60)
         facts = self.facts(group_id)
         assert facts.end is not None
         assert facts.end.state is GroupState.SUCCEEDED
@@ -124,6 +127,12 @@ class Stage:
         signed = Counter((self._folder / name).read_text().splitlines())
         assert set(signed.values()) == {1}, signed
         assert {"1 0", "2 0", "2 1"} <= set(signed) <= {"1 0", "1 1", "2 0", "2 1"}
+
+    def _revive(self) -> None:
+        """Starts another runner if this one is dead: it may have died after its last call."""
+        if not lives(self._pid):
+            self._runner.kill()
+            self._runner.start()
 
     @property
     def _pid(self) -> int:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.faults.storm import complaints
 from tests.faults.syscalls import Call, killing, recording, strace, threads
-from tests.faults.test_submit_crash import APP, is_change
+from tests.faults.test_submit_crash import APP, is_change, until_dead
 from tests.support.processes import lives
 from tests.support.served import Served, serving
 from tests.support.waiting import wait_until_sync
@@ -52,7 +52,7 @@ class Stage:
         pid, name = self._warm(), next(self._names)
         if not anywhere and call.thread >= len(threads(pid)):
             return False
-        with killing(pid, call, anywhere=anywhere), suppress(httpx.TransportError):
+        with killing(pid, call, anywhere=anywhere), until_dead(pid):
             self._submit(name)
         died = not lives(pid)
         try:

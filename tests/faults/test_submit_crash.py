@@ -72,7 +72,7 @@ class Stage:
         if not anywhere and call.thread >= len(threads(pid)):
             return "no such thread"
         exec_id = ""
-        with killing(pid, call, anywhere=anywhere), suppress(httpx.TransportError):
+        with killing(pid, call, anywhere=anywhere), until_dead(pid):
             exec_id = self.submit(name)
             if self.part == RUNNER:
                 self.until(lambda: self.put_away(1) or not lives(pid), "the run or its runner")
@@ -166,6 +166,20 @@ class Stage:
     def until(condition: Callable[[], object], description: str) -> None:
         """Waits for longer than a part needs to be replaced."""
         wait_until_sync(condition, description, 40)
+
+
+@contextmanager
+def until_dead(pid: int) -> Iterator[None]:
+    """Bears that nobody answers; if a connection was cut, waits for the death that cut it.
+
+    A process that is killed loses its sockets a moment before it is seen to be dead.
+    """
+    try:
+        yield
+    except httpx.TimeoutException:
+        return
+    except httpx.TransportError:
+        wait_until_sync(lambda: not lives(pid), "who cut a connection to be dead")
 
 
 def is_change(call: Call) -> bool:

@@ -388,13 +388,15 @@ async def test_a_deleted_task_does_not_come_back(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("runner")
-async def test_a_directory_that_is_taken_away_is_a_lost_run(client: Client) -> None:
+async def test_a_directory_that_is_taken_away_is_a_lost_run(client: Client, tmp_path: Path) -> None:
     """Nobody knows how it ended, and nothing hangs."""
-    spec = await client.submit("echo one; sleep 3")
+    goes_on = tmp_path / "goes-on"
+    spec = await client.submit(f"echo one; until [ -e {goes_on} ]; do sleep 0.02; done")
     await wait_until(partial(client.has_line, spec.task_id, 1), "it prints")
     run = client.spool.find(spec.task_id)
     assert run is not None
     shutil.rmtree(run.path)
+    goes_on.touch()
     assert (await client.ended(spec.task_id)).state is TaskState.LOST
 
 
