@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -73,15 +72,9 @@ ACTS: dict[str, Callable[[RunSpec], object]] = {
 
 @pytest.fixture
 async def client(
-    link: RedisClient,
-    redis_server: EmbeddedRedis,
-    redis_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    link: RedisClient, redis_server: EmbeddedRedis, paths: DataPaths
 ) -> AsyncIterator[Client]:
     """A client of a runner, in this process, with strange engines."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
-    paths = DataPaths.of(redis_folder / "data")
-    paths.prepare()
     engines: dict[str, Engine] = {name: Odd(name, act) for name, act in ACTS.items()}
     engines["shell"] = ShellEngine({})
     stopping = asyncio.Event()

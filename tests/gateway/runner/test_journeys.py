@@ -32,21 +32,6 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def paths(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
-    """A data folder and a runtime folder of a test's own."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
-    made = DataPaths.of(redis_folder / "data")
-    made.prepare()
-    return made
-
-
-@pytest.fixture
-def client(link: RedisClient, paths: DataPaths) -> Client:
-    """Speaks to the runner as a gateway process does."""
-    return Client(link, paths)
-
-
-@pytest.fixture
 async def runner(paths: DataPaths, redis_server: EmbeddedRedis) -> AsyncIterator[Runner]:
     """A runner with small limits."""
     async with running(

@@ -14,7 +14,6 @@ from gateway.stores.allotment import Allotment, read_allotment
 from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.pool import PoolFile
 from gateway.stores.queues import QueueFile
-from gateway.stores.redis_client import RedisClient
 from gateway.stores.spec import TaskSpec
 from protocol.resources import LeafState, Pick, Ports, Queue, QueueStatus, Shape, Wants, slots
 from protocol.tasks import Again, ById, Reason, TaskId, TaskState, Warn
@@ -23,21 +22,6 @@ from tests.support.waiting import wait_until
 
 POOL = "/node=node{2}/core={2}"
 WAIT = "while [ ! -e go ]; do sleep 0.05; done"
-
-
-@pytest.fixture
-def paths(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
-    """A data folder and a runtime folder of a test's own."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
-    made = DataPaths.of(redis_folder / "data")
-    made.prepare()
-    return made
-
-
-@pytest.fixture
-def client(link: RedisClient, paths: DataPaths) -> Client:
-    """Speaks to the runner as a gateway process does."""
-    return Client(link, paths)
 
 
 @pytest.fixture

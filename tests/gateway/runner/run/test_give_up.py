@@ -12,34 +12,17 @@ from engines.rundir.directory import SPEC
 from gateway.data_paths import DataPaths
 from gateway.runner.run.classify_exit import GIVEN_UP
 from gateway.stores.embedded import EmbeddedRedis
-from gateway.stores.redis_client import RedisClient
 from protocol.tasks import Reason, TaskState
 from tests.gateway.runner.rig import Client, Runner, running
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def places(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
-    """A data folder and a runtime folder of a test's own."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
-    made = DataPaths.of(redis_folder / "data")
-    made.prepare()
-    return made
-
-
-@pytest.fixture
-async def runner(places: DataPaths, redis_server: EmbeddedRedis) -> AsyncIterator[Runner]:
+async def runner(paths: DataPaths, redis_server: EmbeddedRedis) -> AsyncIterator[Runner]:
     """A runner with one slot."""
     one = {"NARTHEX_RUNNER_RUNNING_TOTAL": "1", "NARTHEX_RUNNER_RUNNING_PER_USER": "1"}
-    async with running(places, redis_server.url, **one) as found:
+    async with running(paths, redis_server.url, **one) as found:
         yield found
-
-
-@pytest.fixture
-def client(link: RedisClient, places: DataPaths, runner: Runner) -> Client:
-    """Speaks to that runner."""
-    assert runner.process is not None
-    return Client(link, places)
 
 
 async def test_a_run_that_cannot_be_recorded_is_given_up(client: Client, runner: Runner) -> None:

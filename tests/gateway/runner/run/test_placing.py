@@ -16,7 +16,6 @@ from gateway.data_paths import DataPaths
 from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.objects import Objects
 from gateway.stores.queues import QueueFile
-from gateway.stores.redis_client import RedisClient
 from gateway.stores.spec import TaskSpec
 from protocol.resources import Queue, Wants
 from protocol.tasks import ById, FileInput, Reason, TaskState
@@ -31,20 +30,11 @@ FAR = Wants(queue="far")
 
 
 @pytest.fixture
-def paths(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
+def paths(paths: DataPaths) -> DataPaths:
     """A data folder of a test's own, with a queue whose tasks go to Slurm."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
-    made = DataPaths.of(redis_folder / "data")
-    made.prepare()
     for name in ("far", "little", "nowhere"):
-        QueueFile(made.queues).put(Queue(name))
-    return made
-
-
-@pytest.fixture
-def client(link: RedisClient, paths: DataPaths) -> Client:
-    """Speaks to the runner as a gateway process does."""
-    return Client(link, paths)
+        QueueFile(paths.queues).put(Queue(name))
+    return paths
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from tests.gateway.runner.run.test_inputs import stored
 from tests.gateway.runner.run.test_placing import (
     FAR,
     STUBBORN,
-    client,
     kill_porter,
     node_dir,
     paths,
@@ -40,7 +39,7 @@ from tests.support.ports import free_port
 from tests.support.slurm_cluster import SlurmCluster, placing, slurm_cluster, starting
 from tests.support.waiting import wait_until
 
-__all__ = ["client", "node_dir", "paths", "runner", "slurm_cluster"]
+__all__ = ["node_dir", "paths", "runner", "slurm_cluster"]
 
 
 @contextmanager

@@ -25,21 +25,6 @@ NOTICE = b"narthex: a new session was started, what the earlier one held is gone
 
 
 @pytest.fixture
-def paths(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
-    """A data folder and a runtime folder of a test's own."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
-    made = DataPaths.of(redis_folder / "data")
-    made.prepare()
-    return made
-
-
-@pytest.fixture
-def client(link: RedisClient, paths: DataPaths) -> Client:
-    """Speaks to the runner as a gateway process does."""
-    return Client(link, paths)
-
-
-@pytest.fixture
 def store(paths: DataPaths) -> SessionStore:
     """The sessions as a gateway process sees them."""
     return SessionStore(paths.spool, paths.sessions)
