@@ -1,14 +1,16 @@
-"""What the tests of the runner share: folders, and somebody who speaks to a runner on them."""
+"""What the tests of the runner share: folders, a runner on them, and somebody who speaks to it."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from gateway.data_paths import DataPaths
+from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.redis_client import RedisClient
-from tests.gateway.runner.rig import Client
+from tests.gateway.runner.rig import Client, Runner, running
 
 
 @pytest.fixture
@@ -24,3 +26,15 @@ def paths(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> DataPaths:
 def client(link: RedisClient, paths: DataPaths) -> Client:
     """Speaks to the runner as a gateway process does."""
     return Client(link, paths)
+
+
+@pytest.fixture
+async def runner(paths: DataPaths, redis_server: EmbeddedRedis) -> AsyncIterator[Runner]:
+    """A runner with small limits."""
+    async with running(
+        paths,
+        redis_server.url,
+        NARTHEX_RUNNER_RUNNING_TOTAL="4",
+        NARTHEX_RUNNER_RUNNING_PER_USER="3",
+    ) as made:
+        yield made
