@@ -1,4 +1,4 @@
-"""The index of tasks over the real server."""
+"""The index of tasks over the real server: numbers, names, states and endings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from gateway.stores.errors import LogGap, StaleEpoch, TaskGone
 from gateway.stores.index_lease import IndexLeaseStore
 from gateway.stores.queue import TaskQueue
 from gateway.stores.redis_client import RedisClient
-from gateway.stores.replies import integer
 from gateway.stores.tasks import NO_EPOCH, Ending, QueueLimits, TaskStore
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import (
@@ -27,17 +26,11 @@ from protocol.tasks import (
     TaskState,
 )
 from tests.gateway.stores.conftest import EPOCH
+from tests.support.refusals import refused_as
 from tests.support.specs import LATER_MS, NOW_MS, make_spec
 
 _OUTCOME = Outcome(Reason.EXITED, 3, None, "exited with 3")
 _NONE = QueueLimits()
-
-
-async def _refused(kind: Kind, work: object) -> GatewayError:
-    with pytest.raises(GatewayError) as caught:
-        await work  # type: ignore[misc]
-    assert caught.value.kind is kind
-    return caught.value
 
 
 async def test_numbers_grow(tasks: TaskStore) -> None:
@@ -73,10 +66,10 @@ async def test_limits_count_what_waits_and_what_is_reserved(
     """A task counts once, reserved or waiting, and no longer when it was taken."""
     limits = QueueLimits(per_user=1)
     number = await tasks.reserve("ann", limits)
-    await _refused(Kind.EXHAUSTED, tasks.reserve("ann", limits))
+    assert await refused_as(tasks.reserve("ann", limits)) is Kind.EXHAUSTED
     spec = make_spec(number=number)
     await tasks.index(spec)
-    await _refused(Kind.EXHAUSTED, tasks.reserve("ann", limits))
+    assert await refused_as(tasks.reserve("ann", limits)) is Kind.EXHAUSTED
     assert await tasks.reserve("bob", limits)
     assert await queue.take(spec.task_id, "ann", 1.0, epoch=EPOCH)
     assert await tasks.reserve("ann", limits)
@@ -114,8 +107,8 @@ async def test_indexing_again_changes_nothing(tasks: TaskStore, queue: TaskQueue
 async def test_a_name_belongs_to_one_task(tasks: TaskStore) -> None:
     """A second task of the name is refused, at the reservation and at the index."""
     await tasks.index(make_spec(name="one"))
-    await _refused(Kind.CONFLICT, tasks.reserve("ann", _NONE, "one"))
-    await _refused(Kind.CONFLICT, tasks.index(make_spec(name="one")))
+    assert await refused_as(tasks.reserve("ann", _NONE, "one")) is Kind.CONFLICT
+    assert await refused_as(tasks.index(make_spec(name="one"))) is Kind.CONFLICT
     assert await tasks.reserve("bob", _NONE, "one")
 
 
@@ -145,9 +138,9 @@ async def test_an_unknown_task_is_not_found_only_while_the_index_is_whole(
 ) -> None:
     """Without a runner's word nobody is told that a task does not exist."""
     ref = ById(TaskId("nobody"))
-    await _refused(Kind.NOT_FOUND, tasks.read(ref))
+    assert await refused_as(tasks.read(ref)) is Kind.NOT_FOUND
     await link.call("DEL", keys.READY.key())
-    await _refused(Kind.UNAVAILABLE, tasks.read(ref))
+    assert await refused_as(tasks.read(ref)) is Kind.UNAVAILABLE
 
 
 @pytest.mark.parametrize("before", TaskState)
@@ -303,11 +296,16 @@ async def test_an_older_runner_ends_nothing(tasks: TaskStore) -> None:
 async def test_writes_to_an_unknown_task_are_refused(tasks: TaskStore) -> None:
     """No write makes half a record of a task that the index does not know."""
     unknown = TaskId("nobody")
-    await _refused(Kind.NOT_FOUND, tasks.advance(unknown, EPOCH, TaskState.RUNNING, NOW_MS))
-    await _refused(Kind.NOT_FOUND, tasks.set_progress(unknown, EPOCH, Progress()))
-    await _refused(Kind.NOT_FOUND, tasks.complete_log(unknown, EPOCH, 1))
+    assert (
+        await refused_as(tasks.advance(unknown, EPOCH, TaskState.RUNNING, NOW_MS)) is Kind.NOT_FOUND
+    )
+    assert await refused_as(tasks.set_progress(unknown, EPOCH, Progress())) is Kind.NOT_FOUND
+    assert await refused_as(tasks.complete_log(unknown, EPOCH, 1)) is Kind.NOT_FOUND
     ending = Ending(TaskState.FAILED, _OUTCOME, 0, NOW_MS, 0, 60)
-    await _refused(Kind.NOT_FOUND, tasks.conclude(unknown, "ann", EPOCH, ending, sent=False))
+    assert (
+        await refused_as(tasks.conclude(unknown, "ann", EPOCH, ending, sent=False))
+        is Kind.NOT_FOUND
+    )
 
 
 async def test_a_buried_task_is_gone_for_its_owner_to_know(tasks: TaskStore) -> None:
@@ -332,7 +330,7 @@ async def test_a_forgotten_task_is_unknown(tasks: TaskStore, link: RedisClient) 
     await tasks.index(spec)
     await tasks.bury(spec.task_id, LATER_MS, forget=True)
     for ref in (ById(spec.task_id), ByNumber(spec.number), ByName("ann", "one")):
-        await _refused(Kind.NOT_FOUND, tasks.read(ref))
+        assert await refused_as(tasks.read(ref)) is Kind.NOT_FOUND
     left = await link.call("KEYS", keys.ALL)
     assert isinstance(left, list)
     assert {key.decode() for key in left} == {
@@ -347,162 +345,9 @@ async def test_a_tombstone_ends(tasks: TaskStore) -> None:
     spec = make_spec()
     await tasks.index(spec)
     await tasks.bury(spec.task_id, 1)
-    await _refused(Kind.NOT_FOUND, tasks.read(ById(spec.task_id)))
-
-
-async def test_tasks_come_due_in_order(tasks: TaskStore) -> None:
-    """Expired tasks are named, the longest overdue first, and no others."""
-    late, later, last = (make_spec(expires_ms=NOW_MS + at) for at in (20, 10, 30))
-    for spec in (late, later, last):
-        await tasks.index(spec)
-    assert list(await tasks.due(NOW_MS + 20)) == [later.task_id, late.task_id]
-    assert list(await tasks.due(NOW_MS + 99, 1)) == [later.task_id]
-
-
-async def test_lists_are_newest_first_and_filtered(tasks: TaskStore) -> None:
-    """Every filter, alone and together, gives what a plain filter over all tasks gives."""
-    specs = [
-        make_spec(
-            owner=("ann", "bob")[n % 2], dialect=("x", "y")[n % 3 == 0], created_ms=NOW_MS + n
-        )
-        for n in range(12)
-    ]
-    for n, spec in enumerate(specs):
-        await tasks.restore(spec, EPOCH, (TaskState.QUEUED, TaskState.LOST)[n % 4 == 0], at_ms=1)
-    everything = [await tasks.read(ById(spec.task_id)) for spec in reversed(specs)]
-    assert await tasks.list() == everything
-    assert await tasks.list("bob") == [task for task in everything if task.owner == "bob"]
-    found = await tasks.list(
-        states=(TaskState.LOST, TaskState.FAILED), from_ms=NOW_MS + 3, to_ms=NOW_MS + 8
-    )
-    assert [task.created_ms - NOW_MS for task in found] == [8, 4]
-    assert await tasks.list(dialect="y") == [task for task in everything if task.dialect == "y"]
-    assert await tasks.list(limit=3, offset=2) == everything[2:5]
-    assert await tasks.list("nobody") == []
-
-
-async def test_long_lists_are_read_in_steps(tasks: TaskStore) -> None:
-    """A filter that fits little still finds all of it, over many bounded steps."""
-    wanted = []
-    for n in range(1, 1101):
-        spec = make_spec(number=n, dialect="rare" if n % 550 == 1 else "")
-        await tasks.index(spec)
-        wanted += [n] if spec.dialect else []
-    found = await tasks.list(dialect="rare", limit=50)
-    assert [task.number for task in found] == wanted[::-1]
-    assert len(await tasks.list(limit=1200)) == 1100
-
-
-async def test_a_damaged_record_spoils_no_list(tasks: TaskStore, link: RedisClient) -> None:
-    """Garbage in one record is that record's trouble: the list goes on without it."""
-    specs = [make_spec() for _ in range(3)]
-    for spec in specs:
-        await tasks.index(spec)
-    await link.call("HSET", keys.TASK.key(specs[1].task_id), "meta", b"\xc1garbage")
-    assert [task.id for task in await tasks.list("ann")] == [specs[2].task_id, specs[0].task_id]
-    await _refused(Kind.UNAVAILABLE, tasks.read(ById(specs[1].task_id)))
-
-
-async def test_a_key_of_another_type_is_removed_and_the_index_rebuilt(
-    tasks: TaskStore, lease: IndexLeaseStore, link: RedisClient
-) -> None:
-    """A foreign value in place of a record is unavailable, never unknown, until it is restored."""
-    spec = make_spec()
-    await tasks.index(spec)
-    await link.call("SET", keys.TASK.key(spec.task_id), "foreign")
-    await _refused(Kind.UNAVAILABLE, tasks.read(ById(spec.task_id)))
-    await _refused(Kind.UNAVAILABLE, tasks.read(ById(spec.task_id)))
-    assert not await lease.beat(EPOCH)
-    await tasks.restore(spec, EPOCH, TaskState.QUEUED)
-    await lease.ready(EPOCH)
-    assert (await tasks.read(ById(spec.task_id))).number == spec.number
-
-
-async def test_an_emptied_redis_is_noticed_and_rebuilt(
-    tasks: TaskStore, lease: IndexLeaseStore, link: RedisClient
-) -> None:
-    """After FLUSHALL nothing is accepted until the index came back from the spool."""
-    waiting, ended = make_spec(), make_spec(name="one")
-    await tasks.index(waiting)
-    await tasks.index(ended)
-    assert await lease.beat(EPOCH)
-    await link.call("FLUSHALL")
-    assert not await lease.beat(EPOCH)
-    await _refused(Kind.UNAVAILABLE, tasks.reserve("ann", _NONE))
-    await tasks.restore(waiting, EPOCH, TaskState.QUEUED)
-    await tasks.restore(
-        ended, EPOCH, TaskState.FAILED, at_ms=NOW_MS, started_ms=NOW_MS - 5, outcome=_OUTCOME
-    )
-    await lease.ready(EPOCH)
-    assert await tasks.reserve("ann", _NONE) > max(waiting.number, ended.number)
-    task = await tasks.read(ByName("ann", "one"))
-    assert (task.finished_ms, task.started_ms, task.outcome) == (NOW_MS, NOW_MS - 5, _OUTCOME)
-
-
-async def test_restoring_moves_an_older_record_on_and_never_back(tasks: TaskStore) -> None:
-    """A record that lost its tail catches up; one that is further stays."""
-    spec = make_spec()
-    await tasks.index(spec)
-    task = await tasks.restore(spec, EPOCH, TaskState.FAILED, at_ms=9, outcome=_OUTCOME)
-    assert (task.state, task.outcome) == (TaskState.FAILED, _OUTCOME)
-    assert await tasks.restore(spec, EPOCH, TaskState.RUNNING) == task
-
-
-async def test_a_taken_task_that_never_started_goes_back(
-    tasks: TaskStore, queue: TaskQueue
-) -> None:
-    """A new runner puts back what the old one took and never started."""
-    spec = make_spec()
-    await tasks.index(spec)
-    await queue.take(spec.task_id, "ann", 1.0, epoch=EPOCH)
-    await tasks.restore(spec, EPOCH + 1, TaskState.QUEUED, requeue=True)
-    counts = await queue.counts("ann")
-    assert (counts.waiting, counts.running) == (1, 0)
-
-
-async def test_accepted_tasks_of_one_name_are_both_restored(tasks: TaskStore) -> None:
-    """What was accepted comes back even if its name went to another task."""
-    first, second = make_spec(name="one"), make_spec(name="one")
-    await tasks.index(first)
-    await tasks.restore(second, EPOCH, TaskState.QUEUED)
-    assert (await tasks.read(ByName("ann", "one"))).id == first.task_id
-    assert (await tasks.read(ById(second.task_id))).id == second.task_id
+    assert await refused_as(tasks.read(ById(spec.task_id))) is Kind.NOT_FOUND
 
 
 def test_the_epoch_of_a_gateway_is_never_fenced() -> None:
     """Who is no runner has an epoch below all others."""
     assert NO_EPOCH < 0
-
-
-async def test_counting(tasks: TaskStore) -> None:
-    """A count says how many a list would have, by the same filters, in steps of bounded work."""
-    for number in range(1, 8):
-        owner = "ann" if number % 2 else "bob"
-        await tasks.index(make_spec(owner, number, created_ms=NOW_MS + number))
-    assert await tasks.count() == 7
-    assert await tasks.count("ann") == 4
-    assert await tasks.count("nobody") == 0
-    assert await tasks.count(states=(TaskState.QUEUED,)) == 7
-    assert await tasks.count(states=(TaskState.RUNNING, TaskState.FAILED)) == 0
-    assert await tasks.count(from_ms=NOW_MS + 3, to_ms=NOW_MS + 5) == 3
-    assert await tasks.count(dialect="other") == 0
-    assert await tasks.count(first_number=6) == 2
-    assert await tasks.count(most=3) == 3
-    assert [task.number for task in await tasks.list(first_number=6)] == [7, 6]
-
-
-async def test_all_names_of_an_ended_task_live_as_long_as_its_record(
-    tasks: TaskStore, link: RedisClient
-) -> None:
-    """Whatever a late writer says of a task that has ended, nothing of it stays for ever."""
-    spec = make_spec(name="one")
-    await tasks.index(spec)
-    await tasks.advance(spec.task_id, EPOCH, TaskState.FAILED, NOW_MS, _OUTCOME)
-    await tasks.restore(spec, EPOCH, TaskState.QUEUED, requeue=True)
-    await tasks.index(spec)
-    for key in (
-        keys.TASK.key(spec.task_id),
-        keys.NUMBERED.key(str(spec.number)),
-        keys.NAME.key("ann\0one"),
-    ):
-        assert integer(await link.call("PTTL", key)) > 0, key
