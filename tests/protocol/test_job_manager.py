@@ -1,9 +1,8 @@
-"""The job manager dialect by tables: literal requests in, commands out, literal replies back."""
+"""The job manager dialect by tables: requests in, commands out, replies back."""
 
 import re
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ from protocol.dialect import WebSocketDialect
 from protocol.dialects.job_manager import JobManagerDialect
 from protocol.dialects.job_manager.words import STATES
 from protocol.errors import GatewayError, Kind
-from protocol.http import Reply, Request
-from protocol.tasks import ById, FileInput, Outcome, Reason, Task, TaskId, TaskState
+from protocol.http import Request
+from protocol.tasks import ById, Outcome, Reason, Task, TaskState
 from tests.support.job_manager import (
     ANSWER,
     DIALECT,
@@ -34,77 +33,7 @@ from tests.support.job_manager import (
     task,
 )
 
-TRANSCRIPTS = Path(__file__).parents[1] / "transcripts" / "job_manager"
-
 NOT_FOUND = GatewayError(Kind.NOT_FOUND, "no such task")
-BY_SAMPLE_ID = ById(TaskId(UNKNOWN))
-SCENES: dict[str, tuple[object, object]] = {
-    "run": (Execute("shell", "sh", "uname -a | wc -l", "job_manager"), task(TaskState.QUEUED)),
-    "run_with_everything": (
-        Execute(
-            "shell",
-            "sh",
-            "./binary < a.txt",
-            "job_manager",
-            inputs=(
-                FileInput(UNKNOWN, executable=True, alias="binary", variable="JOB_BINARY"),
-                FileInput("11111111-2222-4333-8444-555555555555", variable="JOB_INPUT_FILES"),
-                FileInput("66666666-7777-4888-9999-aaaaaaaaaaaa", variable="JOB_INPUT_FILES"),
-            ),
-            request_id="retry-1",
-            life_seconds=3600,
-        ),
-        task(TaskState.QUEUED),
-    ),
-    "run_without_command": (None, None),
-    "job_info": (ReadTask(BY_SAMPLE_ID), task()),
-    "job_info_unknown": (ReadTask(BY_SAMPLE_ID), NOT_FOUND),
-    "job_info_expired": (ReadTask(BY_SAMPLE_ID), GatewayError(Kind.GONE, "the task is gone")),
-    "list_jobs": (
-        TaskQuery(dialect="job_manager", limit=1000, count=False),
-        TaskPage((task(),), 1),
-    ),
-    "list_jobs_of_another": (
-        TaskQuery(owner="bob", dialect="job_manager", limit=1000, count=False),
-        GatewayError(Kind.FORBIDDEN, "other people's tasks are for administrators"),
-    ),
-    "cancel": (Kill(BY_SAMPLE_ID), task(TaskState.KILLING)),
-    "cancel_unknown": (Kill(BY_SAMPLE_ID), NOT_FOUND),
-    "delete": (DeleteTask(BY_SAMPLE_ID), task()),
-}
-"""For each transcript the command that it means and what the core answers."""
-
-
-def answered(asked: Request, result: object) -> Reply:
-    """The reply to a request for what the core answers, good or bad."""
-    if isinstance(result, GatewayError):
-        return DIALECT.refuse(result, asked)
-    return rendered(asked, result)
-
-
-def test_every_transcript_has_a_scene() -> None:
-    """No transcript lies about unused."""
-    assert {path.stem for path in TRANSCRIPTS.glob("*.txt")} == set(SCENES)
-
-
-@pytest.mark.parametrize("name", SCENES)
-def test_a_transcript_is_understood_and_answered_to_the_letter(name: str) -> None:
-    """The literal request means its command; the result is answered by the literal reply."""
-    said_in, _, said_out = (TRANSCRIPTS / f"{name}.txt").read_text().partition("====\n")
-    head, _, body = said_in.partition("\n\n")
-    first, *rest = head.split("\n")
-    method, target = first.split(" ")
-    headers = dict(line.split(": ") for line in rest)
-    asked = request(method, target, body.encode(), headers)
-    command, result = SCENES[name]
-    if command is None:
-        reply = refusal(asked)
-    else:
-        assert parsed(asked) == command
-        reply = answered(asked, result)
-    assert isinstance(reply.body, bytes)
-    lines = [str(reply.status), f"content-type: {reply.content_type}", "", reply.body.decode(), ""]
-    assert "\n".join(lines) == said_out
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

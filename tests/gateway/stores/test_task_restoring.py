@@ -21,8 +21,6 @@ from tests.support.refusals import refused_as
 from tests.support.specs import NOW_MS, make_spec
 
 _OUTCOME = Outcome(Reason.EXITED, 3, None, "exited with 3")
-
-
 _NONE = QueueLimits()
 
 

@@ -14,8 +14,6 @@ from protocol.files import FileContent, FileEntry, FilePath
 from tests.protocol.linkis.scenes import ROOT, data_of, request
 
 FILES = f"{ROOT}/filesystem"
-
-
 SCRIPT = FilePath("ann", ("a.sql",))
 
 
