@@ -27,9 +27,9 @@ from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
 from tests.faults.syscalls import MARKER
 from tests.journeys.entrance import Caller, shell
-from tests.journeys.linkis_people import admin_password, client
+from tests.journeys.linkis_people import client
 from tests.support.native import native_program
-from tests.support.served import Served, command, serving
+from tests.support.served import Served, admin_password, command, serving
 from tests.support.waiting import wait_until_sync
 
 ROOT = Path(engines.__file__).parent.parent
@@ -175,7 +175,7 @@ def logged_in(gateway: Served, kept: str, through: str) -> str:
 
 def login(gateway: Served, user: httpx.Client) -> httpx.Response:
     """What is said to a login of the administrator."""
-    words = {"userName": "admin", "password": admin_password(gateway)}
+    words = {"userName": "admin", "password": admin_password(gateway.data)}
     return user.post("user/login", json=words)
 
 

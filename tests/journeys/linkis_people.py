@@ -7,7 +7,7 @@ import httpx
 
 from tests.support.served import NARTHEX, Served, token_for
 
-__all__ = ["PASSWORD", "User", "add_user", "admin_password", "client"]
+__all__ = ["PASSWORD", "User", "add_user", "client"]
 
 # Nobody closes these clients: no connection outlives its request.
 _NOTHING_KEPT = httpx.Limits(max_keepalive_connections=0)
@@ -54,11 +54,6 @@ def add_user(served: Served, name: str, *options: str) -> None:
         timeout=30,
         check=True,
     )
-
-
-def admin_password(served: Served) -> str:
-    """The administrator's first password."""
-    return (served.data / "secret" / "admin.password").read_text().strip()
 
 
 def client(served: Served, **headers: str) -> httpx.Client:

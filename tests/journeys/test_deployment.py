@@ -24,7 +24,7 @@ from gateway.config import load
 from tests.support.absent import missing
 from tests.support.certificates import signed_by_itself
 from tests.support.ports import free_port
-from tests.support.served import Served, serving
+from tests.support.served import Served, admin_password, serving
 from tests.support.waiting import wait_until_sync
 
 PAGE = Path(__file__).resolve().parents[2] / "gateway" / "docs" / "deployment.md"
@@ -100,7 +100,7 @@ def test_calls_and_logins_through_nginx(site: Site) -> None:
         ready = client.get("/readyz", headers=headers, extensions=extensions)
         assert ready.status_code == 200
         assert "Strict-Transport-Security" in ready.headers
-        password = (site.gateway.data / "secret" / "admin.password").read_text().strip()
+        password = admin_password(site.gateway.data)
         shown = client.post(
             "/api/rest_j/v1/user/login",
             json={"userName": "admin", "password": password},

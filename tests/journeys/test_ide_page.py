@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from protocol.dialects.linkis.envelope import http_code
 from protocol.dialects.linkis.words import ERROR_CODES, STATUSES
 from protocol.errors import GatewayError
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 
 PAGE = Path(__file__).resolve().parents[2] / "gateway" / "docs" / "ide_plugin.md"
 ROOT = "/api/rest_j/v1"
@@ -127,7 +127,7 @@ def test_the_messages_are_taken(served: Served) -> None:
 
 def test_a_login_gives_a_cookie_that_scripts_cannot_read(served: Served) -> None:
     """As a page in a browser logs in."""
-    password = (served.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     body = {"userName": "admin", "password": password}
     reply = httpx.post(f"{served.url}{ROOT}/user/login", json=body)
     cookie = reply.headers["set-cookie"]

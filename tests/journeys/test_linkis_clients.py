@@ -12,7 +12,7 @@ import pytest
 
 from tests.journeys.entrance import shell
 from tests.journeys.linkis_people import User, client
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 from tests.support.waiting import wait_until_sync
 
 EIGHT = {
@@ -56,7 +56,7 @@ def test_the_java_sdk(served: Served, strategy: str) -> None:
     http = client(served, **{"Token-Code": user.token, "Token-User": "admin"})
     if strategy == "static":
         http = client(served)
-        password = (served.data / "secret" / "admin.password").read_text().strip()
+        password = admin_password(served.data)
         logged = http.post("user/login", json={"userName": "admin", "password": password}).json()
         assert type(logged["data"]["sessionTimeOut"]) is int
 
@@ -245,7 +245,7 @@ def test_jdbc_failure(served: Served) -> None:
 def test_log_in_again_after_401(served: Served) -> None:
     """A Java client whose session ended is told 401, logs in once more and goes on (2.4)."""
     http = client(served)
-    password = (served.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     credentials = {"userName": "admin", "password": password}
     assert http.post("user/login", json=credentials).status_code == 200
     assert http.post("user/login", json=credentials).json()["status"] == 0

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.journeys.linkis_people import User, admin_password, client
+from tests.journeys.linkis_people import User, client
 from tests.journeys.replayed import Talk, played
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 from tests.support.waiting import wait_until_sync
 
 FOLDER = Path(__file__).parents[1] / "transcripts" / "linkis" / "clients"
@@ -22,7 +22,7 @@ def people(served: Served) -> dict[str, str]:
     """What fills the names of a transcript."""
     return {
         "user": "admin",
-        "password": admin_password(served),
+        "password": admin_password(served.data),
         "token": User(served, "admin").token,
     }
 
@@ -49,7 +49,7 @@ def test_the_first_lines_of_every_session(served: Served, name: str) -> None:
 def logged_in(served: Served, **headers: str) -> httpx.Client:
     """A client with the login cookie."""
     http = client(served, **headers)
-    credentials = {"userName": "admin", "password": admin_password(served)}
+    credentials = {"userName": "admin", "password": admin_password(served.data)}
     assert http.post("user/login", json=credentials).status_code == 200
     return http
 

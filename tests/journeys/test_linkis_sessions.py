@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.journeys.entrance import frame, shell
-from tests.journeys.linkis_people import PASSWORD, User, add_user, admin_password, client
-from tests.support.served import Served, serving
+from tests.journeys.linkis_people import PASSWORD, User, add_user, client
+from tests.support.served import Served, admin_password, serving
 from tests.support.waiting import wait_until_sync
 
 COOKIE = "linkis_user_session_ticket_id_v1"
@@ -191,7 +191,7 @@ def test_an_administrator_acts_for_others(brief: Served) -> None:
     assert bob.data("POST", "entrance/submit", json=submit)["taskID"]
 
     http = client(brief)
-    http.post("user/login", json={"userName": "admin", "password": admin_password(brief)})
+    http.post("user/login", json={"userName": "admin", "password": admin_password(brief.data)})
     assert said(http.get("user/proxy", params={"proxyUser": "ann"}))["status"] == 0
     assert said(http.get("user/userInfo"))["data"]["userName"] == "ann"
     assert said(http.get("user/proxy", params={"proxyUser": "bob"}))["status"] == 3

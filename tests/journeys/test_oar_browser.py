@@ -13,7 +13,7 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.support.browser import Page, browsing, complaints, dark, phone
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 from tests.support.waiting import wait_until_sync
 
 WIDE = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
@@ -22,7 +22,7 @@ WIDE = "return document.documentElement.scrollWidth > document.documentElement.c
 @pytest.fixture(scope="module")
 def browser(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A browser of the administrator's, who logged in at the first page."""
-    password = (Path(served.data) / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     with browsing(tmp_path_factory.mktemp("profile")) as found:
         found.get(f"{served.url}/oarapi/index.html")
         (login,) = found.find_elements(By.LINK_TEXT, "Log in")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 from tests.support.waiting import wait_until_sync
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Sec-Fetch-Site": "same-origin"}
@@ -18,7 +17,7 @@ BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)", "Sec-Fetch-Site": "s
 @pytest.fixture
 def browser(served: Served) -> Iterator[httpx.Client]:
     """The administrator's browser, which remembers a password."""
-    password = (Path(served.data) / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     with httpx.Client(
         base_url=f"{served.url}/oarapi",
         auth=("admin", password),

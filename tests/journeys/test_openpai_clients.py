@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.openpai_clients import JsSdk, Paicli, fetched_js_sdk, fetched_paicli
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 from tests.support.waiting import wait_until_sync
 
 JOB = """
@@ -249,7 +249,7 @@ def test_paicli(served: Served, paicli: Paicli, tmp_path: Path) -> None:
         "host": place.hostname,
         "port": place.port,
         "username": "admin",
-        "password": (served.data / "secret" / "admin.password").read_text().strip(),
+        "password": admin_password(served.data),
     }
     (tmp_path / ".paicli").mkdir()
     (tmp_path / ".paicli" / "config.yaml").write_text(json.dumps({"default": profile}))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.journeys.openpai import Pai
 from tests.support.openpai_clients import fetched_js_sdk, fetched_paicli
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 from tests.support.waiting import wait_until_sync
 
 PAGE = Path(__file__).parents[2] / "gateway" / "docs" / "openpai.md"
@@ -25,11 +25,6 @@ def block(language: str, word: str) -> str:
     blocks = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (found,) = [one for one in blocks if word in one]
     return str(found)
-
-
-def password(served: Served) -> str:
-    """That of the administrator."""
-    return (served.data / "secret" / "admin.password").read_text().strip()
 
 
 def run(words: list[str], folder: Path, **more: str) -> str:
@@ -46,7 +41,9 @@ def test_the_session_with_curl(served: Served, tmp_path: Path) -> None:
     """6.5: a login, a protocol, its status and its end; the job is what the page says."""
     place = urlsplit(served.url).netloc
     text = block("sh", "curl").replace(ADDRESS, place)
-    said = run(["bash", "-euo", "pipefail", "-c", text], tmp_path, PASSWORD=password(served))
+    said = run(
+        ["bash", "-euo", "pipefail", "-c", text], tmp_path, PASSWORD=admin_password(served.data)
+    )
     assert "update job hello successfully" in said
     assert "Job name hello already exists" not in said
     admin = Pai(served, served.token)
@@ -62,7 +59,9 @@ def test_the_sessions_with_the_sdk(
     sdk = fetched_js_sdk(pytestconfig)
     place = urlsplit(served.url).netloc
     script = block("js", "PAIV2").replace(ADDRESS, place)
-    said = run(["node", "--no-deprecation", "-e", script], sdk.folder, PASSWORD=password(served))
+    said = run(
+        ["node", "--no-deprecation", "-e", script], sdk.folder, PASSWORD=admin_password(served.data)
+    )
     assert said.strip().startswith("[")
 
     job = {
@@ -97,7 +96,7 @@ def test_the_session_with_paicli(
         "host": place.hostname,
         "port": place.port,
         "username": "admin",
-        "password": password(served),
+        "password": admin_password(served.data),
     }
     (tmp_path / ".paicli").mkdir()
     (tmp_path / ".paicli" / "config.yaml").write_text(json.dumps({"default": profile}))

@@ -13,7 +13,7 @@ from gateway.auth.tokens import Tokens, load_key
 from gateway.clock import now_ms
 from gateway.data_paths import DataPaths
 from protocol.accounts import Role
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 from tests.support.waiting import wait_until_sync
 
 FORM = "application/x-www-form-urlencoded"
@@ -144,7 +144,7 @@ def test_what_a_token_may_be(served: Served, web: httpx.Client) -> None:
 
 def test_lives_of_tokens(served: Served, web: httpx.Client) -> None:
     """1.2 and 2.2: the expiration is honoured and bounded, and told by ``check``."""
-    password = (served.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     login = {"username": "admin", "password": password}
     for bad in (59, 604_801, "x", True, 1.5):
         reply = web.post("/v1/token", json={**login, "expiration": bad})

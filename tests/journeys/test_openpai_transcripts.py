@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.journeys.replayed import matches
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 
 TRANSCRIPTS = Path(__file__).parents[1] / "transcripts" / "openpai"
 TURN = re.compile(r">>> (\S+) (\S+)\n(.*?)<<< (\d+)\n(.*?)\n(?=>>> |\Z)", re.DOTALL)
@@ -22,7 +22,7 @@ TURN = re.compile(r">>> (\S+) (\S+)\n(.*?)<<< (\d+)\n(.*?)\n(?=>>> |\Z)", re.DOT
 @pytest.fixture(scope="module")
 def known(served: Served) -> dict[str, str]:
     """The administrator's token and password, and the token of a user called ``user``."""
-    password = (served.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     login = {"username": "user", "password": "secret"}
     url = f"{served.url}/api"
     made = httpx.post(f"{url}/v2/user", json=login, headers=served.headers)

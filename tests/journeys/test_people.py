@@ -17,8 +17,8 @@ from gateway.auth.tokens import Tokens, load_key
 from gateway.clock import now_ms
 from gateway.data_paths import DataPaths
 from protocol.accounts import Role
-from tests.journeys.linkis_people import PASSWORD, add_user, admin_password, client
-from tests.support.served import NARTHEX, Served, serving
+from tests.journeys.linkis_people import PASSWORD, add_user, client
+from tests.support.served import NARTHEX, Served, admin_password, serving
 from tests.support.waiting import wait_until_sync
 
 COOKIE = "linkis_user_session_ticket_id_v1"
@@ -257,7 +257,7 @@ def test_names_cannot_forge_a_line_of_the_audit_trail(served: Served) -> None:
 
 def test_the_first_administrator_is_in_the_group(served: Served) -> None:
     """Made at the first start; it cannot be removed while it is the only one."""
-    password = admin_password(served)
+    password = admin_password(served.data)
     assert len(password) >= 8
     shown = json.loads(narthex(served, "user", "show", "admin", "--json"))
     assert (shown["role"], shown["groups"]) == ("admin", ["admin", "default"])

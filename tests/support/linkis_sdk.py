@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 
 __all__ = ["Sdk", "fetched"]
 
@@ -29,7 +29,7 @@ class Sdk:
 
     def run(self, gateway: Served, code: str) -> Any:  # noqa: ANN401 - what the script prints
         """The JSON that a script prints last, which finds ``URL`` and ``PASSWORD`` defined."""
-        password = (gateway.data / "secret" / "admin.password").read_text().strip()
+        password = admin_password(gateway.data)
         head = f"import json\nURL, PASSWORD = {gateway.url!r}, {password!r}\n"
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", head + code],

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.absent import missing
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 
 __all__ = ["JsSdk", "Paicli", "fetched_js_sdk", "fetched_paicli"]
 
@@ -78,7 +78,7 @@ class JsSdk:
 
     def run(self, gateway: Served, code: str) -> Any:  # noqa: ANN401 - what the script returns
         """What the body of an async function returns; the head of the module says what it knows."""
-        password = (gateway.data / "secret" / "admin.password").read_text().strip()
+        password = admin_password(gateway.data)
         known = {
             "URL_": gateway.url,
             "HOST": gateway.url.removeprefix("http://"),

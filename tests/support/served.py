@@ -20,7 +20,7 @@ from gateway.stores.directory import Directory
 from tests.support.documented import faults_in, recording
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["NARTHEX", "Served", "serving", "token_for"]
+__all__ = ["NARTHEX", "Served", "admin_password", "serving", "token_for"]
 
 NARTHEX = (sys.executable, "-m", "gateway.cli")
 HOLD = "NARTHEX_TEST_HOLD"
@@ -74,6 +74,11 @@ def command(*words: str, data: Path) -> str:
         timeout=30,
         check=True,
     ).stdout.strip()
+
+
+def admin_password(data: Path) -> str:
+    """The password with which the administrator of a new data folder logs in for the first time."""
+    return DataPaths.of(data).admin_password.read_text().strip()
 
 
 def token_for(name: str, data: Path) -> str:

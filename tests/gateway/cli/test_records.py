@@ -19,7 +19,7 @@ from gateway.cli import main, reference
 from gateway.stores import keys
 from tests.faults.redis_server import own_redis
 from tests.gateway.cli.command import NARTHEX, clean_environment
-from tests.support.served import Served, serving
+from tests.support.served import Served, admin_password, serving
 from tests.support.waiting import wait_until_sync
 
 Records = Callable[..., list[dict[str, Any]]]
@@ -270,7 +270,7 @@ def test_a_gateway_that_is_ready(tmp_path: Path) -> None:
 
 def test_contexts(said: Records, served: Served, tmp_path: Path) -> None:
     """A login makes a context that only its user can read; commands then mean that gateway."""
-    password = (served.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     words = ("login", served.url, "--user", "admin", "--context", "here")
     (made,) = said(*words, folder=False, stdin=f"{password}\n")
     assert (made["name"], made["user"], made["current"]) == ("here", "admin", True)

@@ -24,7 +24,7 @@ from gateway.client import (
 from gateway.client.address import Address
 from protocol.logs import Stream
 from tests.support.cutting_proxy import CuttingProxy, cutting
-from tests.support.served import Served
+from tests.support.served import Served, admin_password
 from tests.support.waiting import wait_until_sync
 
 SLOW_LINES = "for i in $(seq 1 {count}); do echo line $i; sleep 0.004; done"
@@ -88,7 +88,7 @@ def test_a_repeated_submission(client: Client) -> None:
 
 def test_login(served: Served) -> None:
     """A password gives a ticket which later requests carry; a wrong one does not."""
-    password = (served.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     with Client(served.url) as stranger:
         with pytest.raises(ClientError) as caught:
             stranger.list()

@@ -17,6 +17,7 @@ from tests.gateway.console.driver import Console
 from tests.support.browser import dark, phone
 from tests.support.cutting_proxy import CuttingProxy, cutting
 from tests.support.gateway import Gateway
+from tests.support.served import admin_password
 
 ROOT = "/api/rest_j/v1"
 
@@ -301,7 +302,7 @@ def test_hostile_output_is_text(gateway: Gateway, console: Console) -> None:
 def test_pages_are_for_everybody(gateway: Gateway, console: Console, scheme: str) -> None:
     """In light and dark axe finds no serious fault, and on a phone nothing sticks out."""
     number = submitted(gateway, "echo \033[31mred\033[0m; echo bad >&2; sleep 300")
-    password = (gateway.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(gateway.data)
     console.enter("/", "admin", password)
     pages = {
         "/?all=1": "#tasks td",
@@ -351,7 +352,7 @@ def test_light_and_dark_may_be_chosen(console: Console) -> None:
 
 def test_administrators_look_after_people(gateway: Gateway, console: Console) -> None:
     """A user is made, put into a group and removed; others do not see that page."""
-    password = (gateway.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(gateway.data)
     console.enter("/?page=people", "admin", password)
     first, second, *_ = console.until(lambda: console.all("people-page .card input"), "the form")
     first.send_keys("eve")

@@ -14,7 +14,7 @@ import pytest
 from gateway.client import Client
 from gateway.version import __version__
 from tests.gateway.client.js.conftest import HERE, Node
-from tests.support.served import Served, serving, token_for
+from tests.support.served import Served, admin_password, serving, token_for
 from tests.support.traces import Editor, by_name
 from tests.support.waiting import wait_until_sync
 
@@ -85,7 +85,7 @@ def test_the_verbs(served: Served, node: Node, connect: bool) -> None:  # noqa: 
 
 def test_a_login_that_is_renewed_on_an_open_socket(served: Served, node: Node) -> None:
     """A password gives a token, another one takes over in place, and a logout ends it."""
-    password = (served.data / "secret" / "admin.password").read_text().strip()
+    password = admin_password(served.data)
     fresh = token_for("admin", served.data)
     (said,) = node.run("login.mjs", url=served.url, user="admin", password=password, fresh=fresh)
     assert said["refusal"] == 1
