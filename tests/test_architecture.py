@@ -97,6 +97,8 @@ def test_the_import_contracts_hold() -> None:
         ("engines/contract.py", "import protocol.tasks"),
         ("gateway/clock.py", "import gateway.dispatch"),
         ("gateway/dispatch.py", "import redis"),
+        ("protocol/dialects/openpai/names.py", "import protocol.dialects.openpai_old"),
+        ("protocol/dialects/openpai_old/refusal.py", "import protocol.dialects.oar"),
     ],
 )
 def test_a_wrong_import_breaks_a_contract(tmp_path: Path, file: str, line: str) -> None:
