@@ -50,7 +50,7 @@ class PlaceRefused(Exception):  # noqa: N818 - its answer
 
 
 class JobState(StrEnum):
-    """How far a place is with a job; a closed set."""
+    """The state of a job at a place; a closed set."""
 
     WAITING = "waiting"
     HELD = "held"

@@ -114,7 +114,7 @@ class Cause(StrEnum):
 
 
 class GroupState(StrEnum):
-    """How far a group is."""
+    """The state of a group."""
 
     WAITING = "waiting"
     RUNNING = "running"

@@ -14,7 +14,7 @@ __all__ = ["Death", "KillReport", "KillState", "Signalled"]
 
 
 class KillState(StrEnum):
-    """How far a kill is; a closed set. ENDED is a run that no kill ended."""
+    """The state of a kill; a closed set. ENDED is a run that no kill ended."""
 
     NONE = "none"
     KILLING = "killing"

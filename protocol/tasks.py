@@ -1,4 +1,4 @@
-"""Tasks: what a client asked for, how far it is and how it ended."""
+"""Tasks: what a client asked for, its state and how it ended."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TaskId = NewType("TaskId", str)
 
 
 class TaskState(StrEnum):
-    """How far a task is. The order of TRANSITIONS is the only way through."""
+    """The state of a task. The order of TRANSITIONS is the only way through."""
 
     ACCEPTED = "accepted"
     QUEUED = "queued"

@@ -1,4 +1,4 @@
-"""What a task may tell the gateway besides its output: how far it is, and results to be paged.
+"""What a task may tell the gateway besides its output: its progress, and results to be paged.
 
     import narthex
 

@@ -183,10 +183,10 @@ class Porter:
                 self._carrier = Carrier(self._run, writer, cast("int", grant["offset"]))
             try:
                 async with asyncio.TaskGroup() as both:
-                    hearing = both.create_task(self._hear(reader, writer, grant))
+                    receiving = both.create_task(self._receive(reader, writer, grant))
                     telling = both.create_task(self._tell(writer))
-                    await asyncio.wait({hearing, telling}, return_when=asyncio.FIRST_COMPLETED)
-                    hearing.cancel()
+                    await asyncio.wait({receiving, telling}, return_when=asyncio.FIRST_COMPLETED)
+                    receiving.cancel()
                     telling.cancel()
             except BaseExceptionGroup as several:
                 raise several.exceptions[0] from None
@@ -225,7 +225,7 @@ class Porter:
             return None
         return content
 
-    async def _hear(
+    async def _receive(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, grant: dict[str, object]
     ) -> None:
         staged = self._home / "staged"

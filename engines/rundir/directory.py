@@ -133,7 +133,7 @@ class RunDir:
         return data
 
     def state(self) -> RunState:
-        """How far the run is.
+        """The state of the run.
 
         Raises:
             FileNotFoundError: there is no such run here.

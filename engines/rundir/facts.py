@@ -42,7 +42,7 @@ class ExitKind(StrEnum):
 
 
 class RunState(StrEnum):
-    """How far a run is, as a pure function of its facts."""
+    """The state of a run, as a pure function of its facts."""
 
     ACCEPTED = "accepted"
     PLACED = "placed"

@@ -1,4 +1,4 @@
-"""How far a run is by its own account: lines that it appends to a file of its run directory.
+"""The progress of a run by its own account: lines that it appends to a file of its run directory.
 
 A line is a number from 0 to 1, or a JSON object with ``fraction`` (a number or null) and ``stages``
 (a list of objects with ``id``, ``total``, ``succeeded``, ``failed``, ``running``). Anything else is

@@ -34,7 +34,7 @@ class Ending(NamedTuple):
 
     The sentence may be the error's own text, as it is or as much of it as
     ``MAX_RAW_CHARACTERS``: it is cleaned and cut by whoever writes it down. ``over`` says that the
-    code ended the session as well, as it wished.
+    code ended the session as well, as it meant to.
     """
 
     exit_code: int

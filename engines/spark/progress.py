@@ -1,4 +1,4 @@
-"""How far a piece of work is, by the tasks of its Spark jobs.
+"""The progress of a piece of work, by the tasks of its Spark jobs.
 
 Spark plans jobs as it goes, so a total may grow; what was told never goes back. It must never ask
 Spark: that is the caller's. Standard library only.

@@ -63,7 +63,7 @@ class LiveScreen:
         self.aside()
 
     def state(self, words: str) -> None:
-        """Shows how far the run is."""
+        """Shows the progress of the run."""
         self._bar.update(self._task, description=state_of(words))
 
     def progress(self, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""The command ``ps``: which tasks there are and how far each is."""
+"""The command ``ps``: which tasks there are and the status of each."""
 
 from __future__ import annotations
 

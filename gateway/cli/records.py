@@ -103,7 +103,7 @@ def submitted_record(found: Submitted) -> Record:
 
 
 def status_record(found: Status, fraction: float) -> Record:
-    """How far a task is."""
+    """The status of a task."""
     return {
         "type": "status",
         "number": found.task_id,

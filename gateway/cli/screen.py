@@ -33,7 +33,7 @@ class Screen(Protocol):
         ...
 
     def state(self, words: str) -> None:
-        """Shows how far the run is."""
+        """Shows the progress of the run."""
         ...
 
     def progress(self, progress: Progress) -> None:

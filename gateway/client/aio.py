@@ -165,7 +165,7 @@ class AsyncClient:
         )
 
     async def status(self, task: TaskLike) -> Status:
-        """How far a task is.
+        """The status of a task.
 
         Example:
             ``(await client.status(17)).status``

@@ -61,7 +61,7 @@ class AsyncTask:
         return hash(self.exec_id)
 
     async def status(self) -> Status:
-        """How far it is."""
+        """Its status."""
         return await self._client.status(self)
 
     async def progress(self) -> Progress:

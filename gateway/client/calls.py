@@ -60,7 +60,7 @@ def execute(submission: Submission) -> Call[Submitted]:
 
 
 def status(task: str) -> Call[Status]:
-    """Asks how far a task is; ``task`` is an execID or a task number."""
+    """Asks for the status of a task; ``task`` is an execID or a task number."""
 
     def read(data: Document, _reply: Reply) -> Status:
         return Status(

@@ -23,7 +23,7 @@ __all__ = ["AsyncControl", "Control", "Controlled", "Event", "Events", "Output"]
 
 @dataclass(frozen=True, slots=True)
 class Controlled:
-    """A task that something was asked of. ``state`` is the gateway's own word for how far it is.
+    """A task that something was asked of. ``state`` is the gateway's own word for its status.
 
     ``status`` is the dialect's. ``limit_seconds`` is the limit of its running time, 0 for none.
     """

@@ -161,7 +161,7 @@ class Client:
         return self._carrier.carry_out(plan)
 
     def status(self, task: TaskLike) -> Status:
-        """How far a task is.
+        """The status of a task.
 
         Example:
             ``client.status(17).status``

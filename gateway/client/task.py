@@ -61,7 +61,7 @@ class Task:
         return hash(self.exec_id)
 
     def status(self) -> Status:
-        """How far it is."""
+        """Its status."""
         return self._client.status(self)
 
     def progress(self) -> Progress:

@@ -54,7 +54,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a task is, in the dialect's word; code and signal only once it has ended.
+    """The status of a task, in the dialect's word; code and signal only once it has ended.
 
     ``waiting_reason`` says why a task that waits does not start, empty if nobody knows.
     """

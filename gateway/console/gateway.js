@@ -13,19 +13,19 @@ export const following = new Client({ url, patienceSeconds: Infinity });
 /** Who is logged in; `changed` and `connection` events tell of news. */
 export const session = Object.assign(new EventTarget(), { user: null, since: null });
 
-const told = (name) => session.dispatchEvent(new Event(name));
+const notify = (name) => session.dispatchEvent(new Event(name));
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function lost() {
   if (session.since) return;
   session.since = new Date();
-  told("connection");
+  notify("connection");
 }
 
 function found() {
   if (!session.since) return;
   session.since = null;
-  told("connection");
+  notify("connection");
 }
 
 let asking = null;
@@ -70,7 +70,7 @@ export function login() {
       dialog.remove();
       asking = null;
       found();
-      told("changed");
+      notify("changed");
       resolve();
     });
     document.body.append(dialog);
@@ -158,5 +158,5 @@ export async function done(work) {
 
 export async function who() {
   session.user = await patiently((client) => client.who());
-  told("changed");
+  notify("changed");
 }

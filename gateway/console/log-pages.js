@@ -96,10 +96,10 @@ export class LogPages extends EventTarget {
         if (line.number <= end) this.put(line);
       }
       for (const { first, last } of found.gaps) this.putGap(first, Math.min(last, this.last));
-      const told = found.lines.at(-1)?.number ?? next;
+      const reported = found.lines.at(-1)?.number ?? next;
       // Of a line that goes on for megabytes the beginning is enough.
       const following = Math.max(found.nextPart ? found.nextLine + 1 : found.nextLine, next + 1);
-      for (let gone = next; gone < Math.min(told, following); gone += 1) {
+      for (let gone = next; gone < Math.min(reported, following); gone += 1) {
         if (gone <= end) page[(gone - 1) % PAGE] ??= GAP;
       }
       if (!found.lines.length && following > this.last) return;

@@ -35,7 +35,7 @@ _DEFAULT = RolePolicy()
 
 
 class Progress(StrEnum):
-    """How far the task of a member is."""
+    """The state of the task of a member."""
 
     MISSING = "missing"
     LIVE = "live"

@@ -330,7 +330,7 @@ class GroupService:
         )
 
     def _state(self, facts: GroupFacts) -> GroupState:
-        """How far a group is. Blocks."""
+        """The state of a group. Blocks."""
         if facts.end is not None:
             return facts.end.state
         if facts.kill is not None:

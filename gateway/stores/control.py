@@ -44,8 +44,8 @@ _THREADS = 4
 class RunFacts:
     """What a request is decided by.
 
-    How far the run is, whether anybody is known to be on it, whether that is a session, and whether
-    the run is to be killed, which a waiting one is before anybody is on it.
+    The state of the run, whether anybody is known to be on it, whether that is a session, and
+    whether the run is to be killed, which a waiting one is before anybody is on it.
     """
 
     state: RunState
@@ -117,7 +117,7 @@ class ControlFiles:
             ) from error
 
     async def state(self, task_id: TaskId) -> RunState | None:
-        """How far the run is, None if it is gone."""
+        """The state of the run, None if it is gone."""
         return await self._twice(task_id, RunDir.state)
 
     async def control(self, task_id: TaskId) -> Control | None:
@@ -196,7 +196,7 @@ class ControlStore:
 
 
 def facts_of(run: RunDir) -> RunFacts:
-    """How far a run is, for who decides about a request."""
+    """The state of a run, for who decides about a request."""
     shim = run.shim()
     session = shim is not None and bool(shim.session)
     return RunFacts(run.state(), run.begun(), session, run.kill_request() is not None)

@@ -149,14 +149,14 @@ class EmbeddedRedis:
         if not await self._loaded(hidden):
             if self._damaged() and self._data.exists():
                 return False
-            raise GatewayError(Kind.UNAVAILABLE, f"the redis server ended; see {self._log}")
+            raise GatewayError(Kind.UNAVAILABLE, f"the redis server ended; see {self._log_file}")
         hidden.rename(self._socket)
         return True
 
     def _damaged(self) -> bool:
         """Whether the server said, in its last words, that it cannot read its data."""
         with contextlib.suppress(OSError):
-            words = self._log.read_bytes()[-_LAST_WORDS:].rpartition(b"oO0OoO0OoO0Oo")[2]
+            words = self._log_file.read_bytes()[-_LAST_WORDS:].rpartition(b"oO0OoO0OoO0Oo")[2]
             return _DAMAGE.search(words) is not None
         return False
 
@@ -170,7 +170,7 @@ class EmbeddedRedis:
         return self._folder / "appendonlydir"
 
     @property
-    def _log(self) -> Path:
+    def _log_file(self) -> Path:
         return self._folder / "redis.log"
 
     async def _lock(self) -> int:
@@ -229,7 +229,7 @@ class EmbeddedRedis:
             "maxmemory": str(self._max_bytes),
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
-            "logfile": _quoted(self._log),
+            "logfile": _quoted(self._log_file),
         }
         return "".join(f"{name} {value}\n" for name, value in settings.items()) + (
             self._passwords.rules()

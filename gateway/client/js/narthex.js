@@ -267,10 +267,10 @@ class Inbox {
 }
 
 /** One websocket: replies find their questions by tag, pushes their readers by execID. */
-class Link {
+class Connection {
   #socket;
   #tag = 0;
-  #heard = seconds();
+  #receivedAt = seconds();
   #pending = new Map();
   #readers = new Map();
   #watch = null;
@@ -388,7 +388,7 @@ class Link {
   }
 
   #received(frame) {
-    this.#heard = seconds();
+    this.#receivedAt = seconds();
     let message;
     try {
       message = readDocument(frame);
@@ -417,8 +417,8 @@ class Link {
 
   /** Browsers hide pings: a question notices a peer that is gone, and keeps the login alive. */
   #keepAlive() {
-    if (seconds() - this.#heard < QUIET_SECONDS) return;
-    this.#heard = seconds();
+    if (seconds() - this.#receivedAt < QUIET_SECONDS) return;
+    this.#receivedAt = seconds();
     this.ask(`${ROOT}/user/heartbeat`, {}).catch((error) => {
       if (!(error instanceof ConnectionFailed)) this.fail(error.message);
     });
@@ -547,7 +547,7 @@ export class Client extends EventTarget {
     return { type: "submitted", execId: data.execID, taskId: whole(data.taskID, "taskID") };
   }
 
-  /** How far a task is, by execID or number. */
+  /** The status of a task, by execID or number. */
   async status(task) {
     return readStatus(task, await this.#ask("GET", taskPath(task, "status")));
   }
@@ -737,22 +737,22 @@ export class Client extends EventTarget {
     let execId = String(task);
     if (/^\d+$/.test(execId)) ({ execId } = await this.status(execId));
     const place = new Place(options.fromLine ?? 1);
-    const course = { execId, place, state: "", ended: false, told: 0, contact: seconds() };
+    const following = { execId, place, state: "", ended: false, reported: 0, contact: seconds() };
     let failures = 0;
     while (true) {
-      const [began, told] = [seconds(), course.told];
+      const [began, reported] = [seconds(), following.reported];
       try {
-        yield* this.#listen(course, options);
+        yield* this.#listen(following, options);
       } catch (error) {
         if (!(error instanceof NarthexError)) throw error;
       }
-      if (course.ended) return;
-      const useful = course.told > told || course.contact - began > USEFUL_SECONDS;
+      if (following.ended) return;
+      const useful = following.reported > reported || following.contact - began > USEFUL_SECONDS;
       failures = useful ? 0 : failures + 1;
       await this.#pause(this.#delay(0), signal);
       if (useful) continue;
-      yield* this.#pollUntil(seconds() + this.#delay(failures), course, signal);
-      if (course.ended) return;
+      yield* this.#pollUntil(seconds() + this.#delay(failures), following, signal);
+      if (following.ended) return;
     }
   }
 
@@ -763,8 +763,8 @@ export class Client extends EventTarget {
     for (const link of this.#links) link.close();
   }
 
-  async *#listen(course, options) {
-    const { execId, place } = course;
+  async *#listen(following, options) {
+    const { execId, place } = following;
     const { credit = CREDIT_LINES, state = true, progress = true } = options;
     const { queue = false, partial = false } = options;
     const link = await this.#linkFor(execId, options.signal);
@@ -778,11 +778,11 @@ export class Client extends EventTarget {
       Object.assign(data, { credit, creditBytes: CREDIT_BYTES, state, progress, queue, partial });
       await link.read(execId, data, inbox);
       let [lines, size] = [0, 0];
-      while (!course.ended) {
+      while (!following.ended) {
         const message = await inbox.next();
-        course.contact = seconds();
-        yield* told(course, (news) => readNews(message, course, news));
-        if (course.ended || !message.method.endsWith("/lines")) continue;
+        following.contact = seconds();
+        yield* report(following, (news) => readNews(message, following, news));
+        if (following.ended || !message.method.endsWith("/lines")) continue;
         lines += message.data.lines.length;
         for (const row of message.data.lines) size += (row.base64 ?? row.text).length * 3;
         if (lines >= credit / 4 || size >= CREDIT_BYTES / 4) {
@@ -793,21 +793,21 @@ export class Client extends EventTarget {
       }
     } finally {
       options.signal?.removeEventListener("abort", stop);
-      link.leave(execId, course.ended);
+      link.leave(execId, following.ended);
       if (link.idle && !this.#keeping) link.close();
     }
   }
 
-  async *#pollUntil(moment, course, signal) {
+  async *#pollUntil(moment, following, signal) {
     let failures = 0;
-    for (let left; !course.ended && (left = moment - seconds()) > 0; ) {
+    for (let left; !following.ended && (left = moment - seconds()) > 0; ) {
       try {
-        yield* this.#poll(Math.min(POLL_SECONDS, left), course, signal);
+        yield* this.#poll(Math.min(POLL_SECONDS, left), following, signal);
         failures = 0;
       } catch (error) {
         if (!(error instanceof NarthexError)) throw error;
         const length = Math.max(this.#delay(failures), error.retryAfter);
-        const giveUp = course.contact + this.#options.patienceSeconds;
+        const giveUp = following.contact + this.#options.patienceSeconds;
         if (!error.passing || seconds() + length > giveUp) throw error;
         failures += 1;
         await this.#pause(length, signal);
@@ -815,20 +815,20 @@ export class Client extends EventTarget {
     }
   }
 
-  async *#poll(wait, course, signal) {
-    const { execId, place } = course;
+  async *#poll(wait, following, signal) {
+    const { execId, place } = following;
     place.restarted();
     const page = await this.#page(execId, place.line, place.nextPart, POLL_LINES, wait, signal);
-    course.contact = seconds();
-    yield* told(course, (news) => {
+    following.contact = seconds();
+    yield* report(following, (news) => {
       place.admit(page.lines, page.gaps, news);
       place.jump(page.nextLine, [], news);
-      readState(page.status, course, news);
+      readState(page.status, following, news);
     });
     if (!page.eof) return;
     const { data } = await this.#fetched("GET", taskPath(execId, "status"), { signal });
     const { status, exitCode, signal: killed } = readStatus(execId, data);
-    course.ended = true;
+    following.ended = true;
     yield [{ type: "end", last: page.last, status, exitCode, signal: killed }];
   }
 
@@ -884,7 +884,7 @@ export class Client extends EventTarget {
 
   async #opened() {
     this.#stopped.signal.throwIfAborted();
-    const link = new Link(() => {
+    const link = new Connection(() => {
       const last = this.#links.delete(link) && this.#links.size === 0;
       if (last) this.#tell("connection", { open: false });
     });
@@ -1011,7 +1011,7 @@ export function requestId() {
 }
 
 /** Hands on what there is, and only then complains about the rest. */
-function* told(course, read) {
+function* report(following, read) {
   const news = [];
   let trouble = null;
   try {
@@ -1019,26 +1019,26 @@ function* told(course, read) {
   } catch (error) {
     trouble = error;
   }
-  course.told += news.length;
+  following.reported += news.length;
   if (news.length) yield news;
   if (trouble) throw trouble;
 }
 
-function readState(status, course, news) {
-  if (!status || status === course.state) return;
-  course.state = status;
+function readState(status, following, news) {
+  if (!status || status === following.state) return;
+  following.state = status;
   news.push({ type: "state", status });
 }
 
-function readNews(message, course, news) {
+function readNews(message, following, news) {
   const data = message.data ?? {};
   switch (message.method.split("/").pop()) {
     case "lines":
-      course.place.admit(list(data.lines, "lines").map(readLine), readGaps(data), news);
+      following.place.admit(list(data.lines, "lines").map(readLine), readGaps(data), news);
       break;
     case "eof":
-      course.place.jump(whole(data.last, "last") + 1, readGaps(data), news);
-      course.ended = true;
+      following.place.jump(whole(data.last, "last") + 1, readGaps(data), news);
+      following.ended = true;
       news.push({
         type: "end",
         last: data.last,
@@ -1049,7 +1049,7 @@ function readNews(message, course, news) {
       break;
     case "status":
     case "subscribe":
-      readState(data.status, course, news);
+      readState(data.status, following, news);
       break;
     case "progress":
       news.push({ type: "progress", ...readProgress(data) });

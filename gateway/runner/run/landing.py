@@ -291,7 +291,7 @@ class Landing:
         if old is not None:
             old.writer.transport.abort()
         self._ways[run.run_id] = way
-        self._hear(run)
+        self._record_contact(run)
         answer(Frame.GRANT, offset=size)
         if order is not None:
             for name in order.files:
@@ -301,7 +301,7 @@ class Landing:
         await writer.drain()
         return way
 
-    def _hear(self, run: RunDir) -> None:
+    def _record_contact(self, run: RunDir) -> None:
         self._received[run.run_id] = monotonic()
         self._live_runs.notify(run.run_id)
 

@@ -1,4 +1,4 @@
-"""Shows how far a run is by its own account; the file that says so is the run's own."""
+"""Shows the progress of a run by its own account; the file that says so is the run's own."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class RunReconciler:
             await (self._forget() if forgotten else self._finish())
 
     async def _state(self) -> RunState:
-        """How far the run is; what a place has not begun is waited for."""
+        """The state of the run; what a place has not begun is waited for."""
         run = self._live.run
         while (state := run.state()) is RunState.PLACED:
             await self._follow(state)

@@ -2,7 +2,7 @@
 
 import type { News, Progress } from "./narthex.js";
 
-/** How far a task is. */
+/** The status of a task. */
 export interface Activity {
   taskId: number;
   title: string;

@@ -8,7 +8,7 @@ import { advanced, startOf, type Place } from "./place.js";
 const PAUSE_MS = 1000;
 
 /** What is known of a following while it goes on. */
-export interface Told {
+export interface Report {
   news: News[];
   /** Where to go on after these. */
   place: Place;
@@ -26,7 +26,7 @@ export async function follow(
   execId: string,
   most: number,
   begin: (from: Readonly<Place>) => void,
-  tell: (told: Told) => void,
+  tell: (report: Report) => void,
   signal: AbortSignal,
 ): Promise<End> {
   let place: Place | null = null;

@@ -42,7 +42,7 @@ async def busy(client: Client) -> TaskSpec:
 
 
 def ticks(client: Client, task_id: TaskId) -> int:
-    """How far a busy task is."""
+    """How much a busy task has done."""
     run = client.spool.find(task_id)
     assert run is not None
     path = Path(run.file("work"), "ticks")
