@@ -14,6 +14,22 @@ SOURCES = sorted(
     for path in (ROOT / top).rglob("*.py")
 )
 SCRIPTS = sorted((ROOT / "gateway" / "stores" / "scripts").rglob("*.lua"))
+KINDS = {".c", ".css", ".h", ".html", ".js", ".lua", ".md", ".mjs", ".py", ".toml", ".ts", ".txt"}
+BUILT = {"node_modules", "codemirror", "__pycache__", "out", "transcripts"}
+"""Folders of files that others wrote, or a program, or of literal texts of a contract."""
+TOPS = (".ci", ".github", "engines", "gateway", "protocol", "tests")
+TEXTS = sorted(
+    path
+    for path in (*ROOT.glob("*"), *(found for top in TOPS for found in (ROOT / top).rglob("*")))
+    if path.suffix in KINDS
+    and not BUILT.intersection(path.relative_to(ROOT).parts)
+    and path != Path(__file__)
+)
+PROGRAMS = [
+    path
+    for path in TEXTS
+    if path.suffix in {".js", ".lua", ".ts"} and not path.is_relative_to(ROOT / "tests")
+]
 
 WORDS = {
     "bell": "notification, notifier",
@@ -25,6 +41,7 @@ WORDS = {
     "doorbell": "notification",
     "forgo": "cancel_reservation",
     "haste": "fast_clock",
+    "hear": "receive, learn",
     "heard": "received, on_notification",
     "house": "runner_process",
     "intake": "upload_writer",
@@ -45,8 +62,12 @@ WORDS = {
 
 NAMES = {
     "_LOOK_SECONDS": "_POLL_SECONDS",
+    "Admission": "QueueConsumer",
     "Allowance": "CreditWindow",
+    "Calls": "TimeoutExecutor",
+    "Driven": "SessionProcess",
     "Link": "RedisClient",
+    "Live": "LiveRuns, LiveRun",
     "Order": "LaunchRequest, StatementRequest",
     "Patience": "Backoff",
     "Pipe": "PipelinedConnection",
@@ -58,16 +79,46 @@ NAMES = {
     "Waits": "LongPollLimiter",
     "Wire": "WebSocketConnection",
     "Word": "IndexStatus",
+    "_log": "_journal",
     "last_word": "exit_record",
     "speak_once": "throttle_accept_errors",
 }
 """Whole names that are out: their words mean something else in other places."""
 
 FILES = (
-    *("aboard", "admit", "driven", "exchange", "folders", "keeping", "last_word", "patience"),
-    *("roster", "scarcity", "steady", "tails", "verdict", "visitor", "vouch"),
+    *("aboard", "admit", "driven", "exchange", "folders", "judge", "keeping", "last_word"),
+    *("patience", "roster", "scarcity", "steady", "tails", "verdict", "visitor", "vouch"),
 )
 """Names of modules that are out."""
+
+THERE = (
+    ("engines/", "watch", "process_supervisor"),
+    ("engines/", "Watch", "ProcessSupervisor"),
+    ("engines/", "judge", "classify_exit"),
+    ("gateway/auth/", "Sessions", "LoginService"),
+    ("gateway/garbage.py", "settle", "freeze_gc"),
+    ("gateway/stores/", "files", "atomic_file"),
+    ("gateway/stores/", "said", "encode"),
+)
+"""Modules, classes and functions that are out in one place and mean something else in others."""
+
+PROSE = {
+    r"gateway for good\b": "a permanent gateway",
+    r"\bhow far (a|the|each)( running)? (task|run|group|member) is\b": "the status of",
+    r"\bhow far (it|each) is\b": "its status",
+    r"\bwhen the wish is\b": "once the request is saved",
+    r"\bthere is no engine\b": "unknown engine X (available: ...)",
+    r"\bgives credit\b": "limits with credits",
+    r"\bname that is nobody's is\b": "if no user matches",
+    r"\bstatement is told once\b": "arrives together with its end event",
+    r"\bfigures for prometheus\b": "Prometheus metrics",
+    r"\bthe house\b": "the gateway",
+    r"\bbells?\b": "notification",
+    r"\bfloors\b": "layers",
+    r"\brings\b": "notifies",
+    r"\bwish(es|ed)?\b": "request",
+}
+"""What is not said to people either, in any file: a pattern without capitals, and what is said."""
 
 SCRIPT_FILES = ("absent", "beat", "forgo", "note", "place", "raise", "take", "vouched")
 """Names of scripts that are out."""
@@ -118,7 +169,7 @@ def test_names_are_those_of_the_field() -> None:
 
     In tests, what was told or heard may be called so: nothing that a reader has to look up.
     """
-    plain = {"told", "heard"}
+    plain = {"told", "hear", "heard"}
     found = [
         f"{path.relative_to(ROOT)}:{line}: {name} (say {wrong(name)})"
         for path in SOURCES
@@ -133,3 +184,64 @@ def test_files_have_names_of_the_field() -> None:
     found = [path.name for path in SOURCES if path.stem in FILES or wrong(path.stem)]
     found += [path.name for path in SCRIPTS if path.stem in SCRIPT_FILES or wrong(path.stem)]
     assert not found
+
+
+def test_no_name_is_out_of_place() -> None:
+    """A word that is the right one elsewhere does not come back where it was the wrong one."""
+    found = [
+        f"{path.relative_to(ROOT)}: {name} (say {term})"
+        for path in SOURCES
+        for place, name, term in THERE
+        if path.relative_to(ROOT).as_posix().startswith(place)
+        and (path.stem == name or name in definitions(ast.parse(path.read_text(), str(path))))
+    ]
+    assert not found, "\n".join(found)
+
+
+def definitions(tree: ast.Module) -> set[str]:
+    """The classes and functions of a module, and the methods of its classes."""
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
+
+
+def test_other_languages_have_names_of_the_field_too() -> None:
+    """Scripts of the browser, of the editor and of Redis; what is on a wire keeps its name."""
+    wire = {"wishedTime", "wished_ms"}
+    found = [
+        f"{path.relative_to(ROOT)}: {name} (say {wrong(name)})"
+        for path in PROGRAMS
+        for name in sorted(set(re.findall(r"[A-Za-z_]\w*", code(path))))
+        if wrong(name) and name not in wire
+    ]
+    assert not found, "\n".join(found)
+
+
+def code(path: Path) -> str:
+    """A program without what is for people: its comments and its texts."""
+    comment = r"--.*" if path.suffix == ".lua" else r"/\*.*?\*/|//[^\n]*"
+    texts = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`"
+    flags = 0 if path.suffix == ".lua" else re.DOTALL
+    return re.sub(f"({texts})|{comment}", "", path.read_text("utf-8"), flags=flags)
+
+
+def test_nothing_is_called_so_in_prose() -> None:
+    """Pages, messages and comments have the field's words as well."""
+    found = []
+    for path in TEXTS:
+        text = path.read_text("utf-8")
+        if path.name == "keys.py":
+            text = text.replace('f"{_ROOT}bell"', "")  # data of users
+        lines = text.lower().splitlines()
+        found += [
+            f"{path.relative_to(ROOT)}:{number}: {pattern} (say {term})"
+            for number, line in enumerate(lines, 1)
+            for pattern, term in PROSE.items()
+            if re.search(pattern, line)
+        ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("text", ["it tells how far a task is", "A gateway for good", "its wishes"])
+def test_prose_that_is_out_is_found(text: str) -> None:
+    """The patterns can match."""
+    assert any(re.search(pattern, text.lower()) for pattern in PROSE)
