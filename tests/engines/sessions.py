@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.contract import EngineError, Limits, RunSpec, SessionSpec
 from engines.isolation import own_paths, program_paths
 from engines.launcher import Zygote
+from engines.python import PythonEngine
 from engines.rundir.creation import create_run
 from engines.rundir.directory import Exit, RunDir, RunState
 from engines.session.sessions import arm, hand_over, host_launch, instruct, status
@@ -19,7 +21,7 @@ from engines.shim.sandbox import Sandbox
 from engines.suite import read_lines
 from tests.support.waiting import wait_until
 
-__all__ = ["Seat", "leave", "seat_in", "seated"]
+__all__ = ["Seat", "leave", "python_seat", "seat_in", "seated", "shared_python_seat"]
 
 BASE = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 LIMITS = Limits(grace_seconds=1.0, drain_seconds=0.3)
@@ -150,3 +152,20 @@ async def seated(
         yield seat
     finally:
         await leave(seat)
+
+
+async def python_seat(folder: Path) -> Seat:
+    """A session of the Python engine in a folder, which has to be left by who asked for it."""
+    spec = PythonEngine().session(RunSpec("", "python", "", folder, folder))
+    assert spec is not None
+    async with Zygote() as zygote:
+        return await seat_in(folder, spec, zygote)
+
+
+@contextmanager
+def shared_python_seat() -> Iterator[Seat]:
+    """A session of the Python engine for many tests, which have to leave it as it was."""
+    with tempfile.TemporaryDirectory(prefix="nx") as name:
+        seat = asyncio.run(python_seat(Path(name)))
+        yield seat
+        asyncio.run(leave(seat))

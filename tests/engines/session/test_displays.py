@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from engines.contract import RunSpec
 from engines.inside import narthex
-from engines.launcher import Zygote
-from engines.python import PythonEngine
 from engines.rundir.directory import RunDir
 from engines.rundir.results import RESULTS, Results
 from engines.session.displays import Displays
 from engines.suite import read_lines
-from tests.engines.sessions import Seat, leave, seat_in
+from tests.engines.sessions import Seat, shared_python_seat
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Seat]:
     """A session of the Python engine for all tests, which leave it as it was."""
-
-    async def started(folder: Path) -> Seat:
-        spec = PythonEngine().session(RunSpec("", "python", "", folder, folder))
-        assert spec is not None
-        async with Zygote() as zygote:
-            return await seat_in(folder, spec, zygote)
-
-    with tempfile.TemporaryDirectory(prefix="nx") as name:
-        seat = asyncio.run(started(Path(name)))
+    with shared_python_seat() as seat:
         yield seat
-        asyncio.run(leave(seat))
 
 
 def kept(run: RunDir) -> list[list[list[object]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -23,7 +22,7 @@ from engines.session.sessions import status
 from engines.shim.orphans import sweep_orphan
 from engines.suite import read_lines
 from tests.engines.conftest import SANDBOX, enclosable
-from tests.engines.sessions import Seat, leave, seat_in, seated
+from tests.engines.sessions import Seat, seated, shared_python_seat
 from tests.support.waiting import wait_until
 
 
@@ -49,17 +48,8 @@ async def seat(folder: Path, request: pytest.FixtureRequest) -> AsyncIterator[Se
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Seat]:
     """A session of the Python engine for all tests that leave it as it was."""
-
-    async def started(folder: Path) -> Seat:
-        spec = PythonEngine().session(RunSpec("", "python", "", folder, folder))
-        assert spec is not None
-        async with Zygote() as zygote:
-            return await seat_in(folder, spec, zygote)
-
-    with tempfile.TemporaryDirectory(prefix="nx") as name:
-        seat = asyncio.run(started(Path(name)))
+    with shared_python_seat() as seat:
         yield seat
-        asyncio.run(leave(seat))
 
 
 def kernel_of(seat: Seat) -> int:

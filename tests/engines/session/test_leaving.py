@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import tempfile
@@ -11,15 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from engines.contract import RunSpec
-from engines.launcher import Zygote
 from engines.processes import with_cookie
-from engines.python import PythonEngine
 from engines.rundir.directory import Exit, ExitKind, RunDir, RunState
 from engines.rundir.texts import MAX_MESSAGE_BYTES
 from engines.shim.orphans import COOKIE
 from engines.suite import read_lines
-from tests.engines.sessions import Seat, leave, seat_in
+from tests.engines.sessions import Seat, leave, python_seat, shared_python_seat
 from tests.support.processes import command
 from tests.support.waiting import wait_until
 
@@ -27,28 +23,18 @@ SECRET = "s3cret-of-the-day"  # noqa: S105 - of a test
 MASK = "******"
 
 
-async def started(folder: Path) -> Seat:
-    """A session of the Python engine."""
-    spec = PythonEngine().session(RunSpec("", "python", "", folder, folder))
-    assert spec is not None
-    async with Zygote() as zygote:
-        return await seat_in(folder, spec, zygote)
-
-
 @pytest.fixture(scope="module")
 def seat() -> Iterator[Seat]:
     """A session with a real kernel for all tests that leave it as it was."""
-    with tempfile.TemporaryDirectory(prefix="nx") as name:
-        found = asyncio.run(started(Path(name)))
+    with shared_python_seat() as found:
         yield found
-        asyncio.run(leave(found))
 
 
 @pytest.fixture
 async def own() -> AsyncIterator[Seat]:
     """A session of one test alone."""
     with tempfile.TemporaryDirectory(prefix="nx") as name:
-        found = await started(Path(name))
+        found = await python_seat(Path(name))
         yield found
         await leave(found)
 
