@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.journeys.entrance import Caller
+from tests.journeys.openpai import Pai
 from tests.support.served import Served, serving
 
 
@@ -36,3 +38,30 @@ def own_caller(own: Served) -> Iterator[Caller]:
     """Polls the test's own gateway."""
     with Caller(own) as polling:
         yield polling
+
+
+@pytest.fixture(scope="module")
+def admin(served: Served) -> Iterator[Pai]:
+    """The administrator of the shared gateway, as a client of OpenPAI."""
+    client = Pai(served, served.token)
+    yield client
+    client.http.close()
+
+
+@pytest.fixture(scope="module")
+def guest(served: Served) -> Iterator[Pai]:
+    """Who has no token, as a client of OpenPAI."""
+    client = Pai(served)
+    yield client
+    client.http.close()
+
+
+@pytest.fixture
+def oar(served: Served) -> Iterator[httpx.Client]:
+    """The administrator of the shared gateway, as a client of OAR that sends and reads JSON."""
+    with httpx.Client(
+        base_url=f"{served.url}/oarapi",
+        headers={**served.headers, "Accept": "application/json"},
+        timeout=30,
+    ) as client:
+        yield client

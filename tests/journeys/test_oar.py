@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,17 +11,6 @@ import pytest
 from tests.journeys.strangers import stranger_token
 from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
-
-
-@pytest.fixture
-def oar(served: Served) -> Iterator[httpx.Client]:
-    """An administrator who sends and reads JSON."""
-    with httpx.Client(
-        base_url=f"{served.url}/oarapi",
-        headers={**served.headers, "Accept": "application/json"},
-        timeout=30,
-    ) as client:
-        yield client
 
 
 def submitted(oar: httpx.Client, **data: object) -> dict[str, Any]:

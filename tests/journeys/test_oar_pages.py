@@ -27,17 +27,6 @@ def browser(served: Served) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def oar(served: Served) -> Iterator[httpx.Client]:
-    """The administrator's program."""
-    with httpx.Client(
-        base_url=f"{served.url}/oarapi",
-        headers={**served.headers, "Accept": "application/json"},
-        timeout=30,
-    ) as client:
-        yield client
-
-
 def token_of(page: httpx.Response) -> str:
     """What the forms of a page hold."""
     assert page.status_code == 200, page.text

@@ -13,22 +13,6 @@ from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
 
 
-@pytest.fixture(scope="module")
-def admin(served: Served) -> Iterator[Pai]:
-    """The administrator of the shared gateway."""
-    client = Pai(served, served.token)
-    yield client
-    client.http.close()
-
-
-@pytest.fixture(scope="module")
-def guest(served: Served) -> Iterator[Pai]:
-    """Who has no token."""
-    client = Pai(served)
-    yield client
-    client.http.close()
-
-
 class People:
     """Makes users and logs them in; closes what they opened."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -18,14 +17,6 @@ ROW = {
     "totalTaskNumber", "totalTaskRoleNumber", "debugId", "frameworkName", "tags", "jobPriority",
     "retryDelayTime", "submissionTime", "launchedTime",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def admin(served: Served) -> Iterator[Pai]:
-    """The administrator of the shared gateway."""
-    client = Pai(served, served.token)
-    yield client
-    client.http.close()
 
 
 def test_what_there_is_none_of(admin: Pai, served: Served) -> None:

@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.journeys.openpai import GUEST, Pai, config
-from tests.support.served import Served
 from tests.support.waiting import wait_until_sync
-
-
-@pytest.fixture(scope="module")
-def admin(served: Served) -> Iterator[Pai]:
-    """The administrator of the shared gateway."""
-    client = Pai(served, served.token)
-    yield client
-    client.http.close()
-
-
-@pytest.fixture(scope="module")
-def guest(served: Served) -> Iterator[Pai]:
-    """Who has no token."""
-    client = Pai(served)
-    yield client
-    client.http.close()
-
 
 PROTOCOL = """
 protocolVersion: 2

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,15 @@ class Node:
 
         It is told ``words``, and which module has a WebSocket.
         """
-        done = subprocess.run(
-            [self.program, str(HERE / script), json.dumps({"ws": self.ws, **words})],
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        return self.said(self.command(HERE / script, **words), seconds)
+
+    def command(self, script: Path, **words: object) -> list[str]:
+        """The command that runs a program, which is told words."""
+        return [self.program, str(script), json.dumps({"ws": self.ws, **words})]
+
+    def said(self, command: Sequence[str], seconds: float) -> list[Any]:
+        """What a program that must end well prints, a JSON value in each line."""
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
         assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
         return [json.loads(line) for line in done.stdout.split("\n") if line]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,20 +29,11 @@ class Extension:
 
     def command(self, script: str, **words: object) -> list[str]:
         """The command that runs a program of this folder."""
-        told = {"out": str(self.out), "ws": self.node.ws, **words}
-        return [self.node.program, str(HERE / script), json.dumps(told)]
+        return self.node.command(HERE / script, out=str(self.out), **words)
 
     def run(self, script: str, seconds: float = 60, **words: object) -> list[Any]:
         """What a program says, a JSON value in each line."""
-        done = subprocess.run(
-            self.command(script, **words),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-        assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-        return [json.loads(line) for line in done.stdout.split("\n") if line]
+        return self.node.said(self.command(script, **words), seconds)
 
     @contextmanager
     def running(self, script: str, **words: object) -> Iterator[subprocess.Popen[str]]:
