@@ -51,23 +51,22 @@ async def open_core(
         asyncio.TaskGroup() as unfinished,
     ):
         stores.spool.prepare()
-        notifier = RunnerNotifier(paths.runner_socket)
-        parts = Parts(
-            config=settings,
-            paths=paths,
-            stores=stores,
-            feed=Feed(stores.redis),
-            notifier=notifier,
-            engines={name: one.capabilities for name, one in load_engines(settings).items()},
-            credentials=Credentials(
-                Tokens(b"k" * 32, settings.auth.max_token_seconds), Throttle(60.0)
-            ),
-            metrics=Metrics(),
-            unfinished=unfinished,
-            heavy=heavy,
-        )
-        yield Core(parts, composed(parts, load_dialects(settings)))
-        notifier.close()
+        with contextlib.closing(RunnerNotifier(paths.runner_socket)) as notifier:
+            parts = Parts(
+                config=settings,
+                paths=paths,
+                stores=stores,
+                feed=Feed(stores.redis),
+                notifier=notifier,
+                engines={name: one.capabilities for name, one in load_engines(settings).items()},
+                credentials=Credentials(
+                    Tokens(b"k" * 32, settings.auth.max_token_seconds), Throttle(60.0)
+                ),
+                metrics=Metrics(),
+                unfinished=unfinished,
+                heavy=heavy,
+            )
+            yield Core(parts, composed(parts, load_dialects(settings)))
 
 
 @pytest_asyncio.fixture
