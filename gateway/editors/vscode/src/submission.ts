@@ -25,17 +25,17 @@ export async function submit(connection: Connection, wanted: Wanted, signal: Abo
   const { code, title: name, session, collector } = wanted;
   const { engine, language } = wanted.choice;
   const span = collector ? new EditorSpan("submit") : null;
-  const told = (facts: Record<string, string | number>, fault = "") => {
+  const report = (facts: Record<string, string | number>, fault = "") => {
     if (collector && span) void send(collector, span.ended({ "narthex.engine": engine, ...facts }, fault));
   };
   try {
     const client = await connection.patient(signal);
     const trace = span ? { traceparent: span.traceparent } : {};
     const found = await client.execute(code, { engine, language, session, name, signal, ...trace });
-    told({ "narthex.task.number": found.taskId });
+    report({ "narthex.task.number": found.taskId });
     return found;
   } catch (error) {
-    told({}, error instanceof Error ? error.message : String(error));
+    report({}, error instanceof Error ? error.message : String(error));
     throw error;
   }
 }
