@@ -159,6 +159,8 @@ def test_ctrl_c_twice_leaves(served: Served, screen: Screen) -> None:
     screen.press("C-c")
     shown = screen.see("left; task", "left with 130")
     assert "being killed" in shown or "goes on" in shown
+    for number in narthex("ps", "-q", "--data-dir", served.data).stdout.split():
+        narthex("kill", "--wait", "--grace", "0", number, "--data-dir", served.data)
 
 
 def test_a_pipe_has_the_log_alone(served: Served, screen: Screen) -> None:
