@@ -28,7 +28,7 @@ TEXTS = sorted(
 PROGRAMS = [
     path
     for path in TEXTS
-    if path.suffix in {".js", ".lua", ".ts"} and not path.is_relative_to(ROOT / "tests")
+    if path.suffix in {".c", ".h", ".js", ".lua", ".ts"} and not path.is_relative_to(ROOT / "tests")
 ]
 
 WORDS = {
@@ -181,7 +181,7 @@ def test_names_are_those_of_the_field() -> None:
 
 def test_files_have_names_of_the_field() -> None:
     """No module and no script has a name that is out."""
-    found = [path.name for path in SOURCES if path.stem in FILES or wrong(path.stem)]
+    found = [path.name for path in SOURCES + PROGRAMS if path.stem in FILES or wrong(path.stem)]
     found += [path.name for path in SCRIPTS if path.stem in SCRIPT_FILES or wrong(path.stem)]
     assert not found
 
@@ -205,7 +205,7 @@ def definitions(tree: ast.Module) -> set[str]:
 
 
 def test_other_languages_have_names_of_the_field_too() -> None:
-    """Scripts of the browser, of the editor and of Redis; what is on a wire keeps its name."""
+    """The native shim, and scripts of browser, editor and Redis; a wire keeps its names."""
     wire = {"wishedTime", "wished_ms"}
     found = [
         f"{path.relative_to(ROOT)}: {name} (say {wrong(name)})"

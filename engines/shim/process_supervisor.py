@@ -176,7 +176,7 @@ class ProcessSupervisor:
 
     def ending(self) -> Exit:
         """How the run ended; for after ``keep``."""
-        kind, code, number, message, reason = self._verdict()
+        kind, code, number, message, reason = self._classify_exit()
         message = self._redactors[ERR].sentence(message)
         return Exit(
             kind=kind,
@@ -209,7 +209,7 @@ class ProcessSupervisor:
             self._poll.register(fd, select.POLLIN)
         preforked.release()
 
-    def _verdict(self) -> tuple[ExitKind, int | None, int | None, str, str]:
+    def _classify_exit(self) -> tuple[ExitKind, int | None, int | None, str, str]:
         if self._failure is not None and self._why is None:
             number, message = self._failure
             return ExitKind.START_FAILED, None, None, message, errno.errorcode.get(number, "")

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "doorbell.h"
+#include "listener.h"
 #include "processes.h"
 #include "run_dir.h"
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "doorbell.h"
+#include "listener.h"
 #include "passing.h"
 #include "processes.h"
 #include "run_dir.h"
@@ -118,7 +118,7 @@ static _Noreturn void look_after(const struct making *making, const struct text 
     struct run run = {&order, &recorder, &notifier, making->group, *making, ahead};
     struct ending ending = run_task(&run);
     cgroup_remove(making->group);
-    unlink(DOORBELL);
+    unlink(LISTENER);
     state_ending(order.run, &ending);
     notifier_end(&notifier);
     _exit(0);

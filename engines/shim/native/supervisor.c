@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "doorbell.h"
+#include "classify_exit.h"
 #include "killing.h"
+#include "listener.h"
 #include "processes.h"
 #include "run_dir.h"
-#include "verdict.h"
 #include "watch.h"
 
 #define POLL_SECONDS 1.0 /* a request is told by a knock: this is for one that was lost */
@@ -159,7 +159,7 @@ static int poll_ms(void) {
 static void wait_once(void) {
     struct pollfd fds[] = {
         {watch.wake, POLLIN, 0},       {watch.report, POLLIN, 0},   {watch.pipes[OUT], POLLIN, 0},
-        {watch.pipes[ERR], POLLIN, 0}, {watch.doorbell, POLLIN, 0},
+        {watch.pipes[ERR], POLLIN, 0}, {watch.listener, POLLIN, 0},
     };
     if (poll(fds, sizeof fds / sizeof *fds, poll_ms()) <= 0) {
         return;
@@ -178,7 +178,7 @@ static void wait_once(void) {
         record(ERR);
     }
     if (fds[4].revents) {
-        doorbell_empty(watch.doorbell);
+        listener_empty(watch.listener);
         watch.look_at = 0;
     }
 }
@@ -246,7 +246,7 @@ static void begin(const struct run *run) {
     }
     /* A knock that came before this is no loss: whether one is due is looked at first of all. */
     bool named;
-    watch.doorbell = doorbell_open(&named);
+    watch.listener = listener_open(&named);
     watch.pause = named ? POLL_SECONDS : DEAF_SECONDS;
 }
 
@@ -291,7 +291,7 @@ static void lose(void) {
     ending.bytes = watch.recorder->size;
     ending.dropped = watch.recorder->dropped;
     cgroup_remove(watch.group);
-    unlink(DOORBELL);
+    unlink(LISTENER);
     state_ending(watch.order->run, &ending);
     notifier_end(watch.notifier);
     _exit(0);
@@ -305,7 +305,7 @@ struct ending supervise(const struct run *run) {
         .group = run->group,
         .report = -1,
         .pipes = {-1, -1, -1},
-        .doorbell = -1,
+        .listener = -1,
         .kill_at = NEVER,
         .drain_until = NEVER,
         .settle_at = NEVER,
@@ -320,5 +320,5 @@ struct ending supervise(const struct run *run) {
     when_out_of_memory = lose;
     begin(run);
     keep();
-    return verdict(&watch);
+    return classify_exit(&watch);
 }

@@ -19,7 +19,7 @@ struct watch {
     struct redactor redactors[3];
     struct text clean; /* what a redactor let through */
     int wake;          /* readable when a child ended */
-    int doorbell;
+    int listener;
     int report;
     int pipes[3]; /* by stream, -1 once closed */
     pid_t pid;

@@ -1,5 +1,5 @@
 /* What wakes a shim. */
-#include "doorbell.h"
+#include "listener.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -25,15 +25,15 @@ void wake_empty(int fd) {
     }
 }
 
-int doorbell_open(bool *named) {
+int listener_open(bool *named) {
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     /* By its name in the working directory, for a socket's path may not be long. */
-    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = DOORBELL};
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = LISTENER};
     *named = fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0;
     return fd;
 }
 
-void doorbell_empty(int fd) {
+void listener_empty(int fd) {
     char knocks[4096];
     while (read(fd, knocks, sizeof knocks) > 0) {
     }

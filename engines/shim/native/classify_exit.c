@@ -1,5 +1,5 @@
 /* How a run ended. */
-#include "verdict.h"
+#include "classify_exit.h"
 
 #include <signal.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void judge(const struct watch *watch, struct ending *into) {
     text_free(&how);
 }
 
-struct ending verdict(struct watch *watch) {
+struct ending classify_exit(struct watch *watch) {
     struct ending made = ending_of("exited", "", "");
     judge(watch, &made);
     redact_text(&watch->hidden, &made.message);
