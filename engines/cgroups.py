@@ -1,7 +1,7 @@
 """One control group (version 2) for each run, where this machine and user allow it.
 
-It is a child of the group in which the shim runs and has no controllers: it only counts who belongs
-to the run, proves when nobody is left, and kills all at once. Without one everything works, by the
+It counts who belongs to the run, proves when nobody is left, and kills all at once; where its
+parent gives controllers on, it also holds the run's limits. Without one everything works, by the
 slower way. The shim imports this file: standard library only.
 """
 
@@ -16,6 +16,7 @@ from struct import Struct
 from engines.trees import walk
 
 __all__ = [
+    "SERVICE",
     "empty",
     "enter",
     "fork_into",
@@ -24,11 +25,13 @@ __all__ = [
     "kill",
     "make",
     "name",
-    "oom_kills",
     "own_group",
     "remove",
     "thaw",
 ]
+
+SERVICE = "narthex-gateway"
+"""What the group is called in which a service manager puts the gateway itself, below its own."""
 
 _CLONE3 = 435
 """The number of the system call, the same on every architecture that has it."""
@@ -45,7 +48,11 @@ def name(owner: str) -> str:
 
 
 def own_group() -> str:
-    """The directory of the group of this process, empty if there is none that could be used."""
+    """The directory of the group of this process, empty if there is none that could be used.
+
+    Of the gateway in a group of the name SERVICE it is the one above, which nobody is in: only such
+    a group may give the controllers of memory and processes on.
+    """
     try:
         with open("/proc/self/mountinfo") as file:
             mounts = file.read()
@@ -53,7 +60,9 @@ def own_group() -> str:
             groups = file.read()
     except OSError:
         return ""
-    return _locate(mounts, groups)
+    path = _locate(mounts, groups)
+    above, _, last = path.rpartition("/")
+    return above if last == SERVICE else path
 
 
 def make(parent: str, owner: str) -> str:
@@ -138,16 +147,6 @@ def empty(path: str) -> bool:
             return b"populated 0" in file.read()
     except OSError:
         return not os.path.lexists(path)
-
-
-def oom_kills(path: str) -> int:
-    """How many of a group the kernel has killed for want of memory; 0 where nobody counts."""
-    try:
-        with open(f"{path}/memory.events", "rb") as file:
-            fields = file.read().split()
-    except OSError:
-        return 0
-    return int(fields[fields.index(b"oom_kill") + 1]) if b"oom_kill" in fields else 0
 
 
 def remove(path: str) -> None:

@@ -45,8 +45,11 @@ class Limits:
     the certain signal; ``output_bytes`` of recorded output; ``drain_seconds`` for which a pipe that
     a grandchild holds is read after the main process ended; ``processes``, ``memory_bytes``,
     ``open_files`` and ``file_bytes`` (the largest single file) as resource limits for each process.
+    The first two hold for the run as a whole where there are control groups with them.
     ``most_seconds`` is the longest running time that may be asked for later; ``warn_signal`` is
-    sent to the main process ``warn_seconds`` before its running time is over.
+    sent to the main process ``warn_seconds`` before its running time is over. ``cpu_weight``, from
+    1 to 10000, is its share of processors that others want too; one without has 100. Control groups
+    alone keep that.
     """
 
     seconds: float = 0.0
@@ -60,6 +63,7 @@ class Limits:
     most_seconds: float = 0.0
     warn_signal: int = 0
     warn_seconds: float = 0.0
+    cpu_weight: int = 0
 
     def bounds(self) -> Bounds:
         """The same for a shim, which knows nothing of engines."""

@@ -36,6 +36,8 @@ from engines.rundir.texts import plain
 from engines.session import statement as statements
 from engines.session.adapter import Adapter, Confinable, Ending, SessionOver
 from engines.session.statement import Statement
+from engines.shim import limit_groups
+from engines.shim.limit_groups import Counts, explain
 from engines.shim.sandbox import decode_sandbox
 
 __all__ = ["HOST", "SECRET", "STATUS", "Host", "main"]
@@ -98,6 +100,8 @@ class Host:
         self._used_ms = time.time_ns() // 1_000_000
         self._count = 0
         self._secrets = statements.Secrets()
+        self._limited = limit_groups.own()
+        self._felt = Counts()
         self._said: dict[str, object] = {}
         self._say_at = _NEVER
 
@@ -249,14 +253,27 @@ class Host:
                 how = _UNMOVED if self._unmoved else str(ending)
             current.end(self._why, f"{word}: {how}")
         elif isinstance(ending, Ending):
-            current.end(ExitKind.EXITED, ending.message, exit_code=ending.exit_code)
+            kind, message = self._explained(
+                current, ExitKind.EXITED, ending.exit_code, ending.message
+            )
+            current.end(kind, message, exit_code=ending.exit_code)
         elif not current.begun:
             current.end(ExitKind.START_FAILED, str(ending), reason="session_died")
         else:
             kind = ExitKind.SIGNALLED if ending.signal else ExitKind.EXITED
             code = None if ending.signal else ending.exit_code or _FAILED
             current.err(f"narthex: {plain(str(ending))}; its state is lost\n".encode())
-            current.end(kind, str(ending), code, ending.signal, "session_died")
+            kind, message = self._explained(current, kind, code, str(ending))
+            why = "" if kind is ExitKind.OUT_OF_MEMORY else "session_died"
+            current.end(kind, message, code, ending.signal, why)
+
+    def _explained(
+        self, current: Statement, kind: ExitKind, code: int | None, message: str
+    ) -> tuple[ExitKind, str]:
+        """The ending and its sentence, with what the session's limits had to do with it."""
+        felt = limit_groups.counts_of(self._limited).since(self._felt)
+        # The limits are the session's: a statement is not told others.
+        return explain(kind, code, message, felt, current.order.bounds)
 
     def _answer(self, listener: socket.socket) -> None:
         """Hears one request and answers it; whoever is slow or a stranger is not listened to."""
@@ -303,6 +320,7 @@ class Host:
         if current is None:
             return {"answer": "refused", "why": "somebody is or was on this run"}
         self._current = current
+        self._felt = limit_groups.counts_of(self._limited)
         self._adapter.hide(current.order.secrets)
         self._count += 1
         if self._failure is None:

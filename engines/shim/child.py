@@ -13,7 +13,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from struct import Struct
 from typing import NoReturn
 
@@ -29,6 +29,7 @@ _STDERR = 2
 _HIGH = 64
 _ORDER = b"o"
 _GO = b"g"
+_MOST_HELD = 64
 _OOM_SCORE = b"500"
 
 
@@ -80,10 +81,14 @@ class PreforkedChild:
             return False
         return True
 
-    def release(self) -> None:
-        """Lets it execute what it was told; if it could not get ready its report says why."""
+    def release(self, held: Iterable[str] = ()) -> None:
+        """Lets it execute what it was told; if it could not get ready its report says why.
+
+        ``held`` are the limits that hold for the run as a whole, by the names of controllers: those
+        it need not set for each process.
+        """
         with self._gate as gate, contextlib.suppress(OSError):
-            gate.send(_GO)
+            gate.send(b" ".join((_GO, *(kind.encode() for kind in held))))
 
     def abandon(self) -> None:
         """Sees to it that it ends without having executed anything."""
@@ -109,12 +114,14 @@ def _become(group: str, umask: int, parent: int, ends: tuple[int, ...]) -> NoRet
             _open_progress(order)
             _open_stdin(order)
             os.chdir(order.directory)
-            if not order_socket.recv(len(_GO)):
+            word = order_socket.recv(_MOST_HELD)
+            if not word:
                 os._exit(_NOT_STARTED)
+        held = word.split()
         if order.sandbox is not None:
             enter(order.sandbox, order.directory)
             processes.stand_back(STARTING_NICE)
-        _limit(order.bounds)
+        _limit(order.bounds, held)
         os.execvpe(order.argv[0], order.argv, order.environment)  # noqa: S606 - our very purpose
     except OSError as error:
         os.write(report, _FAILURE.pack(error.errno or 0) + str(error).encode(errors="replace"))
@@ -197,10 +204,10 @@ def _restore_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _limit(bounds: Bounds) -> None:
+def _limit(bounds: Bounds, held: Collection[bytes]) -> None:
     for which, value in (
-        (resource.RLIMIT_NPROC, bounds.processes),
-        (resource.RLIMIT_AS, bounds.memory_bytes),
+        (resource.RLIMIT_NPROC, 0 if b"pids" in held else bounds.processes),
+        (resource.RLIMIT_AS, 0 if b"memory" in held else bounds.memory_bytes),
         (resource.RLIMIT_NOFILE, bounds.open_files),
         (resource.RLIMIT_FSIZE, bounds.file_bytes),
     ):

@@ -41,6 +41,7 @@ class Bounds(NamedTuple):
     most_seconds: float = 0.0
     warn_signal: int = 0
     warn_seconds: float = 0.0
+    cpu_weight: int = 0
 
 
 class LaunchRequest(NamedTuple):

@@ -15,7 +15,7 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NoReturn
 
@@ -25,6 +25,7 @@ from engines.rundir.exit_record import state_ending
 from engines.rundir.facts import Exit, ExitKind, ShimFact, encode
 from engines.shim.child import PreforkedChild
 from engines.shim.launch_request import STARTING_NICE, decode_request, rehearse
+from engines.shim.limit_groups import LimitGroups
 from engines.shim.notifier import Notifier
 from engines.shim.process_supervisor import ProcessSupervisor
 from engines.shim.recorder import Recorder
@@ -36,12 +37,16 @@ ORDER = b"o"
 
 _FIRST = 3
 _UMASK = 0o077
+_INSIDE = 2
+"""What waits for a task in a sandbox and what reaps there: processes that are not the task's."""
 _HIGH = 64
 _RINGS = 20
 _RING_SECONDS = 0.005
 
 
-def main(lock: int, message: int, group: str, boot: str) -> NoReturn:
+def main(
+    lock: int, message: int, group: str, boot: str, limiting: Mapping[str, str] | None = None
+) -> NoReturn:
     """Supervises one run from its start to its end; called in a process forked for it.
 
     Args:
@@ -49,18 +54,19 @@ def main(lock: int, message: int, group: str, boot: str) -> NoReturn:
         message: a descriptor of a file that holds the order.
         group: the control group below which runs get their own; empty for none.
         boot: the id of this boot.
+        limiting: below which groups limits of runs can be held, by controller.
     """
     status = 1
     try:
         _, message = _detach(lock, message)
         own = _own_group(group)
-        _supervise(message, _fact(own, boot), own, os.umask(_UMASK), None)
+        _supervise(message, _fact(own, boot), own, limiting or {}, os.umask(_UMASK), None)
         status = 0
     finally:
         os._exit(status)
 
 
-def wait(orders: int, group: str, boot: str) -> NoReturn:
+def wait(orders: int, group: str, boot: str, limiting: Mapping[str, str] | None = None) -> NoReturn:
     """The same for the run whose lock and order come through a socket; ends if none comes.
 
     What will be the task is forked ahead as well, so that a start waits for no fork at all.
@@ -82,7 +88,7 @@ def wait(orders: int, group: str, boot: str) -> NoReturn:
         if given:
             lock, message = given
             os.set_inheritable(lock, False)  # noqa: FBT003 - the library's signature
-            _supervise(message, fact, own, umask, preforked)
+            _supervise(message, fact, own, limiting or {}, umask, preforked)
         else:
             preforked.abandon()
             cgroups.remove(own)
@@ -129,7 +135,12 @@ def _fact(own: str, boot: str) -> bytes:
 
 
 def _supervise(
-    message: int, fact: bytes, own: str, umask: int, preforked: PreforkedChild | None
+    message: int,
+    fact: bytes,
+    own: str,
+    limiting: Mapping[str, str],
+    umask: int,
+    preforked: PreforkedChild | None,
 ) -> None:
     if preforked is not None and not preforked.instruct(message):
         preforked.abandon()
@@ -145,8 +156,12 @@ def _supervise(
             preforked.abandon()
         ending = killed_before_start()
     else:
-        watch = ProcessSupervisor(order, run, recorder, own, notifier)
+        more = _INSIDE if order.sandbox is not None else 0
+        identity = processes.identity(os.getpid())
+        limits = LimitGroups(limiting, own, identity, order.bounds, more)
+        watch = ProcessSupervisor(order, run, recorder, own, notifier, limits)
         ending = _run_task(watch, partial(_receive_order, preforked, own, umask, message))
+        limits.remove()
     cgroups.remove(own)
     with contextlib.suppress(OSError):
         os.unlink(CONTROL)

@@ -12,21 +12,21 @@ import errno
 import os
 import select
 import signal
-import socket
 import time
 from collections.abc import Callable
 
 from engines import cgroups, processes
-from engines.rundir.directory import CONTROL, KILLED, STARTED, RunDir
+from engines.rundir.directory import KILLED, STARTED, RunDir
 from engines.rundir.facts import Exit, ExitKind, Started, encode
 from engines.rundir.kill_report import KillRecorder, encode_report
 from engines.rundir.records import ERR, OUT
 from engines.shim.child import PreforkedChild, decode_failure
 from engines.shim.launch_request import LaunchRequest
+from engines.shim.limit_groups import LimitGroups, explain
 from engines.shim.notifier import Notifier
 from engines.shim.recorder import Recorder
 from engines.shim.redact import Redactor
-from engines.shim.run_control import RunControl
+from engines.shim.run_control import RunControl, control_socket
 
 __all__ = ["ProcessSupervisor"]
 
@@ -58,11 +58,19 @@ class ProcessSupervisor:
         recorder: where the output goes.
         group: the directory of the run's control group, empty for none.
         notifier: how the runner is told.
+        limits: what holds the limits of the run.
     """
 
     def __init__(
-        self, order: LaunchRequest, run: RunDir, recorder: Recorder, group: str, notifier: Notifier
+        self,
+        order: LaunchRequest,
+        run: RunDir,
+        recorder: Recorder,
+        group: str,
+        notifier: Notifier,
+        limits: LimitGroups,
     ) -> None:
+        self._limits = limits
         self.run = run
         self.recorder = recorder
         self._order = order
@@ -110,7 +118,7 @@ class ProcessSupervisor:
         # The arguments and the environment are no longer needed, and may be large.
         self._order = self._order._replace(argv=[], environment={})
         # A knock that came before this is no loss: whether one is due is looked at first of all.
-        self._control = _control_socket()
+        self._control = control_socket()
         self._pause = _POLL_SECONDS if self._control.getsockname() else _DEAF_SECONDS
         self._poll.register(self._control.fileno(), select.POLLIN)
         # What ended before its end was listened for has not woken anybody.
@@ -207,7 +215,8 @@ class ProcessSupervisor:
         for fd in (self._report, *self._pipes):
             os.set_blocking(fd, False)
             self._poll.register(fd, select.POLLIN)
-        preforked.release()
+        self._limits.hold(self._pid)
+        preforked.release(self._limits.kinds)
 
     def _classify_exit(self) -> tuple[ExitKind, int | None, int | None, str, str]:
         if self._failure is not None and self._why is None:
@@ -221,11 +230,15 @@ class ProcessSupervisor:
             code = None if self._failure is not None else code
             word = "killed" if self._why == ExitKind.KILLED else "stopped at its time limit"
             return self._why, code, died_of, f"{word} ({how})", ""
-        if died_of is None:
-            return ExitKind.EXITED, code, None, f"ended with {how}", ""
-        if died_of == signal.SIGKILL and self._group and cgroups.oom_kills(self._group):
-            return ExitKind.OUT_OF_MEMORY, None, died_of, "killed for want of memory", ""
-        return ExitKind.SIGNALLED, None, died_of, f"ended by {how}", ""
+        by_itself = died_of is None
+        kind, message = explain(
+            ExitKind.EXITED if by_itself else ExitKind.SIGNALLED,
+            code,
+            f"ended with {how}" if by_itself else f"ended by {how}",
+            self._limits.counts(),
+            self._order.bounds,
+        )
+        return kind, code, died_of, message, ""
 
     def _is_over(self) -> bool:
         """Whether the task has ended and nothing of it is left that has to be waited for."""
@@ -413,15 +426,6 @@ class ProcessSupervisor:
             for _ in range(_LAST_READS):
                 if not self._record(fd):
                     break
-
-
-def _control_socket() -> socket.socket:
-    """The socket at which one may knock; one without a name if there can be none."""
-    control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    # By its name in the working directory, for a socket's path may not be long.
-    with contextlib.suppress(OSError):
-        control.bind(CONTROL)
-    return control
 
 
 def _empty(fd: int) -> None:

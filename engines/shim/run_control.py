@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Callable
 
 from engines import processes
-from engines.rundir.directory import EVENTS, SUSPENDED, RunDir
+from engines.rundir.directory import CONTROL, EVENTS, SUSPENDED, RunDir
 from engines.rundir.requests import RunEvent, note_event, read_events
 from engines.shim.freezer import Freezer
 from engines.shim.launch_request import Bounds
 from engines.shim.time_limit import TimeLimit
 
-__all__ = ["RunControl"]
+__all__ = ["RunControl", "control_socket"]
 
 _NEVER = float("inf")
 _STEP_SECONDS = 0.002
@@ -199,3 +200,12 @@ class RunControl:
         self._limit.warned()
         self._signal_main(self._warning)
         self._note("warned", signal=self._warning)
+
+
+def control_socket() -> socket.socket:
+    """The socket at which one may knock; one without a name if there can be none."""
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    # By its name in the working directory, for a socket's path may not be long.
+    with contextlib.suppress(OSError):
+        control.bind(CONTROL)
+    return control

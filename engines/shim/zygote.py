@@ -15,10 +15,12 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Mapping
 from struct import Struct
 from typing import NamedTuple, NoReturn
 
 from engines import cgroups, processes
+from engines.shim import limit_groups
 from engines.shim import main as shim
 from engines.shim.launch_request import STARTING_NICE
 
@@ -49,16 +51,17 @@ def serve(fd: int, *, groups: bool = True, nice: int = 0) -> None:
     processes.stand_back(STARTING_NICE)
     boot = processes.boot_id()
     group = _usable_group() if groups else ""
+    limiting = limit_groups.find(group) if groups else {}
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # from here on the kernel reaps the shims
     # What is loaded now is shared with all shims for as long as nobody writes to it.
     gc.collect()
     gc.disable()
     gc.freeze()
     with socket.socket(fileno=fd) as requests:
-        spare = _ahead(group, boot)
+        spare = _ahead(group, boot, limiting)
         while True:
             if spare is None and not _is_asked(requests):
-                spare = _ahead(group, boot)
+                spare = _ahead(group, boot, limiting)
             try:
                 message, fds, _, _ = socket.recv_fds(requests, REQUEST.size, 2)
             except ConnectionResetError:
@@ -66,7 +69,7 @@ def serve(fd: int, *, groups: bool = True, nice: int = 0) -> None:
             if not message:
                 return
             (number,) = REQUEST.unpack(message)
-            failure, pid = _hand_over(spare, fds, group) or _fork(fds, group, boot)
+            failure, pid = _hand_over(spare, fds, group) or _fork(fds, group, boot, limiting)
             spare = None
             for given in fds:
                 os.close(given)
@@ -81,7 +84,7 @@ def _is_asked(requests: socket.socket) -> bool:
     return bool(select.select([requests], [], [], _REST_SECONDS)[0])
 
 
-def _ahead(group: str, boot: str) -> _Spare | None:
+def _ahead(group: str, boot: str, limiting: Mapping[str, str]) -> _Spare | None:
     """A shim that waits for its run, and goes if the zygote goes before; None if there is none."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
@@ -92,7 +95,7 @@ def _ahead(group: str, boot: str) -> _Spare | None:
             return None
         if not pid:
             ours.close()
-            shim.wait(theirs.fileno(), group, boot)
+            shim.wait(theirs.fileno(), group, boot, limiting)
     return _Spare(pid, processes.identity(pid), ours)
 
 
@@ -110,14 +113,14 @@ def _hand_over(spare: _Spare | None, fds: list[int], group: str) -> tuple[int, i
     return 0, spare.pid
 
 
-def _fork(fds: list[int], group: str, boot: str) -> tuple[int, int]:
+def _fork(fds: list[int], group: str, boot: str, limiting: Mapping[str, str]) -> tuple[int, int]:
     """Forks a shim for a run now; the errno, 0 for none, and its pid."""
     try:
         pid = os.fork()
     except OSError as error:
         return error.errno or -1, 0
     if not pid:
-        shim.main(fds[0], fds[1], group, boot)
+        shim.main(fds[0], fds[1], group, boot, limiting)
     return 0, pid
 
 

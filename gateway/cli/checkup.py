@@ -19,9 +19,11 @@ from pathlib import Path
 from engines import cgroups
 from engines.isolation import missing_for_sandbox
 from engines.place import PlaceAway, PlaceRefused
+from engines.shim import limit_groups
 from engines.shim.native import build as native
 from engines.slurm import SlurmPlace
 from gateway.config import Config, ConfigError, load, variables, wants_sandbox
+from gateway.config.isolation import usable_shim
 from gateway.data_paths import DataPathError, DataPaths
 from gateway.plugins import load_engines
 from gateway.stores import keys
@@ -81,6 +83,7 @@ def _findings(config: Config, paths: DataPaths) -> Iterator[Finding]:
     yield _space(paths.data)
     yield from _unremovable(paths.spool)
     yield _groups()
+    yield _limits(config)
     yield _shim(config)
     yield _sandbox(config)
     yield _limit("open files", resource.RLIMIT_NOFILE, _ENOUGH_FILES)
@@ -97,7 +100,8 @@ def _shim(config: Config) -> Finding:
         if wanted == "native":
             return Finding("shim", Verdict.MISSING, f"runner.shim is native, but: {detail}")
         return Finding("shim", Verdict.WELL, detail)
-    used = "python" if wanted == "python" or wants_sandbox(config) else "native"
+    used = usable_shim(config, sandboxed=wants_sandbox(config))
+    used = "native" if used == "auto" else used
     return Finding("shim", Verdict.WELL, f"{used}; the native one is at {built}")
 
 
@@ -284,6 +288,20 @@ def _limit(name: str, which: int, enough: int) -> Finding:
     well = resource.RLIM_INFINITY in (soft, hard) or hard >= enough
     verdict = Verdict.WELL if well else Verdict.WEAK
     return Finding(name, verdict, f"limit {_shown(soft)}, at most {_shown(hard)}")
+def _limits(config: Config) -> Finding:
+    """Which limits can hold for a run as a whole, and whether those that are set do."""
+    runner = config.runner
+    found = limit_groups.find(cgroups.own_group())
+    names = {"memory": "memory_bytes", "pids": "processes", "cpu": "cpu_weight"}
+    held = [name for kind, name in names.items() if kind in found]
+    less = [name for kind, name in names.items() if kind not in found]
+    weak = [name for name in less if getattr(runner, name)]
+    said = [f"{', '.join(held)} hold for each run as a whole"] if held else []
+    if less:
+        said.append(f"no control group for {', '.join(less)}: see 'Limits' in operations.md")
+    return Finding("limits", Verdict.WEAK if weak else Verdict.WELL, "; ".join(said))
+
+
 
 
 def _shown(limit: int) -> str:

@@ -1,12 +1,13 @@
-"""Decides whether tasks run in a sandbox, by the settings and by what this machine allows."""
+"""Decides what keeps tasks apart and supervises them, by the settings and by what is possible."""
 
 from __future__ import annotations
 
-from engines.isolation import missing_for_sandbox
+from engines.isolation import missing_for_sandbox, missing_for_users
+from engines.launcher import ShimChoice
 from gateway.config.settings import Config
 from gateway.config.sources import ConfigError, wants_sandbox
 
-__all__ = ["is_sandboxed"]
+__all__ = ["is_sandboxed", "usable_shim"]
 
 
 def is_sandboxed(config: Config) -> bool:
@@ -29,3 +30,10 @@ def is_sandboxed(config: Config) -> bool:
         " user;"
         " set server.acknowledge_trusted_users = true if that is meant"
     )
+
+
+def usable_shim(config: Config, *, sandboxed: bool) -> ShimChoice:
+    """Which shim tasks get: the native one makes no sandboxes, and limits each process only."""
+    runner = config.runner
+    limited = bool(runner.memory_bytes or runner.processes or runner.cpu_weight)
+    return "python" if sandboxed or (limited and runner.shim == "auto") else runner.shim

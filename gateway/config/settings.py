@@ -171,6 +171,7 @@ class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file_bytes: SizeOrNone
     isolation: Literal["auto", "none", "sandbox"]
     network: Literal["none", "loopback", "host"]
+    cpu_weight: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
     sandbox_read_only: dict[str, tuple[str, ...]]
     sandbox_writable: dict[str, tuple[str, ...]]
     sandbox_tmp_bytes: Annotated[int, msgspec.Meta(ge=1 << 20, le=1 << 50)]

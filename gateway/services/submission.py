@@ -20,6 +20,7 @@ from gateway.services.wants import check_start, check_wants
 from gateway.stores.spec import TaskSpec, taken_over
 from protocol.commands.tasks import Execute
 from protocol.errors import GatewayError, Kind, Subject
+from protocol.run_limits import asked_limits
 from protocol.tasks import Again
 
 __all__ = ["again_of", "body_hash", "check", "check_bounds", "placed"]
@@ -68,6 +69,7 @@ def check_bounds(command: Execute, limits: Limits) -> None:
         )
     _check_seconds("seconds", command.seconds)
     _check_seconds("queue_seconds", command.queue_seconds)
+    asked_limits(command.parameters)
     if command.wants is not None:
         check_wants(command.wants)
     check_start(command)

@@ -103,7 +103,6 @@ def test_no_group_is_no_fault(tmp_path: Path) -> None:
     cgroups.remove(gone)
     assert cgroups.empty(gone)
     assert not cgroups.empty(str(tmp_path))
-    assert cgroups.oom_kills(gone) == 0
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -124,14 +123,6 @@ def test_a_child_is_born_in_its_group_or_has_to_enter(
     os.close(reported)
     assert said[0] == said[1] == inside
     assert inside == (known and bool(group))
-
-
-def test_kills_for_want_of_memory_are_counted(tmp_path: Path) -> None:
-    """The kernel's own count is read."""
-    (tmp_path / "memory.events").write_text("low 0\noom 1\noom_kill 2\n")
-    assert cgroups.oom_kills(str(tmp_path)) == 2
-    (tmp_path / "memory.events").write_text("low 0\n")
-    assert cgroups.oom_kills(str(tmp_path)) == 0
 
 
 def test_notifications_close_together_become_one(tmp_path: Path) -> None:

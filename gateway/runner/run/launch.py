@@ -38,6 +38,7 @@ from gateway.runner.run.work_folder import WorkFolders
 from gateway.stores.allotment import read_allotment
 from gateway.stores.spec import TaskSpec
 from protocol.errors import GatewayError
+from protocol.run_limits import RunLimits, asked_limits
 
 __all__ = ["PREPARE_SECONDS", "Launcher"]
 
@@ -51,6 +52,7 @@ _ORDER_SECONDS = 300.0
 _NO_WARNING = (
     "a statement in a session cannot be warned before its time limit: run it in its own process"
 )
+_NO_LIMITS = "a statement in a session has its session's limits: run it in its own process"
 _NO_FOLDER = "a statement in a session works where its session does: run it in its own process"
 
 
@@ -112,6 +114,8 @@ class Launcher:
         if self._sessions is not None and plan is not None:
             if spec.warn is not None:
                 raise EngineError(_NO_WARNING)
+            if asked_limits(spec.parameters) != RunLimits():
+                raise EngineError(_NO_LIMITS)
             if spec.home:
                 raise EngineError(_NO_FOLDER)
             base = environment(self._settings.environment, os.environ)
@@ -168,7 +172,7 @@ class Launcher:
             path = directory / _STDIN
             path.write_bytes(given_text.encode("utf-8", "surrogatepass"))
             path.chmod(0o600)
-        settings = self._settings
+        settings, asked = self._settings, asked_limits(spec.parameters)
         own = {
             "PWD": str(work),
             "NARTHEX_TASK_ID": spec.task_id,
@@ -197,19 +201,25 @@ class Launcher:
                 grace_seconds=settings.grace_seconds,
                 output_bytes=settings.output_bytes,
                 drain_seconds=settings.drain_seconds,
-                processes=settings.processes,
-                memory_bytes=settings.memory_bytes,
+                processes=_least(asked.processes, settings.processes),
+                memory_bytes=_least(asked.memory_bytes, settings.memory_bytes),
                 open_files=settings.open_files,
                 file_bytes=settings.file_bytes,
                 most_seconds=settings.seconds,
                 warn_signal=spec.warn.signal if spec.warn else 0,
                 warn_seconds=spec.warn.seconds if spec.warn else 0.0,
+                cpu_weight=_least(asked.cpu_weight, settings.cpu_weight),
             ),
         )
 
 
 def _shorter(one: float, other: float) -> float:
     """The shorter of two times of which 0 means without end."""
+    return min(one, other) if one and other else one or other
+
+
+def _least(one: int, other: int) -> int:
+    """The smaller of two limits of which 0 means none."""
     return min(one, other) if one and other else one or other
 
 

@@ -31,6 +31,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,99}", re.ASCII)
 _LIMITS = (
     *("seconds", "grace_seconds", "output_bytes", "drain_seconds", "processes", "memory_bytes"),
     *("open_files", "file_bytes", "most_seconds", "warn_signal", "warn_seconds"),
+    "cpu_weight",
 )
 
 
