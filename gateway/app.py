@@ -27,6 +27,7 @@ from gateway.auth.proxies import Proxies
 from gateway.auth.throttle import Throttle
 from gateway.auth.tokens import SigningKeyError, Tokens, load_key
 from gateway.config import Config, ConfigError, load
+from gateway.config.certificate import Certificate, load_certificate
 from gateway.data_paths import DataPathError, DataPaths
 from gateway.dispatch import Dispatch
 from gateway.feed import Feed
@@ -64,8 +65,13 @@ _journal = journal("gateway.app")
 
 
 @contextlib.asynccontextmanager
-async def serving(config: Config, paths: DataPaths, listener: socket.socket) -> AsyncIterator[None]:
-    """A gateway on a listening socket for the length of the block."""
+async def serving(
+    config: Config,
+    paths: DataPaths,
+    listener: socket.socket,
+    certificate: Certificate | None = None,
+) -> AsyncIterator[None]:
+    """A gateway on a listening socket for the length of the block; in clear without certificate."""
     tracer = tracer_of(config.tracing, "gateway", paths.data)
     heavy = HeavyWork(config.limits.heavy_per_user)
     async with (
@@ -84,7 +90,16 @@ async def serving(config: Config, paths: DataPaths, listener: socket.socket) -> 
         try:
             async with asyncio.TaskGroup() as unfinished:
                 server = _assembled(
-                    config, paths, address, stores, feed, notifier, unfinished, heavy, tracer
+                    config,
+                    paths,
+                    address,
+                    stores,
+                    feed,
+                    notifier,
+                    unfinished,
+                    heavy,
+                    tracer,
+                    certificate,
                 )
                 async with server.serving(listener):
                     yield
@@ -106,6 +121,7 @@ def _assembled(  # noqa: PLR0913, PLR0917 - one for each part
     unfinished: asyncio.TaskGroup,
     heavy: HeavyWork,
     tracer: Tracer | None,
+    certificate: Certificate | None,
 ) -> Server:
     metrics = Metrics()
     key = load_key(paths.token_key)
@@ -163,6 +179,7 @@ def _assembled(  # noqa: PLR0913, PLR0917 - one for each part
         heavy,
         proxies,
         connections,
+        certificate,
     )
 
 
@@ -276,7 +293,10 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 async def _wait_for_shutdown(config: Config, paths: DataPaths, listener: socket.socket) -> None:
     reported = asyncio.Event()
     loop = asyncio.get_running_loop()
-    async with serving(config, paths, listener):
+    certificate = load_certificate(config.server)
+    if certificate is not None:
+        loop.add_signal_handler(signal.SIGHUP, _read_again, certificate)
+    async with serving(config, paths, listener, certificate):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, reported.set)
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -284,6 +304,16 @@ async def _wait_for_shutdown(config: Config, paths: DataPaths, listener: socket.
         _journal.info("serving")
         await reported.wait()
         _journal.info("stopping")
+
+
+def _read_again(certificate: Certificate) -> None:
+    """Takes the certificate that is there now for the connections that come from now on."""
+    try:
+        certificate.reload()
+    except ConfigError as error:
+        _journal.error("the certificate was not read again", reason=str(error))
+        return
+    _journal.info("the certificate was read again")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -288,6 +288,8 @@ def _limit(name: str, which: int, enough: int) -> Finding:
     well = resource.RLIM_INFINITY in (soft, hard) or hard >= enough
     verdict = Verdict.WELL if well else Verdict.WEAK
     return Finding(name, verdict, f"limit {_shown(soft)}, at most {_shown(hard)}")
+
+
 def _limits(config: Config) -> Finding:
     """Which limits can hold for a run as a whole, and whether those that are set do."""
     runner = config.runner
@@ -300,8 +302,6 @@ def _limits(config: Config) -> Finding:
     if less:
         said.append(f"no control group for {', '.join(less)}: see 'Limits' in operations.md")
     return Finding("limits", Verdict.WEAK if weak else Verdict.WELL, "; ".join(said))
-
-
 
 
 def _shown(limit: int) -> str:

@@ -57,7 +57,7 @@ def watch(target: Target, watched: Watched, screen: Screen, printer: LinePrinter
     reason = ""
     try:
         with (
-            Client(target.server, target.token) as client,
+            Client(target.server, target.token, ca_file=target.trust) as client,
             stopping(stopper),
         ):
             end = _Watch(screen, printer, stopper).follow(client, watched)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -28,6 +28,8 @@ from gateway.data_paths import DataPaths
 from gateway.stores.administrator import first_administrator
 
 if TYPE_CHECKING:
+    import ssl
+
     from gateway.client import Client
 
 __all__ = ["Target", "calling", "is_served", "served_target", "target_of"]
@@ -40,13 +42,30 @@ _CONNECT_SECONDS = 2.0
 class Target:
     """A gateway and a token for it, or what makes a fresh one for each request.
 
-    ``origin`` says where it was found if nobody named it, empty if somebody did.
+    ``origin`` says where it was found if nobody named it, empty if somebody did. ``certificate`` is
+    the file with the certificate of the gateway of a data folder, which no other one may have.
     """
 
     server: str
     token: str | Callable[[], str]
     ca_file: str = ""
     origin: str = ""
+    certificate: str = ""
+
+    @property
+    def trust(self) -> ssl.SSLContext | None:
+        """What decides whether it is the gateway; None for what this machine trusts.
+
+        Raises ClickException if the certificate cannot be read.
+        """
+        if not self.certificate:
+            return None
+        from gateway.pinning import pinned  # noqa: PLC0415 - seldom needed, and slow to load
+
+        try:
+            return pinned(self.certificate)
+        except OSError as error:
+            raise click.ClickException(f"cannot read {self.certificate}: {error}") from error
 
 
 def target_of(reach: Reach) -> Target:
@@ -78,11 +97,13 @@ def _target_of(reach: Reach) -> Target:
         raise click.UsageError(
             f"--token or NARTHEX_TOKEN is needed for {server}, or 'narthex login {server}'"
         )
+    own = _own(paths) if not server or _is_own(server, paths) else _Own(server)
     return Target(
-        server or _own_server(paths),
+        own.server,
         token or _minter(paths),
         reach.ca_file,
         "" if server or reach.data_dir else f"data folder {paths.data}",
+        "" if reach.ca_file else own.certificate,
     )
 
 
@@ -91,7 +112,7 @@ def served_target(reach: Reach) -> Target | None:
     if not (reach.server or reach.data_dir or _context(reach)[1]):
         paths = DataPaths.of(None)
         try:
-            url = urlsplit(_own_server(paths))
+            url = urlsplit(_own(paths).server)
             address = (url.hostname or "", url.port or 0)
             socket.create_connection(address, _CONNECT_SECONDS).close()
         except (click.ClickException, OSError, ValueError):
@@ -110,7 +131,9 @@ def calling(reach: Reach, patience: float = 20.0) -> Iterator[Client]:
     from gateway.client.sync import Client  # noqa: PLC0415
 
     try:
-        with Client(target.server, target.token, patience_seconds=patience) as client:
+        with Client(
+            target.server, target.token, patience_seconds=patience, ca_file=target.trust
+        ) as client:
             yield client
     except ClientError as error:
         raise explained(error) from error
@@ -172,11 +195,18 @@ def _administrator(paths: DataPaths) -> str:
     raise click.ClickException(f"{paths.data} has no administrator; see 'narthex user add'")
 
 
-def _own_server(paths: DataPaths) -> str:
+class _Own(NamedTuple):
+    """What the gateway of a data folder says of itself."""
+
+    server: str
+    certificate: str = ""
+
+
+def _own(paths: DataPaths) -> _Own:
     try:
         document = json.loads(paths.endpoint.read_bytes())
-        return str(document["url"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _Own(str(document["url"]), str(document.get("certificate", "")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         from gateway.cli.trouble import UNREACHABLE, Trouble  # noqa: PLC0415
 
         raise Trouble(
@@ -189,6 +219,6 @@ def _own_server(paths: DataPaths) -> str:
 
 def _is_own(server: str, paths: DataPaths) -> bool:
     try:
-        return _own_server(paths).rstrip("/") == server.rstrip("/")
+        return _own(paths).server.rstrip("/") == server.rstrip("/")
     except click.ClickException:
         return False

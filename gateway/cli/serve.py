@@ -12,6 +12,7 @@ from gateway.cli import options
 from gateway.cli.lines import print_record
 from gateway.cli.trouble import Trouble
 from gateway.config import Config, ConfigError, load, variables
+from gateway.config.certificate import load_certificate
 from gateway.config.isolation import is_sandboxed
 from gateway.data_paths import DataPaths
 from gateway.plugins import load_dialects, load_engines, load_services
@@ -100,3 +101,4 @@ def _load_all(config: Config) -> None:
     load_dialects(config)
     load_services(config)
     is_sandboxed(config)
+    load_certificate(config.server)

@@ -110,6 +110,7 @@ class Stopper:
                 self._target.server,
                 self._target.token,
                 patience_seconds=20,
+                ca_file=self._target.trust,
                 wait_for_gateway=True,  # it was there when the run was submitted
             ) as client,
         ):

@@ -34,6 +34,11 @@ class Address:
         """Whether both are asked of the same port, so that who refuses one refuses the other."""
         return urlsplit(self.http).netloc == urlsplit(self.socket).netloc
 
+    @property
+    def secure(self) -> bool:
+        """Whether it is asked over TLS."""
+        return self.http.startswith("https:")
+
     @classmethod
     def of(cls, server: str | None) -> Address:
         """Reads what is given, else what NARTHEX_SERVER says, else the address by default."""

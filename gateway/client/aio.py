@@ -34,6 +34,7 @@ from gateway.client.values import (
     TaskRow,
     Ticket,
 )
+from gateway.client.wire import Trust
 from protocol.logs import Gap, Line
 
 __all__ = ["AsyncClient"]
@@ -50,6 +51,8 @@ class AsyncClient:
         patience_seconds: how long to go on trying without any sign of the gateway.
         wait_for_gateway: whether that also holds for a gateway that was never there. By default
             the first connection fails at once if nothing at the address takes it.
+        ca_file: a file with the certificates that are trusted, in PEM, or an SSLContext; without it
+            the file in SSL_CERT_FILE, else what this machine trusts.
 
     ``files`` are those that the user keeps with the gateway, ``control`` has what can be asked of a
     task that waits or runs. Wherever a ``task`` is asked for, its number, its execID, a Task and a
@@ -66,11 +69,16 @@ class AsyncClient:
         *,
         patience_seconds: float = 60.0,
         wait_for_gateway: bool = False,
+        ca_file: Trust | None = None,
     ) -> None:
         if token is None:
             token = os.environ.get("NARTHEX_TOKEN", "")
         self._carrier = AsyncCarrier(
-            Address.of(server), token, patience_seconds, wait_for_gateway=wait_for_gateway
+            Address.of(server),
+            token,
+            patience_seconds,
+            wait_for_gateway=wait_for_gateway,
+            trust=ca_file,
         )
         self._ask = self._carrier.ask
         self.control = AsyncControl(self._ask)

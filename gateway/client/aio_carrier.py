@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable
 from typing import TypeVar
@@ -47,6 +48,7 @@ class AsyncCarrier:
         token: the user's token, or what makes a fresh one for each request.
         patience_seconds: how long to go on trying without any sign of the gateway.
         wait_for_gateway: whether that also holds for a gateway that was never there.
+        trust: whose certificates are trusted; None for those of this machine.
     """
 
     def __init__(
@@ -56,12 +58,16 @@ class AsyncCarrier:
         patience_seconds: float,
         *,
         wait_for_gateway: bool,
+        trust: wire.Trust | None = None,
     ) -> None:
         self.token = token
         self.pacing = Pacing(patience_seconds, time.monotonic)
         self._address = address
         self._met = wait_for_gateway
-        self._http = httpx.AsyncClient(trust_env=not address.local, verify=wire.trusted())
+        self._tls = wire.trusted(address, trust)
+        self._http = httpx.AsyncClient(
+            trust_env=not address.local, verify=True if self._tls is None else self._tls
+        )
 
     async def close(self) -> None:
         """Closes all of them."""
@@ -80,7 +86,7 @@ class AsyncCarrier:
 
     async def steps(self, plan: Plan[None]) -> AsyncGenerator[tuple[News, ...]]:
         """Carries out a plan and yields what it tells."""
-        socket = _Socket(self._address)
+        socket = _Socket(self._address, self._tls)
         try:
             answer: object = None
             trouble: ConnectionFailed | None = None
@@ -152,8 +158,9 @@ class AsyncCarrier:
 class _Socket:
     """At most one open websocket; every trouble with it is a ConnectionFailed."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, tls: ssl.SSLContext | None) -> None:
         self._address = address
+        self._tls = tls
         self._connection: ClientConnection | None = None
 
     async def open(self, token: str, seconds: float) -> None:
@@ -162,6 +169,7 @@ class _Socket:
             self._connection = await connect(
                 self._address.socket,
                 additional_headers=wire.bearer(token),
+                ssl=self._tls,
                 proxy=None if self._address.local else True,
                 open_timeout=seconds,
                 close_timeout=wire.CLOSE_SECONDS,

@@ -6,6 +6,7 @@ Decides nothing: what to do, how often and until when stands in the plans.
 from __future__ import annotations
 
 import contextlib
+import ssl
 import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, TypeVar
@@ -46,6 +47,7 @@ class Carrier:
         token: the user's token, or what makes a fresh one for each request.
         patience_seconds: how long to go on trying without any sign of the gateway.
         wait_for_gateway: whether that also holds for a gateway that was never there.
+        trust: whose certificates are trusted; None for those of this machine.
     """
 
     def __init__(
@@ -55,12 +57,16 @@ class Carrier:
         patience_seconds: float,
         *,
         wait_for_gateway: bool,
+        trust: wire.Trust | None = None,
     ) -> None:
         self.token = token
         self.pacing = Pacing(patience_seconds, time.monotonic)
         self._address = address
         self._met = wait_for_gateway
-        self._http = httpx.Client(trust_env=not address.local, verify=wire.trusted())
+        self._tls = wire.trusted(address, trust)
+        self._http = httpx.Client(
+            trust_env=not address.local, verify=True if self._tls is None else self._tls
+        )
 
     def close(self) -> None:
         """Closes all of them."""
@@ -82,7 +88,7 @@ class Carrier:
 
     def steps(self, plan: Plan[T]) -> Generator[tuple[News, ...], None, T]:
         """Carries out a plan; yields what it tells and returns what it comes to."""
-        with contextlib.closing(_Socket(self._address)) as socket:
+        with contextlib.closing(_Socket(self._address, self._tls)) as socket:
             answer: object = None
             trouble: ConnectionFailed | None = None
             while True:
@@ -157,8 +163,9 @@ class Carrier:
 class _Socket:
     """At most one open websocket; every trouble with it is a ConnectionFailed."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, tls: ssl.SSLContext | None) -> None:
         self._address = address
+        self._tls = tls
         self._connection: ClientConnection | None = None
         self._closing = contextlib.ExitStack()
         self._broken: tuple[type[Exception], ...] = (OSError,)
@@ -175,6 +182,7 @@ class _Socket:
                 connect(
                     self._address.socket,
                     additional_headers=wire.bearer(token),
+                    ssl=self._tls,
                     proxy=None if self._address.local else True,
                     open_timeout=seconds,
                     close_timeout=wire.CLOSE_SECONDS,

@@ -8,17 +8,19 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from gateway.client.address import Address
 from gateway.client.call import Call, Reply
-from gateway.client.errors import ConnectionFailed
+from gateway.client.errors import ClientError, ConnectionFailed
 from gateway.client.http_library import httpx
 
 __all__ = [
     "CLOSE_SECONDS",
     "MAX_MESSAGE",
     "PING_SECONDS",
+    "Trust",
     "bearer",
     "failed",
     "headers",
@@ -28,6 +30,9 @@ __all__ = [
     "timeouts",
     "trusted",
 ]
+
+Trust: TypeAlias = str | ssl.SSLContext
+"""A file with the certificates that are trusted, in PEM, or what decides it otherwise."""
 
 PING_SECONDS = 20.0
 CLOSE_SECONDS = 1.0
@@ -53,12 +58,25 @@ def headers(token: str, call: Call[object]) -> dict[str, str]:
     )
 
 
-def trusted() -> ssl.SSLContext | bool:
-    """Whose certificates count: those of the file in ``SSL_CERT_FILE``, else the usual ones.
+def trusted(address: Address, trust: Trust | None) -> ssl.SSLContext | None:
+    """Whose certificates count at an address; None if nothing there needs one.
 
-    httpx looks for that file only with the proxies of the environment, which are not for loopback.
+    Those that are named, else those of the file in ``SSL_CERT_FILE``, else the usual ones. httpx
+    looks for that file only with the proxies of the environment, which are not for loopback.
+
+    Raises:
+        ClientError: a file that is named holds no certificate.
     """
-    return ssl.create_default_context() if os.environ.get("SSL_CERT_FILE") else True
+    if not address.secure:
+        return None
+    if isinstance(trust, ssl.SSLContext):
+        return trust
+    try:
+        return ssl.create_default_context(cafile=trust or None)
+    except OSError as error:
+        raise ClientError(
+            f"{trust or 'SSL_CERT_FILE'} holds no certificate that can be read"
+        ) from error
 
 
 def timeouts(seconds: float) -> httpx.Timeout:

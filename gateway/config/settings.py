@@ -51,6 +51,9 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connections_per_address: Count
     public_url: str
     header_seconds: Seconds
+    tls_certificate: Annotated[str, msgspec.Meta(max_length=4096)]
+    tls_key: Annotated[str, msgspec.Meta(max_length=4096)]
+    hsts_seconds: Annotated[int, msgspec.Meta(ge=0, le=315_576_000)]
     keep_alive_seconds: Seconds
     shutdown_seconds: Seconds
 

@@ -241,6 +241,11 @@ class _Collected:
         if server.public_url and not _PUBLIC_URL.fullmatch(server.public_url):
             raise ConfigError(
                 f"server.public_url from {self._sources['server.public_url']} must be an address"
+        if server.tls_key and not server.tls_certificate:
+            raise ConfigError(
+                f"server.tls_key from {self._sources['server.tls_key']} needs a"
+                " server.tls_certificate"
+            )
                 " such as https://jobs.example.org, without a slash at its end"
             )
         if config.redis.url and not config.redis.url.startswith(_REDIS_SCHEMES):

@@ -91,12 +91,13 @@ def handed_on(listener: socket.socket, environ: MutableMapping[str, str]) -> Non
     environ.update({_NUMBER: "1", _PID: str(os.getpid())})
 
 
-def url_of(listener: socket.socket) -> str:
-    """Where a client on this machine reaches it."""
+def url_of(listener: socket.socket, *, secure: bool = False) -> str:
+    """Where a client on this machine reaches it; ``secure`` if it speaks TLS."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104 - as above
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _reason(host: str, port: int, error: OSError) -> str:

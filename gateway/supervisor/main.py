@@ -13,7 +13,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from gateway.backoff import Backoff
 from gateway.config import Config, ConfigError, load, loopback, wants_sandbox
 from gateway.config.isolation import is_sandboxed
 from gateway.data_paths import DataPathError, DataPaths
+from gateway.config.certificate import load_certificate
 from gateway.journal import journal, set_up
 from gateway.plugins import load_dialects, load_engines, named_services
 from gateway.stores.atomic_file import replace, try_lock
@@ -77,6 +78,7 @@ def serve(
         is_sandboxed(config)
         set_up(config.log, "supervisor")
         gateway = _Gateway(config, paths, path, overrides, tell)
+        load_certificate(config.server)
         _begin_anew(asyncio.run(gateway.serve()))
     except (ConfigError, DataPathError, SigningKeyError) as error:
         raise NotServed(_REFUSED, str(error)) from error
@@ -113,7 +115,8 @@ class _Gateway:
                 _raise_file_limit()
                 self._warn()
                 async with self._parts(listener, stopping):
-                    await self._wait_for_shutdown(url_of(listener), stopping)
+                    secure = bool(self.config.server.tls_certificate)
+                    await self._wait_for_shutdown(url_of(listener, secure=secure), stopping)
             if again.is_set():
                 kept, listener = listener, None
                 return kept
@@ -148,12 +151,29 @@ class _Gateway:
                 return listen(server.host, server.port)
             except ConfigError:
                 if loop.time() >= deadline:
+            load_certificate(config.server)
                     raise
             await asyncio.sleep(_POLL_SECONDS)
 
     @contextlib.asynccontextmanager
     async def _parts(self, listener: socket.socket, stopping: asyncio.Event) -> AsyncIterator[None]:
         refused: list[int] = []
+    def _certificate(self) -> str:
+        """The file with the certificate of the gateway, empty for none."""
+        named = self.config.server.tls_certificate
+        return str(Path(named).absolute()) if named else ""
+
+    def _read_again(self, workers: Sequence[Process]) -> None:
+        """Has the certificate read again, if there is one that can be used."""
+        try:
+            if load_certificate(self.config.server) is None:
+                return  # a hang-up is no request
+        except ConfigError as error:
+            _journal.error("the certificate is not read again", reason=str(error))
+            return
+        for worker in workers:
+            worker.signal(signal.SIGHUP)
+
 
         def failed(status: int) -> bool:
             """A process that refuses its configuration will do so again."""
@@ -192,6 +212,7 @@ class _Gateway:
                         task.cancel()
         if refused:
             raise NotServed(_REFUSED)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._read_again, workers)
 
     def _redis(self) -> EmbeddedRedis:
         settings = self.config.redis
@@ -235,23 +256,34 @@ class _Gateway:
         loop = asyncio.get_running_loop()
         complain = loop.time() + _FIRST_COMPLAINT_SECONDS
         while not stopping.is_set():
-            reason = await ready(url)
+            reason = await ready(url, certificate)
             if not reason:
                 break
             if loop.time() > complain:
                 _journal.warning("not ready yet", reason=reason)
+        server = self.config.server
+        if not (loopback(server.host) or server.tls_certificate or server.trusted_proxies):
+            _journal.warning(
+                "listening off loopback without TLS: passwords and tokens can be read on their "
+                "way; set server.tls_certificate, or server.trusted_proxies for a proxy with one",
+                host=server.host,
+            )
                 complain = loop.time() + _COMPLAIN_SECONDS
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
                     await stopping.wait()
         else:
             return
-        replace(self.paths.endpoint, orjson.dumps({"url": url, "pid": os.getpid()}))
+        said = {"url": url, "pid": os.getpid()}
+        if certificate:
+            said["certificate"] = certificate
+        replace(self.paths.endpoint, orjson.dumps(said))
         secret = self.paths.admin_password
         self.tell(url, secret if secret.exists() else None)
 
 
 async def _keep_redis(redis: EmbeddedRedis) -> None:
+        certificate = self._certificate()
     """Replaces the private server whenever it ends; its data is where it was."""
     backoff = Backoff(*_REDIS_BACKOFF_SECONDS)
     while True:
@@ -289,7 +321,7 @@ def _heed(stopping: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    # A hang-up is no request: there is nothing to read again without a restart.
+    # A hang-up before there is anything to read again is no request.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 

@@ -75,8 +75,13 @@ class Process:
             pass_fds=self._descriptors,
             # Its own group: a Ctrl-C at the terminal is for the supervisor, which ends it in turn.
             process_group=0,
-            preexec_fn=dies_with_parent(),  # noqa: PLW1509 - one system call, prepared before
+            preexec_fn=_beginning(),  # noqa: PLW1509 - two system calls, prepared before
         )
+
+    def signal(self, number: int) -> None:
+        """Sends the child a signal if there is one."""
+        if self._process is not None:
+            self._process.send_signal(number)
 
     async def wait(self) -> int:
         """Waits until the child has ended; its exit status, negative for a signal."""
@@ -100,6 +105,18 @@ class Process:
             _journal.warning("a process did not end when asked", pid=process.pid)
             process.kill()
             process.wait()
+
+
+def _beginning() -> Callable[[], None]:
+    """What a child does first: a hang-up is no end for it, before it listens for one and after."""
+    dies = dies_with_parent()
+
+    def begin() -> None:
+        if dies is not None:
+            dies()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    return begin
 
 
 async def keep(name: str, part: Part, failed: Callable[[int], bool]) -> None:

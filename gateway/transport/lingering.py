@@ -42,7 +42,8 @@ async def linger(protocol: Any, usage: Usage, unheard: Unheard) -> None:  # noqa
     try:
         with usage.body(unheard.user, unheard.address) as turn:
             turn.wait()
-            protocol.transport.write_eof()
+            if protocol.transport.can_write_eof():  # inside TLS there is no half of a connection
+                protocol.transport.write_eof()
             async with asyncio.timeout_at(unheard.until):
                 while (left := left - len(protocol.recv_buffer)) > 0:
                     protocol.recv_buffer.clear()

@@ -79,12 +79,19 @@ class Head:
 
 
 class Exchange:
-    """One HTTP request and its reply."""
+    """One HTTP request and its reply.
 
-    def __init__(self, request: SanicRequest, fallback_id: str, proxies: Proxies) -> None:
+    ``strict`` is what browsers are told in ``Strict-Transport-Security``, empty for nothing.
+    """
+
+    def __init__(
+        self, request: SanicRequest, fallback_id: str, proxies: Proxies, strict: str = ""
+    ) -> None:
         self._request = request
         self._proxies = proxies
-        self.secure = False
+        self._strict = {"strict-transport-security": strict} if strict else {}
+        self._own_tls = bool(request.conn_info and request.conn_info.ssl)
+        self.secure = self._own_tls
         self.user = ""
         # Sanic speaks HTTP/1.1 here, and only that.
         self._stream = cast("StrictHttp | None", request.stream)
@@ -150,7 +157,7 @@ class Exchange:
             )
         path, _, query = request.raw_url.decode("ascii", "replace").partition("?")
         client = self._proxies.client(request.ip, every)
-        self.secure, self._address = client.secure, client.address
+        self.secure, self._address = client.secure or self._own_tls, client.address
         return Head(
             request.method.upper(),
             path,
@@ -257,7 +264,7 @@ class Exchange:
         if self._is_plain(stream, reply):
             await self._send_plain(stream, reply)
             return
-        headers = dict(_FIXED) | {"x-request-id": self.request_id}
+        headers = _FIXED | self._strict | {"x-request-id": self.request_id}
         headers.update({name.lower(): value for name, value in reply.headers.items()})
         whole = isinstance(reply.body, bytes)
         if not whole and reply.length >= 0:
@@ -296,8 +303,9 @@ class Exchange:
         """Sends head and body as one; Sanic's own way takes three times as long."""
         body = cast("bytes", reply.body)
         stays = "keep-alive" if stream.keep_alive else "close"
+        strict = "".join(f"{name}: {value}\r\n" for name, value in self._strict.items())
         head = (
-            f"HTTP/1.1 {reply.status} {_WITH_BODY[reply.status]}\r\n{_FIXED_LINES}"
+            f"HTTP/1.1 {reply.status} {_WITH_BODY[reply.status]}\r\n{_FIXED_LINES}{strict}"
             f"x-request-id: {self.request_id}\r\ncontent-length: {len(body)}\r\n"
             f"connection: {stays}\r\ncontent-type: {reply.content_type}\r\n\r\n"
         )

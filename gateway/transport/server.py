@@ -12,6 +12,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn, cast
 
 from sanic import Sanic
@@ -21,6 +22,7 @@ from sanic.exceptions import PayloadTooLarge, RequestCancelled, SanicException, 
 from sanic.http import Http, Stage
 from sanic.http.constants import HTTP
 from sanic.request import Request as SanicRequest
+from sanic.server import AsyncioServer
 
 from gateway import ids
 from gateway.auth.identify import Identify
@@ -28,6 +30,7 @@ from gateway.auth.origins import Origins
 from gateway.auth.proxies import Proxies
 from gateway.caller import Caller
 from gateway.config import Config
+from gateway.config.certificate import Certificate
 from gateway.dispatch import Dispatch
 from gateway.journal import journal
 from gateway.metrics import Metrics
@@ -39,6 +42,7 @@ from gateway.transport.gateway_protocol import GatewayProtocol
 from gateway.transport.http import HttpHandler
 from gateway.transport.sanic_adapter import Exchange, Head, plain_reply
 from gateway.transport.switchboard import Switchboard
+from gateway.transport.tls import Handshakes, TlsDoor
 from gateway.transport.usage import Usage
 from gateway.transport.websocket import Conversation
 from gateway.transport.websocket_connection import ConnectionLost
@@ -119,8 +123,13 @@ class Server:
         heavy: HeavyWork,
         proxies: Proxies,
         connections: Connections,
+        certificate: Certificate | None = None,
     ) -> None:
         self._config = config
+        self._certificate = certificate
+        self._strict = ""
+        if certificate is not None and config.server.hsts_seconds:
+            self._strict = f"max-age={config.server.hsts_seconds}"
         self.usage = usage
         self._heavy = heavy
         self._handler = handler
@@ -146,9 +155,22 @@ class Server:
         # Told that only HTTP/1.1 is spoken, Sanic leaves an empty Alt-Svc header out.
         app.state.server_info.append(ApplicationServerInfo({"version": HTTP.VERSION_1}))
         logging.getLogger("sanic").setLevel(logging.ERROR)
+        async with asyncio.TaskGroup() as group:
+            handshakes = Handshakes(group)
+            server = await self._created(app, listener, handshakes)
+            try:
+                yield
+            finally:
+                await self._stop(server)
+                handshakes.abort()
+
+    async def _created(
+        self, app: _App, listener: socket.socket, handshakes: Handshakes
+    ) -> AsyncioServer:
+        """What takes connections from now on."""
         server = await app.create_server(
             sock=listener,
-            protocol=GatewayProtocol,
+            protocol=self._protocol(handshakes),
             backlog=_ACCEPTS_A_TURN,
             access_log=False,
             return_asyncio_server=True,
@@ -160,14 +182,18 @@ class Server:
         await server.start_serving()  # type: ignore[no-untyped-call]
         # The loop takes as many at once as it was told the queue is long: that is told apart here.
         listener.listen(_BACKLOG)
-        try:
-            yield
-        finally:
-            await self._stop(server)
+        return server
+
+    def _protocol(self, handshakes: Handshakes) -> type[asyncio.Protocol]:
+        """What makes a connection: one in clear, or one that begins with a handshake."""
+        if self._certificate is None:
+            return GatewayProtocol
+        door = partial(TlsDoor, self._certificate, handshakes, self._config.server.header_seconds)
+        return cast("type[asyncio.Protocol]", door)
 
     async def handle(self, request: SanicRequest) -> None:
         """Answers one request or holds one conversation."""
-        exchange = Exchange(request, ids.new_request_id(), self._proxies)
+        exchange = Exchange(request, ids.new_request_id(), self._proxies, self._strict)
         protocol = _protocol(request)
         if exchange.upgrade or exchange.claims or not exchange.has_body:
             # The body of somebody unknown may never come: such a connection is not kept for it.
@@ -213,7 +239,7 @@ class Server:
                 _journal.error("a request failed", exc_info=exception)
                 error = GatewayError(Kind.INTERNAL, "internal error")
         stream.keep_alive = False
-        exchange = Exchange(request, ids.new_request_id(), self._proxies)
+        exchange = Exchange(request, ids.new_request_id(), self._proxies, self._strict)
         if isinstance(exception, PayloadTooLarge):
             exchange.refuse_head()
         await exchange.send(self._handler.refuse("/", error))

@@ -24,7 +24,7 @@ __all__ = ["NARTHEX", "Served", "admin_password", "serving", "token_for"]
 
 NARTHEX = (sys.executable, "-m", "gateway.cli")
 HOLD = "NARTHEX_TEST_HOLD"
-READY = re.compile(r"^narthex ready on (http://\S+)")
+READY = re.compile(r"^narthex ready on (https?://\S+)")
 
 
 @dataclass(slots=True)
