@@ -8,10 +8,12 @@ names of others' making are made safe by the journal.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.caller import Caller
+from gateway.clock import monotonic
 from gateway.journal import journal
 from protocol.accounts import Ticket
 from protocol.command import Command
@@ -30,11 +32,13 @@ from protocol.commands import (
 from protocol.groups import Group
 from protocol.tasks import ById, ByName, ByNumber, Task, TaskRef
 
-__all__ = ["AUDITED", "audit"]
+__all__ = ["AUDITED", "ForeignReads", "audit"]
 
 _journal = journal("gateway.audit")
 _Facts = Mapping[str, object]
 _MOST_NAMES = 32
+_AGAIN_SECONDS = 3600.0
+_MOST_REMEMBERED = 4096
 
 
 def _task(command: Any, result: object) -> _Facts:  # noqa: ANN401 - by the table
@@ -162,6 +166,42 @@ AUDITED: Mapping[type[Command[Any]], tuple[str, Callable[[Any, object], _Facts]]
     directory.DropGroup: ("drop-group", lambda command, _: {"group": command.name}),
 }
 """What is noted of which command: the action, and what it was done to."""
+
+
+class ForeignReads:
+    """Notes who looks at a task of somebody else: once an hour for each, since a page asks often.
+
+    What its owner shared is there to be looked at, and leaves no line.
+    """
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._noted: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def note(self, caller: Caller, task: Task) -> None:
+        """The caller is shown the task, or something of it."""
+        principal = caller.principal
+        who = (principal.holder or principal.name) if principal else ""
+        if principal is None or task.shared or task.owner == who:
+            return
+        key, now = (who, task.id), self._now()
+        if now - self._noted.get(key, -_AGAIN_SECONDS) < _AGAIN_SECONDS:
+            return
+        self._noted[key] = now
+        self._noted.move_to_end(key)
+        while len(self._noted) > _MOST_REMEMBERED:
+            self._noted.popitem(last=False)
+        facts = {"acting": principal.name} if principal.holder else {}
+        _journal.info(
+            "audit",
+            action="read",
+            who=who,
+            address=caller.address,
+            result="done",
+            task=task.id,
+            owner=task.owner,
+            **facts,
+        )
 
 
 def audit(caller: Caller, command: Command[Any], outcome: str, result: object) -> None:

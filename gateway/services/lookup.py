@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from gateway.caller import Caller, sees
+from gateway.services.audit import ForeignReads
 from gateway.services.parts import Parts
 from gateway.stores.directory import Account
 from gateway.stores.errors import TaskGone
@@ -46,6 +47,7 @@ class Lookup:
     def __init__(self, store: TaskStore, spool: Spool) -> None:
         self._store = store
         self._spool = spool
+        self._foreign = ForeignReads()
 
     @classmethod
     def of(cls, parts: Parts) -> Lookup:
@@ -111,6 +113,7 @@ class Lookup:
             raise
         if not caller.may_see(task):
             raise _unknown(ref)
+        self._foreign.note(caller, task)
         return task
 
 

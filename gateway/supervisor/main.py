@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import resource
 import signal
@@ -17,14 +18,15 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import orjson
 
 from gateway.auth.tokens import SigningKeyError
 from gateway.backoff import Backoff
 from gateway.config import Config, ConfigError, load, loopback, wants_sandbox
+from gateway.config.certificate import load_certificate
 from gateway.config.isolation import is_sandboxed
 from gateway.data_paths import DataPathError, DataPaths
-from gateway.config.certificate import load_certificate
 from gateway.journal import journal, set_up
 from gateway.plugins import load_dialects, load_engines, named_services
 from gateway.stores.atomic_file import replace, try_lock
@@ -76,14 +78,30 @@ def serve(
         load_dialects(config)
         named_services(config)
         is_sandboxed(config)
-        set_up(config.log, "supervisor")
-        gateway = _Gateway(config, paths, path, overrides, tell)
         load_certificate(config.server)
+        set_up(config.log, "supervisor")
+        _note_settings(config, path)
+        gateway = _Gateway(config, paths, path, overrides, tell)
         _begin_anew(asyncio.run(gateway.serve()))
     except (ConfigError, DataPathError, SigningKeyError) as error:
         raise NotServed(_REFUSED, str(error)) from error
     except GatewayError as error:
         raise NotServed(_TAKEN, error.message) from error
+
+
+def _note_settings(config: Config, path: Path | None) -> None:
+    """Leaves a line in the audit trail with what tells these settings from others."""
+    # The URL may hold a password, of which not even a digest should be kept.
+    said = msgspec.structs.replace(config, redis=msgspec.structs.replace(config.redis, url=""))
+    digest = hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:16]
+    journal("gateway.audit").info(
+        "audit",
+        action="configure",
+        who=f"owner {os.getuid()}",
+        result="done",
+        file=str(path or "the shipped defaults"),
+        digest=digest,
+    )
 
 
 def _begin_anew(listener: socket.socket | None) -> None:
@@ -133,31 +151,13 @@ class _Gateway:
             load_engines(config)
             load_dialects(config)
             is_sandboxed(config)
+            load_certificate(config.server)
         except (ConfigError, GatewayError) as error:
             _journal.error("no restart: the configuration is at fault", reason=str(error))
             return
         again.set()
         stopping.set()
 
-    async def _listener(self) -> socket.socket:
-        """The listening socket. After a crash the old processes may hold the port for a while."""
-        server, loop = self.config.server, asyncio.get_running_loop()
-        if (kept := inherited(os.environ)) is not None:
-            return kept
-        old_port_seconds = _OLD_PORT_SECONDS if self.paths.endpoint.exists() else 0.0
-        deadline = loop.time() + old_port_seconds
-        while True:
-            try:
-                return listen(server.host, server.port)
-            except ConfigError:
-                if loop.time() >= deadline:
-            load_certificate(config.server)
-                    raise
-            await asyncio.sleep(_POLL_SECONDS)
-
-    @contextlib.asynccontextmanager
-    async def _parts(self, listener: socket.socket, stopping: asyncio.Event) -> AsyncIterator[None]:
-        refused: list[int] = []
     def _certificate(self) -> str:
         """The file with the certificate of the gateway, empty for none."""
         named = self.config.server.tls_certificate
@@ -174,6 +174,24 @@ class _Gateway:
         for worker in workers:
             worker.signal(signal.SIGHUP)
 
+    async def _listener(self) -> socket.socket:
+        """The listening socket. After a crash the old processes may hold the port for a while."""
+        server, loop = self.config.server, asyncio.get_running_loop()
+        if (kept := inherited(os.environ)) is not None:
+            return kept
+        old_port_seconds = _OLD_PORT_SECONDS if self.paths.endpoint.exists() else 0.0
+        deadline = loop.time() + old_port_seconds
+        while True:
+            try:
+                return listen(server.host, server.port)
+            except ConfigError:
+                if loop.time() >= deadline:
+                    raise
+            await asyncio.sleep(_POLL_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def _parts(self, listener: socket.socket, stopping: asyncio.Event) -> AsyncIterator[None]:
+        refused: list[int] = []
 
         def failed(status: int) -> bool:
             """A process that refuses its configuration will do so again."""
@@ -194,6 +212,7 @@ class _Gateway:
             )
             for _ in range(self.config.server.workers)
         ]
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._read_again, workers)
         async with contextlib.AsyncExitStack() as stack:
             if redis is not None:
                 await redis.start()
@@ -212,7 +231,6 @@ class _Gateway:
                         task.cancel()
         if refused:
             raise NotServed(_REFUSED)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._read_again, workers)
 
     def _redis(self) -> EmbeddedRedis:
         settings = self.config.redis
@@ -243,6 +261,13 @@ class _Gateway:
                 "user and can read everything that this gateway can",
                 host=self.config.server.host,
             )
+        server = self.config.server
+        if not (loopback(server.host) or server.tls_certificate or server.trusted_proxies):
+            _journal.warning(
+                "listening off loopback without TLS: passwords and tokens can be read on their "
+                "way; set server.tls_certificate, or server.trusted_proxies for a proxy with one",
+                host=server.host,
+            )
 
     async def _wait_for_shutdown(self, url: str, stopping: asyncio.Event) -> None:
         try:
@@ -255,19 +280,13 @@ class _Gateway:
     async def _announce(self, url: str, stopping: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         complain = loop.time() + _FIRST_COMPLAINT_SECONDS
+        certificate = self._certificate()
         while not stopping.is_set():
             reason = await ready(url, certificate)
             if not reason:
                 break
             if loop.time() > complain:
                 _journal.warning("not ready yet", reason=reason)
-        server = self.config.server
-        if not (loopback(server.host) or server.tls_certificate or server.trusted_proxies):
-            _journal.warning(
-                "listening off loopback without TLS: passwords and tokens can be read on their "
-                "way; set server.tls_certificate, or server.trusted_proxies for a proxy with one",
-                host=server.host,
-            )
                 complain = loop.time() + _COMPLAIN_SECONDS
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
@@ -283,7 +302,6 @@ class _Gateway:
 
 
 async def _keep_redis(redis: EmbeddedRedis) -> None:
-        certificate = self._certificate()
     """Replaces the private server whenever it ends; its data is where it was."""
     backoff = Backoff(*_REDIS_BACKOFF_SECONDS)
     while True:

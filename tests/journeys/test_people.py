@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -234,6 +238,48 @@ def test_who_did_what_is_in_the_journal(served: Served) -> None:
     whole = served.data.with_suffix(".log").read_text()
     for secret in (PASSWORD, "a bad guess", "some-secret-code", http.cookies.get(COOKIE) or "eyJ"):
         assert secret not in whole
+
+
+def test_what_was_answered_is_in_the_trail_of_a_killed_gateway(tmp_path: Path) -> None:
+    """S48: settings, a submit, a look at a foreign task and a kill, each before a SIGKILL."""
+
+    def killed_after(method: str, path: str, body: dict[str, str] | None = None) -> str:
+        """The last line of the trail when the process that answered was killed at once."""
+        wait_until_sync(lambda: bool(own.parts("gateway.app")), "a gateway process", 30)
+        with httpx.Client(headers=headers, timeout=40) as http:
+            reply = retried(lambda: http.request(method, f"{own.api}/{path}", json=body))
+        os.kill(own.parts("gateway.app")[0], signal.SIGKILL)
+        assert reply.json()["status"] == 0, reply.text
+        answers.append(reply.json()["data"])
+        return audited(own)[-1]
+
+    answers: list[dict[str, str]] = []
+    with serving(tmp_path / "data") as own:
+        add_user(own, "ann")
+        headers = {"Authorization": f"Bearer {short(own)}"}
+        body = {"executeApplicationName": "shell", "runType": "shell", "executionCode": "sleep 60"}
+        assert "action=submit who=ann" in killed_after("POST", "execute", body)
+        exec_id = answers[0]["execID"]
+        headers = own.headers
+        line = killed_after("GET", f"{exec_id}/status")
+        assert re.search(r"action=read who=admin .* task=\S+ owner=ann ", line), line
+        assert "action=kill who=admin" in killed_after("GET", f"{exec_id}/kill")
+        first = audited(own)[0]
+    assert "action=configure" in first
+    assert re.search(r"digest=[0-9a-f]{16}", first)
+
+
+def retried(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """The answer of a gateway whose process is just being replaced."""
+    found: list[httpx.Response] = []
+
+    def asked() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            found.append(ask())
+        return bool(found)
+
+    wait_until_sync(asked, "an answer", 30)
+    return found[0]
 
 
 def test_names_cannot_forge_a_line_of_the_audit_trail(served: Served) -> None:

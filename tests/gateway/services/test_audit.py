@@ -13,13 +13,13 @@ import pytest
 from gateway.caller import Caller
 from gateway.config import Log
 from gateway.journal import set_up
-from gateway.services.audit import AUDITED, audit
+from gateway.services.audit import AUDITED, ForeignReads, audit
 from protocol.accounts import Principal, Role, Ticket, TokenFacts, TokenKind
 from protocol.commands.directory import AddUser, PutGroup, SetPassword
 from protocol.commands.login import Login, WhoAmI
 from protocol.commands.tasks import Execute, Kill
 from protocol.commands.tokens import IssueToken, RevokeToken
-from protocol.tasks import ById, ByName, ByNumber, TaskId
+from protocol.tasks import ById, ByName, ByNumber, Task, TaskId, TaskState
 
 ANN = Caller(Principal("ann", Role.USER), "10.0.0.1")
 SECRET = "correct horse"  # noqa: S105 - looked for
@@ -122,3 +122,51 @@ def test_actions_are_words_of_their_own() -> None:
     actions = [action for action, _ in AUDITED.values()]
     assert {name for name in actions if actions.count(name) > 1} <= {"kill"}
     assert all(action.replace("-", "").isalpha() and action.islower() for action in actions)
+
+
+def task_of(owner: str, number: int = 1, *, shared: bool = False) -> Task:
+    """A task of somebody's."""
+    return Task(
+        id=TaskId(f"0190-{number}"),
+        number=number,
+        owner=owner,
+        engine="shell",
+        language="shell",
+        state=TaskState.RUNNING,
+        created_ms=1,
+        shared=shared,
+    )
+
+
+def test_who_looks_at_a_foreign_task_is_noted_once_an_hour(trail: io.StringIO) -> None:
+    """S48: under the administrator's own name, also if they act for its owner."""
+    clock = [1000.0]
+    reads = ForeignReads(lambda: clock[0])
+    admin = Caller(Principal("root", Role.ADMIN), "10.0.0.2")
+    acting = Caller(Principal("bob", Role.USER, holder="root"), "10.0.0.2")
+    reads.note(ANN, task_of("ann"))
+    reads.note(ANN, task_of("bob", shared=True))
+    reads.note(Caller(None, "10.0.0.3"), task_of("bob"))
+    assert lines(trail) == []
+    reads.note(admin, task_of("bob"))
+    reads.note(admin, task_of("bob"))
+    reads.note(acting, task_of("bob", 2))
+    clock[0] += 3600
+    reads.note(admin, task_of("bob"))
+    found = [(one["action"], one["who"], one["task"], one.get("acting")) for one in lines(trail)]
+    assert found == [
+        ("read", "root", "0190-1", None),
+        ("read", "root", "0190-2", "bob"),
+        ("read", "root", "0190-1", None),
+    ]
+    assert {one["owner"] for one in lines(trail)} == {"bob"}
+
+
+def test_what_was_noted_of_reads_is_bounded(trail: io.StringIO) -> None:
+    """Whoever looks at very many costs no memory; the oldest may then be noted again."""
+    reads = ForeignReads(lambda: 0.0)
+    for number in range(4097):
+        reads.note(ANN, task_of("bob", number))
+    assert len(reads._noted) == 4096
+    reads.note(ANN, task_of("bob", 0))
+    assert len(lines(trail)) == 4098
