@@ -5,6 +5,7 @@ For the runner's side; the sandbox itself is made where the task's process is.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import engines
 from engines.shim.sandbox import Sandbox, command
 
-__all__ = ["missing_for_sandbox", "own_paths", "program_paths"]
+__all__ = ["missing_for_sandbox", "missing_for_users", "own_paths", "program_paths"]
 
 _PROBE_SECONDS = 20.0
 _SHELL = "/bin/sh"
@@ -20,12 +21,31 @@ _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/")
 _VENV = "pyvenv.cfg"
 
 
-def missing_for_sandbox(network: str = "host") -> str:
-    """Why there can be no sandbox here, found out by making one; empty if there can be. Blocks."""
-    box = Sandbox(network=network, tmp_bytes=1 << 20, later="/narthex")
+_NOT_ROOT = (
+    "a user for each account needs a gateway that runs as root: a process that refuses privileges,"
+    " as those that become tasks do, is given no other user by newuidmap, and nobody else could"
+    " read and remove the files of other users"
+)
+
+
+def missing_for_users(network: str = "host", first: int = 1) -> str:
+    """Why tasks cannot be users of their own here; empty if they can. Blocks.
+
+    ``first`` is the number of such a user.
+    """
+    return missing_for_sandbox(network, first) if os.geteuid() == 0 else _NOT_ROOT
+
+
+def missing_for_sandbox(network: str = "host", uid: int = 0) -> str:
+    """Why there can be no sandbox here, found out by making one; empty if there can be. Blocks.
+
+    ``uid`` is the user to be inside, 0 for this one.
+    """
+    box = Sandbox(network=network, tmp_bytes=1 << 20, later="/narthex", uid=uid, name="probe")
+    test = f"test $$ = 2 && ! test -e /proc/1/root/ && test $(id -u) = {uid or os.geteuid()}"
     try:
         done = subprocess.run(  # noqa: S603 - our own program
-            command(box, -1, (_SHELL, "-c", "test $$ = 2 && ! test -e /proc/1/root/")),
+            command(box, -1, (_SHELL, "-c", test)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PROBE_SECONDS,

@@ -7,6 +7,7 @@ The shim imports this file: standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -14,7 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["Step", "disk_usage", "open_folder", "remove_tree", "walk"]
+__all__ = ["Step", "disk_usage", "give_tree", "open_folder", "remove_tree", "walk"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK = 512
@@ -101,6 +102,23 @@ def disk_usage(path: str) -> int:
             except FileNotFoundError:
                 continue
     return total
+
+
+def give_tree(path: str, uid: int) -> None:
+    """Gives a file, or a directory with all that is below it, to a user and their group; 0 to none.
+
+    Raises:
+        OSError: it is not there, or was moved meanwhile, or this user may not give it.
+    """
+    if not uid:
+        return
+    os.chown(path, uid, uid, follow_symlinks=False)
+    if not stat.S_ISDIR(os.lstat(path).st_mode):
+        return
+    for step in walk(path):
+        for entry in step.entries or ():
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(entry.name, uid, uid, dir_fd=step.fd, follow_symlinks=False)
 
 
 def walk(path: str, dir_fd: int | None = None) -> Iterator[Step]:

@@ -91,6 +91,11 @@ class DataPaths:
         return self.data / "directory.json"
 
     @property
+    def user_ids(self) -> Path:
+        """Which user of the system the tasks of each user are, where that is set."""
+        return self.data / "user_ids.json"
+
+    @property
     def profiles(self) -> Path:
         """Folder of what users say about themselves."""
         return self.data / "profiles"

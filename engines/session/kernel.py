@@ -191,7 +191,9 @@ class KernelAdapter:
             # There it is another number, and the kernel cannot outlive its parent anyway.
             del environment["JPY_PARENT_PID"]
         begun = self._begun_there
-        self._kernel.launch([self._interpreter, *words], environment, (begun,))
+        # In the folder of the sockets is what it has to read, and makes its own.
+        own = (self._sockets,)
+        self._kernel.launch([self._interpreter, *words], environment, (begun,), own)
         os.close(begun)
 
     def _connect(self, kind: int, port: int) -> zmq.Socket[bytes]:

@@ -19,7 +19,8 @@ from pathlib import Path
 from engines import processes
 from engines.session.adapter import Code, SessionOver, Sink
 from engines.shim.redact import Redactor
-from engines.shim.sandbox import Sandbox, command
+from engines.shim.sandbox import Sandbox, command, give_pipes
+from engines.trees import give_tree
 
 __all__ = ["Nowhere", "SessionProcess"]
 
@@ -114,7 +115,10 @@ class SessionProcess:
         self._door = ours
         with theirs:
             door = theirs.fileno()
+            for path in writable:
+                give_tree(path, box.uid)
             self._launch(command(box, door, words), environment, (*pass_fds, door))
+            give_pipes(box.uid, *self._pipes)
 
     @contextlib.contextmanager
     def seeing(self, code: Code) -> Iterator[None]:
@@ -127,6 +131,8 @@ class SessionProcess:
             yield
             return
         places = _places(code)
+        for path in places:
+            give_tree(path, self._box.uid if self._box is not None else 0)
         try:
             refused = self._ask("in", places)
         except OSError:

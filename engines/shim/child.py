@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from engines import cgroups, processes
 from engines.shim.launch_request import STARTING_NICE, Bounds, LaunchRequest, decode_request
-from engines.shim.sandbox import enter
+from engines.shim.sandbox import enter, give_pipes
 
 __all__ = ["PreforkedChild", "decode_failure"]
 
@@ -119,6 +119,7 @@ def _become(group: str, umask: int, parent: int, ends: tuple[int, ...]) -> NoRet
                 os._exit(_NOT_STARTED)
         held = word.split()
         if order.sandbox is not None:
+            give_pipes(order.sandbox.uid, 1, 2)
             enter(order.sandbox, order.directory)
             processes.stand_back(STARTING_NICE)
         _limit(order.bounds, held)

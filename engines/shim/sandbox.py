@@ -25,7 +25,7 @@ from engines.shim import system_calls as calls
 from engines.shim.call_filter import install_filter
 from engines.shim.view import build, let_in, shut_out
 
-__all__ = ["NETWORKS", "Sandbox", "command", "decode_sandbox", "enter", "main"]
+__all__ = ["NETWORKS", "Sandbox", "command", "decode_sandbox", "enter", "give_pipes", "main"]
 
 NETWORKS = ("none", "loopback", "host")
 """A network without any interface; with one that leads to itself alone; the machine's own."""
@@ -54,7 +54,9 @@ class Sandbox(NamedTuple):
     as they are outside; one that does not exist is left out of the first, and a fault in the
     second. ``hidden`` are paths of which nothing is seen even where they lie below the others, but
     for what is writable. ``tmp_bytes`` is what /tmp and /dev/shm may hold each. ``later`` is a
-    folder below which paths may be let in while the task runs; empty for none.
+    folder below which paths may be let in while the task runs; empty for none. ``uid`` is the
+    user, and the group, that the task is, 0 for the one who makes the sandbox; ``name`` is what
+    that user is called inside.
     """
 
     network: str = "host"
@@ -63,6 +65,8 @@ class Sandbox(NamedTuple):
     hidden: tuple[str, ...] = ()
     tmp_bytes: int = 1 << 30
     later: str = ""
+    uid: int = 0
+    name: str = ""
 
 
 def decode_sandbox(value: object) -> Sandbox | None:
@@ -70,8 +74,9 @@ def decode_sandbox(value: object) -> Sandbox | None:
     if value is None:
         return None
     assert isinstance(value, list)  # noqa: S101 - we wrote it
-    network, read_only, writable, hidden, tmp_bytes, later = value
-    return Sandbox(network, tuple(read_only), tuple(writable), tuple(hidden), int(tmp_bytes), later)
+    network, read_only, writable, hidden, tmp_bytes, later, uid, name = value
+    seen = (tuple(read_only), tuple(writable), tuple(hidden))
+    return Sandbox(network, *seen, int(tmp_bytes), later, int(uid), name)
 
 
 def enter(box: Sandbox, directory: str, door: int = -1, *, dies: bool = True) -> None:
@@ -89,11 +94,7 @@ def enter(box: Sandbox, directory: str, door: int = -1, *, dies: bool = True) ->
     Raises:
         OSError: this machine does not allow it, or a path is not there.
     """
-    user, group = os.geteuid(), os.getegid()
-    calls.unshare(_NEWUSER | _NEWPID)
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{user} {user} 1")
-    _write("/proc/self/gid_map", f"{group} {group} 1")
+    _become_somebody(box.uid)
     received, reported = os.pipe2(os.O_CLOEXEC)
     free, holding = os.pipe2(os.O_CLOEXEC)
     first = os.fork()
@@ -113,7 +114,8 @@ def enter(box: Sandbox, directory: str, door: int = -1, *, dies: bool = True) ->
     calls.unshare(flags if box.network == "host" else flags | _NEWNET)
     if box.network == "loopback":
         _raise_loopback()
-    root = build(box.read_only, box.writable, box.hidden, box.tmp_bytes, box.later)
+    user = f"{box.name}:x:{box.uid}:{box.uid}::/tmp:/bin/bash\n" if box.uid else ""
+    root = build(box.read_only, box.writable, box.hidden, box.tmp_bytes, box.later, user)
     folder = -1
     if box.later:
         folder = os.open(f"{root}{box.later}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -132,8 +134,7 @@ def enter(box: Sandbox, directory: str, door: int = -1, *, dies: bool = True) ->
         calls.unshare(_NEWNS)
         _move_into(root)
         calls.restrict(box.later, calls.READ_ONLY, below=False)
-    calls.drop_capabilities()
-    processes.refuse_privileges()
+    _give_up_rights(box.uid)
     os.chdir(directory)
     install_filter()
     # Who waits for the task may still hold its pipes, and then its exec could not be told by them.
@@ -150,6 +151,13 @@ def command(box: Sandbox, door: int, words: Iterable[str]) -> list[str]:
     return [*own, *words]
 
 
+def give_pipes(uid: int, *fds: int) -> None:
+    """Gives pipes to the user of a task: by the name /dev/stdout they are opened anew."""
+    for fd in fds if uid else ():
+        with contextlib.suppress(OSError):
+            os.fchown(fd, uid, uid)
+
+
 def main() -> NoReturn:
     """What ``command`` runs. Says on stderr why there is no sandbox, and ends with 127."""
     try:
@@ -161,6 +169,56 @@ def main() -> NoReturn:
         os.write(2, f"no sandbox: {error}\n".encode(errors="replace"))
     finally:
         os._exit(_NOT_STARTED)
+
+
+def _become_somebody(uid: int) -> None:
+    """Goes into a namespace of users, and has children in one of processes.
+
+    Nobody is known there but this process's own user, and another one if it is not 0. To know a
+    second one takes somebody outside who may be any user.
+    """
+    user, group = os.geteuid(), os.getegid()
+    if not uid:
+        calls.unshare(_NEWUSER | _NEWPID)
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"{user} {user} 1")
+        _write("/proc/self/gid_map", f"{group} {group} 1")
+        return
+    inside, teller = os.pipe2(os.O_CLOEXEC)
+    waiting = os.getpid()
+    helper = os.fork()
+    if not helper:
+        status = _NOT_STARTED
+        try:
+            os.close(teller)
+            if os.read(inside, 1):
+                _write(f"/proc/{waiting}/uid_map", f"{user} {user} 1\n{uid} {uid} 1")
+                _write(f"/proc/{waiting}/gid_map", f"{group} {group} 1\n{uid} {uid} 1")
+                status = 0
+        except OSError as error:
+            status = min(error.errno or _NOT_STARTED, _NOT_STARTED)
+        finally:
+            os._exit(status)
+    os.close(inside)
+    try:
+        calls.unshare(_NEWUSER | _NEWPID)
+        os.write(teller, b"g")
+    finally:
+        os.close(teller)
+        status = os.waitstatus_to_exitcode(os.waitpid(helper, 0)[1])
+    if status:
+        raise OSError(abs(status), f"user {uid} cannot be had: {os.strerror(abs(status))}")
+
+
+def _give_up_rights(uid: int) -> None:
+    """Is from now on no more than a user, another one if the number is not 0."""
+    calls.bound_capabilities()
+    if uid:
+        os.setgroups(())
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    calls.drop_capabilities()
+    processes.refuse_privileges()
 
 
 def _write(path: str, text: str) -> None:

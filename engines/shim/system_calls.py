@@ -20,6 +20,7 @@ __all__ = [
     "RECURSIVE",
     "SHARED",
     "be_hidden",
+    "bound_capabilities",
     "die_with",
     "drop_capabilities",
     "mount",
@@ -129,11 +130,15 @@ def be_hidden() -> None:
     _checked(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
-def drop_capabilities() -> None:
-    """Gives up all that this process may do beyond what its user may, for good."""
+def bound_capabilities() -> None:
+    """Has no program give this process, or those below it, a capability."""
     for number in range(_MOST_CAPABILITIES):
         if _libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0):
             break  # this kernel knows no more of them
+
+
+def drop_capabilities() -> None:
+    """Gives up all that this process may do beyond what its user may."""
     _libc.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
     _checked(_libc.capset(_CAP_HEADER.pack(_CAPABILITIES_3, 0), bytes(24)))
 

@@ -25,6 +25,7 @@ SYSTEM = (
     *("/etc/services", "/etc/shells", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/terminfo"),
     *("/etc/timezone",),
 )
+_ACCOUNTS = ("/etc/passwd", "/etc/group")
 _JAVA = "java-"
 """Debian keeps the settings of each Java in a folder of /etc that begins so."""
 """What of the system every task may read; of /etc no more than programs need to start."""
@@ -52,8 +53,11 @@ def build(
     hidden: tuple[str, ...],
     tmp_bytes: int,
     later: str,
+    user: str = "",
 ) -> str:
     """Makes the root; its path. The old one is seen by this process until it moves into the new.
+
+    ``user`` is a line for ``/etc/passwd`` inside, and names the user's own group; empty for none.
 
     Raises:
         OSError: this machine does not allow it, or a path is not there.
@@ -62,7 +66,9 @@ def build(
     given = {path: calls.open_without_links(path) for path in writable}
     calls.mount("none", "/", "", calls.PRIVATE | calls.RECURSIVE)
     java = (f"/etc/{name}" for name in os.listdir("/etc") if name.startswith(_JAVA))
-    held = _hold((*SYSTEM, *java, *read_only))
+    system = [path for path in SYSTEM if not user or path not in _ACCOUNTS]
+    held = _hold((*system, *java, *read_only))
+    accounts = {path: _read(path) for path in _ACCOUNTS} if user else {}
     secrets = {path: os.path.isdir(path) for path in hidden if os.path.lexists(path)}
     calls.mount("tmpfs", _BASE, "tmpfs", calls.NOSUID | calls.NODEV, "mode=0755")
     os.mkdir(_NEW)
@@ -71,6 +77,12 @@ def build(
     _kernel_files()
     _devices(tmp_bytes)
     _folder_of_its_own("/tmp", tmp_bytes)  # noqa: S108 - of the new root
+    for path, text in accounts.items():
+        _make(f"{_NEW}{path}", is_folder=False)
+        name, _, uid, *_ = user.split(":")
+        with open(f"{_NEW}{path}", "a", encoding="utf-8") as file:
+            file.write(text + (user if path == _ACCOUNTS[0] else f"{name}:x:{uid}:\n"))
+        os.chmod(f"{_NEW}{path}", 0o644)
     late = [path for path in sorted(held) if any(_is_below(path, one) for one in secrets)]
     for path in sorted(held.keys() - set(late)):
         _place_read_only(path, held[path])
@@ -125,6 +137,15 @@ def _target(path: str, later: str, folder: int) -> str:
     if not later or os.path.normpath(path) != path or not _is_below(path, later):
         raise PermissionError(f"{path} is not to be let in")
     return f"/proc/self/fd/{folder}{path.removeprefix(later)}"
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return ""
+    return text if text.endswith("\n") else f"{text}\n"
 
 
 def _hold(paths: tuple[str, ...]) -> dict[str, int | str]:

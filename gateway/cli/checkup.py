@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from engines import cgroups
-from engines.isolation import missing_for_sandbox
+from engines.isolation import missing_for_sandbox, missing_for_users
 from engines.place import PlaceAway, PlaceRefused
 from engines.shim import limit_groups
 from engines.shim.native import build as native
@@ -265,11 +265,16 @@ def _sandbox(config: Config) -> Finding:
     """Whether tasks can be kept apart, and whether they are."""
     runner = config.runner
     missing = missing_for_sandbox(runner.network)
-    if not missing:
-        used = "tasks are kept apart" if wants_sandbox(config) else "not used by these settings"
-        return Finding("sandbox", Verdict.WELL, f"possible, network {runner.network}; {used}")
-    verdict = Verdict.MISSING if wants_sandbox(config) else Verdict.WEAK
-    return Finding("sandbox", verdict, f"tasks cannot be kept apart: {missing}")
+    if missing:
+        verdict = Verdict.MISSING if wants_sandbox(config) else Verdict.WEAK
+        return Finding("sandbox", verdict, f"tasks cannot be kept apart: {missing}")
+    alone = missing_for_users(runner.network, runner.user_ids[0])
+    if runner.isolation == "users" and alone:
+        return Finding("sandbox", Verdict.MISSING, f"tasks cannot be users of their own: {alone}")
+    used = "tasks are kept apart" if wants_sandbox(config) else "not used by these settings"
+    users = "no users of their own" if alone else "also as a user for each account"
+    detail = f"possible, network {runner.network}, {users}; {used}"
+    return Finding("sandbox", Verdict.WELL, detail)
 
 
 def _groups() -> Finding:

@@ -19,11 +19,15 @@ def is_sandboxed(config: Config) -> bool:
     """
     if not wants_sandbox(config):
         return False
-    missing = missing_for_sandbox(config.runner.network)
+    runner = config.runner
+    if runner.isolation == "users":
+        missing = missing_for_users(runner.network, runner.user_ids[0])
+    else:
+        missing = missing_for_sandbox(runner.network)
     if not missing:
         return True
-    if config.runner.isolation == "sandbox":
-        raise ConfigError(f"runner.isolation = 'sandbox' cannot be kept here: {missing}")
+    if runner.isolation != "auto":
+        raise ConfigError(f"runner.isolation = {runner.isolation!r} cannot be kept here: {missing}")
     raise ConfigError(
         f"server.host = {config.server.host!r} is reachable from other machines, and tasks cannot"
         f" be kept in a sandbox here ({missing}): whoever may submit runs code as the gateway's own"

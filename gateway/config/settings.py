@@ -34,6 +34,7 @@ SizeOrNone = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=315_576_000.0)]
 SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=315_576_000.0)]
 WholeSeconds = Annotated[int, msgspec.Meta(ge=1, le=315_576_000)]
+UserId = Annotated[int, msgspec.Meta(ge=1, le=4_294_967_293)]
 Weight = Annotated[float, msgspec.Meta(gt=0, le=1_000_000.0)]
 
 
@@ -50,10 +51,10 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connections: Count
     connections_per_address: Count
     public_url: str
-    header_seconds: Seconds
     tls_certificate: Annotated[str, msgspec.Meta(max_length=4096)]
     tls_key: Annotated[str, msgspec.Meta(max_length=4096)]
     hsts_seconds: Annotated[int, msgspec.Meta(ge=0, le=315_576_000)]
+    header_seconds: Seconds
     keep_alive_seconds: Seconds
     shutdown_seconds: Seconds
 
@@ -170,11 +171,12 @@ class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     output_bytes: SizeOrNone
     processes: SizeOrNone
     memory_bytes: SizeOrNone
+    cpu_weight: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
     open_files: SizeOrNone
     file_bytes: SizeOrNone
-    isolation: Literal["auto", "none", "sandbox"]
+    isolation: Literal["auto", "none", "sandbox", "users"]
+    user_ids: tuple[UserId, UserId]
     network: Literal["none", "loopback", "host"]
-    cpu_weight: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
     sandbox_read_only: dict[str, tuple[str, ...]]
     sandbox_writable: dict[str, tuple[str, ...]]
     sandbox_tmp_bytes: Annotated[int, msgspec.Meta(ge=1 << 20, le=1 << 50)]

@@ -118,7 +118,10 @@ def wants_sandbox(config: Config) -> bool:
     """Whether by these settings tasks are to run in a sandbox, whether or not it can be had."""
     if config.runner.isolation == "auto":
         return not (loopback(config.server.host) or config.server.acknowledge_trusted_users)
-    return config.runner.isolation == "sandbox"
+    return config.runner.isolation in {"sandbox", "users"}
+
+
+_NO_USER = 0xFFFF_FFFE
 
 
 class _Collected:
@@ -238,14 +241,14 @@ class _Collected:
                 "set runner.isolation = 'sandbox', or server.acknowledge_trusted_users = true "
                 "if that is meant"
             )
-        if server.public_url and not _PUBLIC_URL.fullmatch(server.public_url):
-            raise ConfigError(
-                f"server.public_url from {self._sources['server.public_url']} must be an address"
         if server.tls_key and not server.tls_certificate:
             raise ConfigError(
                 f"server.tls_key from {self._sources['server.tls_key']} needs a"
                 " server.tls_certificate"
             )
+        if server.public_url and not _PUBLIC_URL.fullmatch(server.public_url):
+            raise ConfigError(
+                f"server.public_url from {self._sources['server.public_url']} must be an address"
                 " such as https://jobs.example.org, without a slash at its end"
             )
         if config.redis.url and not config.redis.url.startswith(_REDIS_SCHEMES):
@@ -296,6 +299,11 @@ class _Collected:
             raise ConfigError(
                 "places.slurm.enabled needs runner.isolation = 'none': tasks on a cluster are not "
                 "kept apart"
+            )
+        if sum(runner.user_ids) > _NO_USER:
+            raise ConfigError(
+                f"runner.user_ids from {self._sources['runner.user_ids']}: there are no users of"
+                f" the system beyond {_NO_USER}"
             )
         known = {"all", *config.engines}
         for name in ("sandbox_read_only", "sandbox_writable"):

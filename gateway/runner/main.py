@@ -193,10 +193,7 @@ async def composed(
         keep = config.retention
         lease = IndexLeaseStore(link)
         live_runs = LiveRuns()
-        kept = config.files
-        files = UserFiles(
-            paths.files, FolderLimits(kept.quota_bytes, kept.file_bytes, kept.entries)
-        )
+        files = UserFiles(paths.files, FolderLimits.of(config))
         node = Node(
             epoch=lock.next_epoch(await _known_epoch(lease)),
             config=config,

@@ -73,7 +73,6 @@ async def opened(config: Config, paths: DataPaths) -> AsyncIterator[Stores]:
     spool = Spool(paths.spool)
     results = ResultStore(spool.find)
     control_files = ControlFiles(spool.find)
-    kept = config.files
     try:
         yield Stores(
             redis=redis,
@@ -90,9 +89,7 @@ async def opened(config: Config, paths: DataPaths) -> AsyncIterator[Stores]:
             control_files=control_files,
             controls=ControlStore(redis, tombstone_seconds=config.retention.tombstone_seconds),
             sessions=SessionStore(paths.spool, paths.sessions),
-            files=UserFiles(
-                paths.files, FolderLimits(kept.quota_bytes, kept.file_bytes, kept.entries)
-            ),
+            files=UserFiles(paths.files, FolderLimits.of(config)),
             variables=Variables(paths.variables),
             directory=Directory.of(paths),
             revocations=Revocations(paths.revoked),

@@ -2,7 +2,8 @@
 
 No path is ever put together and given to the kernel, and no link is ever followed, so nothing that
 is planted or swapped below a root leads out of it. Only plain files that belong to the gateway's
-user, have one name and no special bits are there at all; anything else is as if it did not exist.
+user, or to one that its tasks are, have one name and no special bits are there at all; anything
+else is as if it did not exist.
 Every change holds the lock of the root, which the quota is counted under. Blocks on the disk.
 """
 
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engines.trees import remove_tree, walk
+from gateway.config import Config
 from protocol.errors import GatewayError, Kind, Subject
 from protocol.file_modes import ModeChange
 from protocol.files import FileEntry, FilePath
@@ -43,11 +45,28 @@ _TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR, errno.ENOTDIR})
 
 @dataclass(frozen=True, slots=True)
 class FolderLimits:
-    """How much one user may keep: bytes in all, bytes in a file, files and folders in all."""
+    """How much one user may keep: bytes in all, bytes in a file, files and folders in all.
+
+    ``users`` are the first of the users of the system that tasks are, and how many there are; none
+    where they are the gateway's.
+    """
 
     quota_bytes: int
     file_bytes: int
     entries: int
+    users: tuple[int, int] = (0, 0)
+
+    @classmethod
+    def of(cls, config: Config) -> FolderLimits:
+        """Those of the settings."""
+        kept, runner = config.files, config.runner
+        users = runner.user_ids if runner.isolation == "users" else (0, 0)
+        return cls(kept.quota_bytes, kept.file_bytes, kept.entries, users)
+
+    def may_own(self, uid: int) -> bool:
+        """Whether a file of that user of the system can be one of the gateway's users."""
+        first, count = self.users
+        return uid == os.geteuid() or first <= uid < first + count
 
 
 @dataclass(slots=True)
@@ -334,7 +353,7 @@ class UserFiles:
         plain = (
             stat.S_ISREG(status.st_mode)
             and status.st_nlink == 1
-            and status.st_uid == os.geteuid()
+            and self.limits.may_own(status.st_uid)
             and not status.st_mode & _SPECIAL
         )
         if not folder and not plain:

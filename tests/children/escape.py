@@ -234,6 +234,46 @@ def change_the_root() -> bool:
 
 
 @attempt
+def become_root_from_a_user() -> bool:
+    """For who is not root already."""
+    if not os.getuid():
+        return False
+    os.setuid(0)
+    return True
+
+
+@attempt
+def become_another_user() -> bool:
+    """In a process of its own, since nobody comes back from that."""
+    child = os.fork()
+    if not child:
+        try:
+            os.setgid(os.getgid() + 1)
+            os.setuid(os.getuid() + 1)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@attempt
+def give_a_file_away() -> bool:
+    """To a user that somebody else is."""
+    Path("gift").touch()
+    os.chown("gift", os.getuid() + 1, -1)
+    return True
+
+
+@attempt
+def make_a_program_that_is_another() -> bool:
+    """Setuid counts for nothing where privileges are refused; here it must not even help."""
+    Path("copy").write_bytes(Path("/usr/bin/id").read_bytes())
+    Path("copy").chmod(0o6755)
+    said = os.popen("./copy -u").read().strip()  # noqa: S605 - the code of a user
+    return said not in {"", str(os.getuid())}
+
+
+@attempt
 def go_before_others() -> bool:
     """A better priority than is given."""
     os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0) - 5)

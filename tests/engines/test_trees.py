@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.trees import disk_usage, remove_tree, walk
+from engines.trees import disk_usage, give_tree, remove_tree, walk
 from tests.support.unprivileged import NOBODY, as_nobody, needs_root
 
 
@@ -128,3 +128,24 @@ def test_what_cannot_be_removed_is_said_and_the_rest_goes(tmp_path: Path) -> Non
     as_nobody(act, folder)
     assert [path.name for path in (folder / "t").iterdir()] == ["foreign"]
     assert (foreign / "file").read_text() == "x"
+
+
+@needs_root
+def test_a_tree_is_given_as_a_whole_and_nothing_beside_it(tmp_path: Path) -> None:
+    """However deep; a link is given and not what it leads to."""
+    other, tree = tmp_path / "other", tmp_path / "tree"
+    deep = tree / "a" / "b"
+    deep.mkdir(parents=True)
+    other.touch()
+    (deep / "file").touch()
+    (tree / "link").symlink_to(other)
+    give_tree(str(tree), 0)
+    assert tree.stat().st_uid == 0
+    give_tree(str(tree), 4711)
+    given = (tree, tree / "a", deep, deep / "file", tree / "link")
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in given} == {(4711, 4711)}
+    assert other.stat().st_uid == tmp_path.stat().st_uid == 0
+    give_tree(str(other), 4711)
+    assert other.stat().st_uid == 4711
+    with pytest.raises(FileNotFoundError):
+        give_tree(str(tmp_path / "none"), 4711)

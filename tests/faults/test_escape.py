@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.isolation import missing_for_users
 from gateway.data_paths import DataPaths
 from tests.engines.conftest import enclosable
 from tests.journeys.entrance import Caller
@@ -46,11 +47,15 @@ def serving(folder: Path, isolation: str) -> Iterator[Gateway]:
         yield gateway
 
 
-@pytest.fixture(scope="module")
-def walled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway whose tasks are in sandboxes."""
+@pytest.fixture(scope="module", params=["sandbox", "users"])
+def walled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway whose tasks are in sandboxes, and one where each account is a user of its own."""
     enclosable()
-    with serving(tmp_path_factory.mktemp("walled"), "sandbox") as gateway:
+    if request.param == "users" and (missing := missing_for_users()):
+        pytest.skip(missing)
+    with serving(tmp_path_factory.mktemp("walled"), request.param) as gateway:
         yield gateway
 
 

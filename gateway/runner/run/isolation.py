@@ -7,6 +7,7 @@ wrote for it; no key, no socket of the gateway, nothing of another run. Touches 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,17 @@ from engines.isolation import own_paths, program_paths
 from engines.rundir.progress import PROGRESS
 from engines.rundir.results import RESULTS
 from engines.shim.sandbox import Sandbox
+from engines.trees import give_tree
 from gateway.config import Runner
 from gateway.data_paths import DataPaths
+from gateway.stores.user_ids import UserIds
 
 __all__ = ["Isolation"]
 
 _ALL = "all"
 _TMP = "/tmp"  # noqa: S108 - in a sandbox it is nobody else's
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]")
+_LONGEST_NAME = 32
 _FOLDERS = ("HOME", "TMPDIR")
 _JAVA = "JAVA_HOME"
 
@@ -37,15 +42,20 @@ class Isolation:
 
     def __init__(self, settings: Runner, paths: DataPaths) -> None:
         self._settings = settings
+        self._users: UserIds | None = None
+        if settings.isolation == "users":
+            self._users = UserIds(paths.user_ids, *settings.user_ids)
         self._hidden = (str(paths.data), str(paths.runtime))
         self._live = str(paths.spool / "live")
 
-    def enclose(self, engine: str, launch: Launch, directory: Path) -> Launch:
+    def enclose(self, engine: str, launch: Launch, directory: Path, owner: str) -> Launch:
         """The launch of a run, in a sandbox of its own.
 
-        ``directory`` is the run's, which belongs to nobody but the gateway before the start.
+        ``directory`` is the run's, which belongs to nobody but the gateway before the start;
+        ``owner`` is whose task it is.
 
         Raises:
+            GatewayError: there is no user of the system for its owner.
             OSError: the disk is full.
         """
         results, progress = directory / RESULTS, directory / PROGRESS
@@ -53,17 +63,30 @@ class Isolation:
         progress.touch(mode=0o600)
         own = tuple(word for word in launch.argv if word.startswith(f"{directory}/"))
         java = launch.environment.get(_JAVA, "")
+        writable = (str(launch.directory), str(results), str(progress), *launch.writable)
         box = self._box(
             engine,
+            owner,
             (*own, *program_paths(launch.argv[0]), *((java,) if java else ())),
-            (str(launch.directory), str(results), str(progress), *launch.writable),
+            writable,
         )
+        for path in (*own, *writable, *((launch.stdin,) if launch.stdin else ())):
+            give_tree(path, box.uid)
         return replace(launch, environment=self.environment(launch.environment), sandbox=box)
 
-    def session(self, engine: str, interpreters: tuple[str, ...], *writable: Path) -> Sandbox:
-        """The sandbox of a session; what belongs to a statement is let in while that runs."""
+    def session(
+        self, engine: str, owner: str, interpreters: tuple[str, ...], *writable: Path
+    ) -> Sandbox:
+        """The sandbox of a session; what belongs to a statement is let in while that runs.
+
+        Raises:
+            GatewayError: there is no user of the system for its owner.
+            OSError: the disk refuses.
+        """
         needed = [path for program in interpreters for path in program_paths(program)]
-        box = self._box(engine, tuple(needed), tuple(map(str, writable)))
+        box = self._box(engine, owner, tuple(needed), tuple(map(str, writable)))
+        for path in writable:
+            give_tree(str(path), box.uid)
         return box._replace(later=self._live)
 
     @staticmethod
@@ -75,7 +98,9 @@ class Isolation:
             **{name: _TMP for name, value in ours.items() if value and seen.get(name) == value},
         }
 
-    def _box(self, engine: str, read_only: tuple[str, ...], writable: tuple[str, ...]) -> Sandbox:
+    def _box(
+        self, engine: str, owner: str, read_only: tuple[str, ...], writable: tuple[str, ...]
+    ) -> Sandbox:
         settings = self._settings
         read, write = settings.sandbox_read_only, settings.sandbox_writable
         given = (*read.get(_ALL, ()), *read.get(engine, ()))
@@ -85,4 +110,6 @@ class Isolation:
             writable=(*write.get(_ALL, ()), *write.get(engine, ()), *writable),
             hidden=self._hidden,
             tmp_bytes=settings.sandbox_tmp_bytes,
+            uid=self._users.of(owner) if self._users else 0,
+            name=_NOT_PLAIN.sub("_", owner)[:_LONGEST_NAME] if self._users else "",
         )

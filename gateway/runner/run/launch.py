@@ -127,7 +127,7 @@ class Launcher:
         if self._isolation is not None:
             launch = await self._orders.call(
                 "making a sandbox",
-                partial(self._isolation.enclose, spec.engine, launch, order.directory),
+                partial(self._isolation.enclose, spec.engine, launch, order.directory, spec.owner),
             )
         try:
             return await self._zygote.launch(run, launch, self._notify_path, settle=settle)

@@ -202,8 +202,13 @@ class Sessions:
         base, sandbox = dict(statement.base), None
         if self._isolation is not None:
             base = self._isolation.environment(base)
-            sandbox = self._isolation.session(
-                statement.engine, statement.plan.programs, work, sockets
+            sandbox = await asyncio.to_thread(
+                self._isolation.session,
+                statement.engine,
+                statement.owner,
+                statement.plan.programs,
+                work,
+                sockets,
             )
         launch = host_launch(
             statement.plan,

@@ -20,9 +20,11 @@ from engines.rundir.records import parse_records
 from engines.rundir.requests import RunEvent, note_event
 from engines.shim.sandbox import Sandbox, command
 from engines.suite import read_lines
+from engines.trees import give_tree
 from tests.engines.conftest import PROGRAMS, Runs, pair
 from tests.engines.sessions import Seat, seated
 from tests.faults.syscalls import delaying
+from tests.support.unprivileged import needs_root
 from tests.support.waiting import wait_until
 
 
@@ -30,6 +32,39 @@ async def said(runs: Runs, script: str) -> list[bytes]:
     """What a script prints on stdout."""
     _, run = await runs.run("bash", "-c", script)
     return [line for stream, line in read_lines(run) if stream == 1]
+
+
+@needs_root
+async def test_it_may_be_a_user_of_its_own(boxed: Runs) -> None:
+    """In name, in what it writes and may not read, and in what it opens by its own descriptors."""
+    uid = 1_900_000_007
+    assert boxed.sandbox is not None
+    boxed.sandbox = boxed.sandbox._replace(uid=uid, name="ann")
+    work = boxed.directory / "work"
+    (work / "private").touch(0o600)
+    give_tree(str(work), uid)
+    (work / "root").touch(0o600)
+    script = """id -u; id -g; id -un; id -G; echo again > /dev/stdout; cat private; touch mine
+        cat root 2>/dev/null || echo no; grep -c 'Cap.*:.0000000000000000' /proc/self/status
+        chown 0 mine 2>/dev/null || echo no; unshare -r true 2>/dev/null || echo no
+        kill -0 1 2>/dev/null || echo no; cat /proc/1/environ 2>/dev/null || echo no"""
+    user = str(uid).encode()
+    shown = [user, user, b"ann", user, b"again", b"no", b"5", *(4 * [b"no"])]
+    assert await said(boxed, script) == shown
+    assert (work / "mine").stat().st_uid == (work / "mine").stat().st_gid == uid
+
+
+@needs_root
+async def test_the_end_of_another_user_is_exact(boxed: Runs) -> None:
+    """Signals, kills and what is left are the supervisor's, whoever the task is."""
+    assert boxed.sandbox is not None
+    boxed.sandbox = boxed.sandbox._replace(uid=1_900_000_008, name="bob")
+    give_tree(str(boxed.directory / "work"), 1_900_000_008)
+    ending, _ = await boxed.run("sh", "-c", "kill -SEGV $$")
+    assert (ending.kind, ending.signal) == (ExitKind.SIGNALLED, signal.SIGSEGV)
+    ending, _ = await boxed.run("sh", "-c", "exit 137")
+    assert (ending.kind, ending.exit_code) == (ExitKind.EXITED, 137)
+    await boxed.killed("stubborn.sh")
 
 
 async def test_it_sees_its_own_processes_only(boxed: Runs) -> None:
