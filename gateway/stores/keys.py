@@ -236,17 +236,17 @@ TASK_KEYS = (
     HELD,
     WANTING,
     WHY,
-    NODES,
-    BEATS,
 )
 """The families that the task scripts are handed."""
 
-FAMILIES = (*TASK_KEYS, OCCUPANCY, PROBE, NODE, NODE_KEY, FORGOTTEN, PEER, REQUEST)
+FAMILIES = (*TASK_KEYS, OCCUPANCY, PROBE, NODE, NODE_KEY, FORGOTTEN, PEER, REQUEST, NODES, BEATS)
 
 
 def script_keys(node: str) -> tuple[str, ...]:
     """What a task script of a node is handed as its keys."""
-    return (*(one.of_node(node) for one in TASK_KEYS), own_root(node), _AT)
+    own = tuple(one.of_node(node) for one in TASK_KEYS)
+    # A node that is alone pays for no more.
+    return (*own, own_root(node), _AT, NODES.key(), BEATS.key()) if node else own
 
 
 def lua_names() -> str:
@@ -254,7 +254,7 @@ def lua_names() -> str:
 
     What follows the prefix is said there. All keys of a node live in one Redis, so that a script
     may derive keys from them. ``NODE_NAME`` is the node that the script runs for, empty if it is
-    alone, and ``at_node(READY, name)`` is that prefix as another node has it.
+    alone, and then there is no NODES; ``at_node(READY, name)`` is a prefix as another node has it.
     """
     known = {id(value): name for name, value in globals().items() if isinstance(value, Family)}
     names = [f"local {known[id(one)]} = KEYS[{place}]" for place, one in enumerate(TASK_KEYS, 1)]
@@ -263,7 +263,8 @@ def lua_names() -> str:
 
 _LUA_NODES = f"""\
 local HERE, AT = KEYS[{len(TASK_KEYS) + 1}], KEYS[{len(TASK_KEYS) + 2}]
-local NODE_NAME = string.sub(HERE, #AT + 1, -2)
+local NODES, BEATS = KEYS[{len(TASK_KEYS) + 3}], KEYS[{len(TASK_KEYS) + 4}]
+local NODE_NAME = HERE and string.sub(HERE, #AT + 1, -2) or ''
 local function at_node(key, node)
   return AT .. node .. ':' .. string.sub(key, #HERE + 1)
 end"""

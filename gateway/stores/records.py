@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -130,9 +130,10 @@ def task_of(reply: object) -> Task:
     status = text(found[0]) if found else ""
     if status != "task":
         raise refuse(status, found)
-    if len(found) < 17:  # noqa: PLR2004  # the fields of record.lua
+    if len(found) < 15:  # noqa: PLR2004  # the fields of record.lua
         raise broken()
-    return _task(found)
+    task = _task(found)
+    return _of_node(task, found[15:]) if len(found) > 15 else task  # noqa: PLR2004  # as above
 
 
 def _task(found: Sequence[object]) -> Task:
@@ -167,21 +168,20 @@ def _task(found: Sequence[object]) -> Task:
             ),
             seconds=float(text(found[13])) if found[13] else meta.seconds,
             shared=meta.shared,
-            waiting_reason=_away(found) or text(found[14]),
-            node=text(found[15]),
-            unreachable_since_ms=integer(found[16]),
+            waiting_reason=text(found[14]),
         )
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise broken() from error
 
 
-def _away(found: Sequence[object]) -> str:
-    """That the node of a task gives no sign of life, for a person; empty if it does."""
-    since = integer(found[16])
+def _of_node(task: Task, said: Sequence[object]) -> Task:
+    """The task with its node, one of several, and since when that gives no sign of life."""
+    node, since = text(said[0]), integer(said[1])
     if not since:
-        return ""
+        return replace(task, node=node)
     when = datetime.fromtimestamp(since / 1000, UTC).isoformat(" ", "seconds")
-    return f"its node {text(found[15])} is unreachable since {when}"
+    reason = f"its node {node} is unreachable since {when}"
+    return replace(task, node=node, unreachable_since_ms=since, waiting_reason=reason)
 
 
 def _raw(value: object) -> bytes:

@@ -16,7 +16,7 @@ if by == 'number' then
   if not id and redis.call('ZSCORE', RESERVED, value) then
     return {'unready'}
   end
-  for _, node in ipairs(id and {} or redis.call('HKEYS', NODES)) do
+  for _, node in ipairs(NODES and not id and redis.call('HKEYS', NODES) or {}) do
     if redis.call('ZSCORE', at_node(RESERVED, node), value) then
       return {'unready'}
     end

@@ -12,6 +12,9 @@ local function index_whole()
   if not lease_held() or string.find(redis.call('GET', READY), 'partial', 1, true) then
     return false
   end
+  if NODE_NAME == '' then
+    return true
+  end
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   for _, node in ipairs(redis.call('HKEYS', NODES)) do
     local word = node ~= NODE_NAME and redis.call('GET', at_node(READY, node))

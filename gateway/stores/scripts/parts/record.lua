@@ -12,8 +12,8 @@ end
 local function record(id)
   local found = redis.call('HMGET', TASK .. id, 'meta', 'state', 'version', 'started', 'finished',
     'outcome', 'progress', 'last', 'complete', 'gone', 'owner', 'number', 'tags', 'seconds', 'node')
-  local node = found[15] or ''
-  local foreign = node ~= '' and node ~= NODE_NAME
+  local node = NODE_NAME ~= '' and found[15]
+  local foreign = node and node ~= NODE_NAME
   if found[10] then
     return {'gone', id, found[11], found[12]}
   elseif found[2] then
@@ -28,8 +28,12 @@ local function record(id)
     if foreign and not found[5] and redis.call('EXISTS', at_node(READY, node)) == 0 then
       away = redis.call('HGET', BEATS, node) or '1'
     end
-    return {'task', id, found[1], found[2], found[3], found[4], found[5], found[6], found[7],
-      found[8], found[9], last_line(id), found[13] or '', found[14] or '', why, node, away}
+    local shown = {'task', id, found[1], found[2], found[3], found[4], found[5], found[6], found[7],
+      found[8], found[9], last_line(id), found[13] or '', found[14] or '', why}
+    if node then
+      shown[16], shown[17] = node, away
+    end
+    return shown
   elseif index_whole() then
     return {'none'}
   end
