@@ -11,7 +11,9 @@ import pytest
 
 from tests.gateway.cli.command import narthex
 from tests.journeys.entrance import Caller, frame, opened, received, shell
-from tests.nodes.rig import Pair, pair
+from tests.journeys.openpai import Pai, config
+from tests.journeys.test_results import MANY, Reader
+from tests.nodes.rig import NAMES, Pair, pair
 from tests.support.waiting import wait_until_sync
 
 REQUESTS = 100
@@ -175,3 +177,63 @@ def test_users_are_kept_by_one_node_and_known_by_all(
         more=nodes.environment("b"),
     )
     assert "are kept on node a" in refused.stderr
+
+
+def test_results_of_one_node_are_read_at_the_other(nodes: Pair) -> None:
+    """Sets, pages and files that are made while they are sent: the same bytes."""
+    with Reader(nodes["a"]) as there, Reader(nodes["b"]) as here:
+        task = there.ran(MANY % (3000, 0))
+        (path,) = there.files(task)
+        assert here.files(task) == [path]
+        page = here.got("filesystem/openFile", path=path, page=2, pageSize=500)
+        assert page == there.got("filesystem/openFile", path=path, page=2, pageSize=500)
+        assert len(page["fileContent"]) == 500
+        files = [
+            reader.http.get(f"{reader.address}/resultsetToExcel", params={"path": path})
+            for reader in (there, here)
+        ]
+        assert [file.status_code for file in files] == [200, 200]
+        assert files[0].content == files[1].content
+        assert len(files[0].content) > 3000
+
+
+def test_files_of_jobs_are_found_at_either_node(at_a: Caller, at_b: Caller) -> None:
+    """A job is run where its inputs are, and its output is given out by both."""
+    a, b = at_a.gateway.url, at_b.gateway.url
+    data = at_a.http.post(f"{a}/data", content=b"pear\napple\n").json()["id"]
+    assert at_b.http.get(f"{b}/data/{data}").content == b"pear\napple\n"
+    job = {"command": "sort $JOB_INPUT_FILES", "input_files": [data]}
+    made = at_b.http.post(f"{b}/run", json=job)
+    assert made.status_code == 201, made.text
+    name = made.json()["job_id"]
+
+    def told() -> dict[str, object]:
+        return dict(at_b.http.get(f"{b}/api/job/job_info/{name}").json())
+
+    wait_until_sync(lambda: told()["state"] in {"done", "failed"}, "the job to end")
+    assert told()["state"] == "done", told()
+    for caller, address in ((at_a, a), (at_b, b)):
+        answer = caller.http.get(f"{address}/data/{told()['answer_id']}")
+        assert answer.content == b"apple\npear\n"
+    missing = at_b.http.get(f"{b}/data/{name}")
+    assert missing.status_code == 404
+
+
+def test_groups_of_one_node_are_there_at_the_other(nodes: Pair) -> None:
+    """A job of OpenPAI is read, listed and stopped anywhere, and its name is taken everywhere."""
+    a, b = (Pai(nodes[name], nodes[name].token) for name in NAMES)
+    path = "/v1/user/admin/jobs"
+    with a.http, b.http:
+        assert a("POST", path, json=config("one", "sleep 300"))[0] == 202
+        again = b("POST", path, json=config("one", "true"))
+        assert again[0] == 409, again
+        wait_until_sync(
+            lambda: b("GET", f"{path}/one")[1]["jobStatus"]["state"] == "RUNNING", "it to run"
+        )
+        assert b("POST", path, json=config("two", "true"))[0] == 202
+        listed = [a("GET", path)[1], b("GET", path)[1]]
+        assert [{job["name"] for job in jobs} for jobs in listed] == [{"one", "two"}] * 2
+        assert b("PUT", f"{path}/one/executionType", json={"value": "STOP"})[0] == 200
+        assert b.ended(f"{path}/one")["jobStatus"]["state"] == "STOPPED"
+        assert a.ended(f"{path}/two")["jobStatus"]["state"] == "SUCCEEDED"
+        assert b("GET", f"{path}/none")[0] == 404
