@@ -45,7 +45,7 @@ export function login() {
       "form",
       { className: "stack" },
       el("h2", { id: "login-title" }, texts.login),
-      session.user ? el("p", {}, texts.loginAgain) : null,
+      session.user ? el("p", {}, texts.loginAgain) : el("small", { className: "soft" }, texts.loginHint),
       label(texts.name, user),
       label(texts.password, password),
       alert,

@@ -37,7 +37,7 @@ class HealthPage extends HTMLElement {
   }
 
   #draw(queues) {
-    const heads = [texts.queue, texts.state, texts.states.Running, texts.states.Scheduled, texts.slots, texts.share, texts.ceiling, ""];
+    const heads = [texts.queue, texts.state, texts.runningCount, texts.queuedCount, texts.slots, texts.share, texts.ceiling, ""];
     const rows = queues.map((queue) =>
       row(
         [queue.name, " ", el("small", { className: "soft" }, queue.description)], queue.status,

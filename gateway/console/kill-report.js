@@ -21,10 +21,7 @@ export function killReport(report) {
     const words = report.verified ? texts.verified(proof) : texts.unverified;
     said.push(el("p", { className: report.verified ? "good" : "error" }, words));
   }
-  said.push(
-    el("p", { className: report.left.length ? "error" : "" },
-      report.left.length ? texts.left(report.left) : texts.nothingLeft),
-  );
+  if (report.left.length) said.push(el("p", { className: "error" }, texts.left(report.left)));
   if (begun) said.push(drawing(report, begun), steps(report, begun));
   return said;
 }
@@ -78,5 +75,9 @@ function drawing(report, begun) {
   });
   parts.push(svg("text", { x: WIDTH - 20, y: height - 4, "text-anchor": "end" }, texts.after(end - begun)));
   const attributes = { viewBox: `0 0 ${WIDTH} ${height}`, class: "kill", role: "img", "aria-label": texts.chart };
-  return el("div", { className: "wide" }, svg("svg", attributes, ...parts));
+  return el(
+    "div",
+    { className: "wide", tabIndex: 0, attributes: { role: "region", "aria-label": texts.chart } },
+    svg("svg", attributes, ...parts),
+  );
 }

@@ -24,6 +24,7 @@ const main = el("main", { id: "content", tabIndex: -1 });
 const nav = el("nav", { attributes: { "aria-label": texts.nav } });
 const banner = el("p", { id: "trouble", className: "error", attributes: { role: "status" } });
 const user = el("span", { id: "user" });
+const leave = button(texts.logout, logout, { id: "logout", className: "quiet", hidden: true });
 let shown = "";
 
 function theme(wanted) {
@@ -74,6 +75,7 @@ session.addEventListener("connection", () => {
 session.addEventListener("trouble", (event) => (banner.textContent = event.detail));
 session.addEventListener("changed", () => {
   user.textContent = session.user?.user ?? "";
+  leave.hidden = !session.user;
   links();
 });
 
@@ -90,7 +92,7 @@ document.body.append(
       { className: "line" },
       user,
       button("◐", turned, { id: "theme", className: "quiet", title: texts.theme, ariaLabel: texts.theme }),
-      button(texts.logout, logout, { id: "logout", className: "quiet" }),
+      leave,
     ),
   ),
   banner,

@@ -14,7 +14,7 @@ class RunPage extends HTMLElement {
   #code = codeEditor(texts.code);
   #engine = select([["shell", "shell"]], "shell", { name: "engine" });
   #language = select([["shell", "shell"]], "shell", { name: "language" });
-  #session = el("input", { name: "session", placeholder: texts.sessionHint });
+  #session = el("input", { name: "session", placeholder: texts.sessionHint, title: texts.sessionTitle });
   #name = el("input", { name: "taskName", placeholder: texts.optional });
   #variables = el("textarea", {
     name: "variables", rows: 3, placeholder: texts.variablesHint, spellcheck: false,

@@ -19,7 +19,7 @@ class TaskList extends HTMLElement {
   #watched = new Map();
   #ahead = new Map();
   #body = el("tbody");
-  #none = el("p", { className: "soft", hidden: true }, texts.noTasks);
+  #none = el("p", { className: "soft", hidden: true });
   #count = el("span", { className: "soft" });
   #older = el("a", {}, texts.older);
   #newer = el("a", {}, texts.newer);
@@ -27,6 +27,7 @@ class TaskList extends HTMLElement {
   connectedCallback() {
     const heads = ["number", "task", "user", "engine", "state", "progress", "waiting", "age"];
     this.append(
+      el("h1", { className: "unseen" }, texts.tasks),
       this.#filters(),
       el(
         "div",
@@ -136,6 +137,7 @@ class TaskList extends HTMLElement {
       this.#body.querySelector(`[data-task="${CSS.escape(focused)}"] a`)?.focus({ preventScroll: true });
     }
     this.#none.hidden = tasks.length > 0;
+    if (!tasks.length) this.#none.replaceChildren(...nothing());
     this.#count.textContent = texts.shown(tasks.length, total);
     const words = Object.fromEntries(address.read().query);
     this.#newer.hidden = number < 2;
@@ -188,6 +190,12 @@ class TaskList extends HTMLElement {
     this.#ahead.delete(execId);
     this.#watched.delete(execId);
   }
+}
+
+/** Why the list is empty: what is looked for is not there, or nothing was ever run. */
+function nothing() {
+  if (address.read().query.size) return [texts.noTasks];
+  return [texts.noneYet, " ", el("a", { href: address.link({ page: "run" }) }, texts.firstRun)];
 }
 
 const holds = (task, words) =>

@@ -13,6 +13,7 @@ const TAB_TEXTS = {
   log: texts.log, results: texts.results, history: texts.history, code: texts.code, kill: texts.killReport,
 };
 const LATER_MS = 1500;
+const REFUSED = 1;
 
 class TaskPage extends HTMLElement {
   #stop = new AbortController();
@@ -32,18 +33,20 @@ class TaskPage extends HTMLElement {
   });
   #kill = button(texts.kill, () => this.#killed(), { id: "kill", className: "danger" });
   #control = el("span", { className: "line" });
+  #actions = el("span", { className: "line end", hidden: true });
   #tab = "";
 
   connectedCallback() {
     const rerun = el("a", {
       className: "button quiet", href: address.link({ page: "run", of: this.#id }),
     }, texts.rerun);
+    this.#actions.append(rerun, this.#control, this.#grace, this.#kill);
     this.append(
       el(
         "header",
         { className: "line card" },
         this.#title, this.#state, this.#outcome, this.#about,
-        el("span", { className: "line end" }, rerun, this.#control, this.#grace, this.#kill),
+        this.#actions,
       ),
       this.#progress,
       this.#stages,
@@ -54,7 +57,11 @@ class TaskPage extends HTMLElement {
     this.#log.hidden = false;
     this.readdressed();
     this.#begin().catch((error) => {
-      if (!this.#stop.signal.aborted) this.#panel.replaceChildren(el("p", { className: "error" }, error.message));
+      if (this.#stop.signal.aborted) return;
+      const unknown = !this.#known && error.status === REFUSED && !error.passing;
+      this.#tabs.hidden = this.#progress.hidden = unknown;
+      const words = unknown ? texts.noSuchTask(this.#id) : error.message;
+      this.#panel.replaceChildren(el("p", { className: "error" }, words));
     });
   }
 
@@ -140,6 +147,7 @@ class TaskPage extends HTMLElement {
   async #describe() {
     const task = await patiently((client) => client.describe(this.#id), this.#stop.signal);
     this.#known = task;
+    this.#actions.hidden = false;
     const name = task.name ? ` · ${task.name}` : "";
     this.#title.textContent = `${texts.taskTitle(this.#id)}${name}`;
     const engine = task.engine === task.language ? task.engine : `${task.engine} ${task.language}`;

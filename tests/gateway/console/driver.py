@@ -153,11 +153,11 @@ class Console:
         return any(row == number for row, _, _ in self.rows())
 
     def faults(self) -> list[dict[str, Any]]:
-        """What axe finds on the page that is serious or worse."""
+        """What axe finds on the page that is more than minor."""
         self.page.execute_script(_AXE)
         found = self.page.execute_async_script(_RUN_AXE)
         assert isinstance(found, list), found
-        return [one for one in found if one["impact"] in {"serious", "critical"}]
+        return [one for one in found if one["impact"] != "minor"]
 
     def complaints(self) -> list[str]:
         """Errors of the page, and what its policy refused, until now; no mere refusals by HTTP."""

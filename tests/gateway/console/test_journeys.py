@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.gateway.console.driver import Console
 from tests.support.browser import dark, phone
 from tests.support.cutting_proxy import CuttingProxy, cutting
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, serving_gateway
 from tests.support.served import admin_password
 
 ROOT = "/api/rest_j/v1"
@@ -63,6 +63,25 @@ def test_a_deep_link_asks_for_a_login_and_goes_there(gateway: Gateway, console: 
     console.reads("log-view .text", "there it is")
     assert console.one("#user").text == "ann"
     assert console.complaints() == []
+
+
+def test_who_is_new_is_shown_the_way(tmp_path: Path, console: Console) -> None:
+    """The login says who the first user is, an empty list where to begin, and what is not there."""
+    with serving_gateway(tmp_path / "data") as fresh:
+        page = Console(console.page, fresh.url)
+        page.open("/")
+        page.reads("#login", "which file holds its password")
+        assert not page.all("#logout:not([hidden])")
+        page.login()
+        page.reads("task-list", "There are no tasks yet.")
+        assert page.faults() == []
+        page.click("task-list p a")
+        page.one("#run-form")
+        page.open("/?state=Failed")
+        page.reads("task-list", "No task fits.")
+        page.open("/?task=999")
+        page.reads("#panel", "There is no task 999, or it is not yours.")
+        assert [each.is_displayed() for each in page.all("#kill, .tabs")] == [False, False]
 
 
 def test_code_is_run_and_followed_to_its_end(console: Console) -> None:
@@ -300,14 +319,19 @@ def test_hostile_output_is_text(gateway: Gateway, console: Console) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_for_everybody(gateway: Gateway, console: Console, scheme: str) -> None:
-    """In light and dark axe finds no serious fault, and on a phone nothing sticks out."""
+    """In light and dark axe finds nothing but minor faults, and on a phone nothing sticks out."""
     number = submitted(gateway, "echo \033[31mred\033[0m; echo bad >&2; sleep 300")
+    killed = submitted(gateway, "sleep 300")
+    with gateway.client("ann") as client:
+        client.post(f"{ROOT}/entrance/{killed}/kill", params={"grace": 0})
+    ended(gateway, killed)
     password = admin_password(gateway.data)
     console.enter("/", "admin", password)
     pages = {
         "/?all=1": "#tasks td",
         f"/?task={number}": "log-view .row",
         f"/?task={number}&tab=history": "#panel td",
+        f"/?task={killed}&tab=kill": "#panel svg",
         "/?page=run": "#run-form",
         "/?page=sessions": "session-page p",
         "/?page=health": "health-page td",
