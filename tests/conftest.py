@@ -24,3 +24,9 @@ settings.load_profile("narthex")
 # Each of the thousands of clients that tests make would read the machine's 140 certificates again,
 # which takes longer than most requests.
 vars(transports)["create_ssl_context"] = functools.cache(create_ssl_context)
+
+
+def pytest_sessionfinish() -> None:
+    """Leaves no run behind that waits for ever for a test that failed."""
+    if served := sys.modules.get("tests.support.served"):
+        served.end_runs()

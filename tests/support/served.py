@@ -20,11 +20,13 @@ from gateway.stores.directory import Directory
 from tests.support.documented import faults_in, recording
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["NARTHEX", "Served", "admin_password", "serving", "token_for"]
+__all__ = ["NARTHEX", "Served", "admin_password", "end_runs", "serving", "token_for"]
 
 NARTHEX = (sys.executable, "-m", "gateway.cli")
 HOLD = "NARTHEX_TEST_HOLD"
 READY = re.compile(r"^narthex ready on (https?://\S+)")
+_DATA: set[Path] = set()
+"""The data folders of all gateways that were started in this process."""
 
 
 @dataclass(slots=True)
@@ -99,6 +101,7 @@ def serving(
     With NARTHEX_TEST_HOLD=1, in the environment of the tests or of this gateway, what it answered
     is held against the API documents at the end.
     """
+    _DATA.add(data)
     held = {**os.environ, **environment}.get(HOLD) == "1"
     traffic = data.with_suffix(".traffic")
     log = data.with_suffix(".log")
@@ -134,8 +137,21 @@ def serving(
 
 def end_sessions(data: Path) -> None:
     """Ends the warm sessions of a data folder, which outlive their gateway."""
-    sessions = data / "spool" / "sessions"
-    for path in sessions.iterdir() if sessions.is_dir() else ():
+    _kill_all(data / "spool" / "sessions")
+
+
+def end_runs() -> None:
+    """Ends the runs that gateways of this process left behind.
+
+    Runs outlive their gateway, and a test that fails may not come to what its run waits for.
+    """
+    for data in _DATA:
+        _kill_all(data / "spool" / "live")
+
+
+def _kill_all(folder: Path) -> None:
+    """Kills what has its run directory in a folder."""
+    for path in folder.iterdir() if folder.is_dir() else ():
         with contextlib.suppress(FileNotFoundError):
             RunDir(path).request_kill(0.0)
             RunDir(path).notify()
