@@ -87,7 +87,7 @@ def points(command: Sequence[str], record: Path) -> list[Point]:
         counted[name] += 1
         if begun and name not in _OURS:
             found.append(Point(name, counted[name], len(found)))
-        begun = begun or MARKER in line
+        begun = begun or (MARKER in line and not name.startswith("exec"))  # it is an argument too
     assert found, "the marker was not found in the record"
     return found
 
