@@ -7,6 +7,7 @@ made one by one. Both writings say what ``line_rows`` says, which is what a test
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -22,8 +23,10 @@ __all__ = ["LineRows", "line_rows"]
 T = TypeVar("T")
 
 _THOUSAND = 1000
-_ENDS = tuple(f"{number:03}" for number in range(_THOUSAND))
-_JSON_HEAD = '"},{"n":'
+_ENDS = tuple(b"%03d" % number for number in range(_THOUSAND))
+_JSON_END = re.compile(rb"\\n")
+"""The end of a line in JSON; an expression finds two bytes four times as fast as a text does."""
+_JSON_HEAD = b'"},{"n":'
 """The end of a row in JSON and the beginning of the next."""
 _JSON_BETWEEN = 3
 """How much of that the first row has none of: the end of the one before, and a comma."""
@@ -60,24 +63,16 @@ class LineRows(Written):
         text = _plain_text(block, self._form)
         if text is None:
             return encode_json(_rows(block, self._form))[1:-1]
-        lines = iter(_json_texts(text, block.last - block.first))
-        pieces: list[str] = []
+        lines = iter(_json_texts(block, text))
+        pieces: list[bytes] = []
         for first, size, tail in _stretches(block, _THOUSAND, _json_tail):
-            texts = islice(lines, size)
             if first < _THOUSAND:  # their numbers have no thousands, and must not begin with 0
-                head, ends = _JSON_HEAD, [str(n) for n in range(first, first + size)]
+                head, ends = _JSON_HEAD, tuple(b"%d" % n for n in range(first, first + size))
             else:
                 thousands, begin = divmod(first, _THOUSAND)
-                head, ends = f"{_JSON_HEAD}{thousands}", list(_ENDS[begin : begin + size])
-            woven = [""] * (4 * size)
-            woven[::4], woven[1::4], woven[2::4], woven[3::4] = (
-                [head] * size,
-                ends,
-                [tail] * size,
-                texts,
-            )
-            pieces += woven
-        return "".join(pieces)[_JSON_BETWEEN:].encode() + b'"}'
+                head, ends = b"%b%d" % (_JSON_HEAD, thousands), _ENDS[begin : begin + size]
+            pieces += _woven(size, [head] * size, ends, [tail] * size, islice(lines, size))
+        return b"".join(pieces)[_JSON_BETWEEN:] + b'"}'
 
     def _block_packed(self, block: Block) -> bytes:
         if block.last > _MOST_NUMBER or _plain_text(block, self._form) is None:
@@ -92,15 +87,14 @@ class LineRows(Written):
         for first, size, tail in _stretches(block, len(_BYTES), _packed_tail):
             high, low = divmod(first, len(_BYTES))
             head = _NUMBERED + high.to_bytes(3)
-            woven = [b""] * (5 * size)
-            woven[::5], woven[1::5], woven[2::5], woven[3::5], woven[4::5] = (
+            pieces += _woven(
+                size,
                 [head] * size,
                 _BYTES[low : low + size],
                 [tail] * size,
                 islice(heads, size),
                 islice(texts, size),
             )
-            pieces += woven
         return b"".join(pieces)
 
 
@@ -137,19 +131,27 @@ def _stretches(
             number = until
 
 
-def _json_texts(text: str, ends: int) -> list[str]:
-    """The lines of a text as they stand within quotation marks in JSON; ``ends`` are their ends."""
+def _woven(size: int, *columns: Iterable[bytes]) -> list[bytes]:
+    """The first of each column, then the second of each, and so on; ``size`` of each."""
+    woven = [b""] * (size * len(columns))
+    for place, column in enumerate(columns):
+        woven[place :: len(columns)] = column
+    return woven
+
+
+def _json_texts(block: Block, text: str) -> list[bytes]:
+    """The lines of a block as they stand within quotation marks in JSON."""
     written = encode_json(text)
-    if len(written) == len(text) + ends + 2:
-        return text.split("\n")  # nothing is written otherwise, but for those ends
+    if len(written) == len(block.data) + block.last - block.first + 2:
+        return block.data.split(b"\n")  # nothing is written otherwise, but for the ends of lines
     if "\\" in text:
         # A quotation mark within a line has a backslash before it, so this is no part of one.
-        return encode_json(text.split("\n")).decode()[2:-2].split('","')
-    return written.decode()[1:-1].split("\\n")
+        return encode_json(text.split("\n"))[2:-2].split(b'","')
+    return _JSON_END.split(written[1:-1])
 
 
-def _json_tail(stream: Stream, time_ms: int) -> str:
-    return f',"t":{time_ms},"s":"{stream.value}","text":"'
+def _json_tail(stream: Stream, time_ms: int) -> bytes:
+    return b',"t":%d,"s":"%b","text":"' % (time_ms, stream.value.encode())
 
 
 def _packed_tail(stream: Stream, time_ms: int) -> bytes:
