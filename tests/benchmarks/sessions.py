@@ -45,13 +45,17 @@ async def compare(gateway: Served, count: int) -> tuple[float, float]:
         )
 
 
+def absent() -> str:
+    """A package without which there are no sessions here, empty if there are."""
+    needed = ("jupyter_client", "ipykernel")
+    return next((name for name in needed if importlib.util.find_spec(name) is None), "")
+
+
 def measure(gateway: Served, share: float) -> list[Figure]:
     """Medians; nothing, and why, where there is no kernel."""
-    missing = [
-        name for name in ("jupyter_client", "ipykernel") if importlib.util.find_spec(name) is None
-    ]
+    missing = absent()
     if missing:
-        warnings.warn(f"sessions skipped: {missing[0]} is not installed", stacklevel=1)
+        warnings.warn(f"sessions skipped: {missing} is not installed", stacklevel=1)
         return []
     mine, theirs = asyncio.run(compare(gateway, max(10, int(ROUNDS * share))))
     return [less("sessions: warm 1+1, p50", mine, "ms", ("jupyter_client alone", theirs), 2)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
-import subprocess
 import time
 from collections.abc import AsyncIterator
 
@@ -15,9 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.benchmarks.figures import Figure, median, more
+from tests.benchmarks.peers import daemon
 from tests.benchmarks.peers.bare import Bare, bare
 from tests.journeys.entrance import executing, frame, opened, shell
-from tests.support.ports import free_port
 from tests.support.served import Served
 
 LINES = 1_000_000
@@ -43,16 +41,28 @@ async def subscribed(gateway: Served, count: int, form: str) -> float:
     async with asyncio.timeout(300), opened(gateway) as owner, opened(gateway) as reader:
         start = time.perf_counter()
         exec_id = await unpushed(owner, script(count))
-        await reader.send(frame(f"{exec_id}/subscribe", {"fromLine": 1, "format": form}))
-        seen = 0
-        while True:
-            data = orjson.loads(await reader.recv())["data"]
-            seen += len(data.get("lines", ())) or data.get("text", "").count("\n") + (
-                "text" in data
-            )
-            if "exitCode" in data:
-                break
-        assert seen == count
+        assert await received(reader, exec_id, form) == count
+        return count / (time.perf_counter() - start)
+
+
+async def received(reader: ClientConnection, exec_id: str, form: str) -> int:
+    """How many lines a subscription gets from the first to its end."""
+    await reader.send(frame(f"{exec_id}/subscribe", {"fromLine": 1, "format": form}))
+    seen = 0
+    while True:
+        data = orjson.loads(await reader.recv())["data"]
+        seen += len(data.get("lines", ())) or data.get("text", "").count("\n") + ("text" in data)
+        if "exitCode" in data:
+            return seen
+
+
+async def reread(gateway: Served, count: int) -> float:
+    """Lines a second of a run that has ended, from the subscription to its end."""
+    async with asyncio.timeout(300), opened(gateway) as owner, opened(gateway) as reader:
+        exec_id = await unpushed(owner, script(count))
+        assert await received(owner, exec_id, "block") == count
+        start = time.perf_counter()
+        assert await received(reader, exec_id, "lines") == count
         return count / (time.perf_counter() - start)
 
 
@@ -73,14 +83,17 @@ async def pushed(gateway: Served, count: int) -> float:
         return count / (time.perf_counter() - start)
 
 
-async def passed(peer: Bare, count: int, *, as_json: bool) -> float:
+async def passed(peer: Bare, count: int, form: str = "") -> float:
     """Lines a second through the bare one, taken apart by the client in the same way."""
     async with asyncio.timeout(300), connect(f"{peer.socket_url}/run", max_size=None) as socket_:
         start = time.perf_counter()
-        await socket_.send(json.dumps({"script": script(count), "json": as_json}))
+        await socket_.send(json.dumps({"script": script(count), "form": form}))
         seen = 0
         async for message in socket_:
-            if as_json:
+            if form == "rows":
+                rows = orjson.loads(message)["data"]["lines"]
+                seen += len(rows) - 1  # the last is the beginning of the next piece's first
+            elif form == "json":
                 seen += orjson.loads(message)["data"]["log"][3].count("\n")
             else:
                 seen += message.count(b"\n" if isinstance(message, bytes) else "\n")  # type: ignore[arg-type]
@@ -91,19 +104,11 @@ async def passed(peer: Bare, count: int, *, as_json: bool) -> float:
 @contextlib.asynccontextmanager
 async def websocketd(count: int) -> AsyncIterator[str]:
     """A websocketd (Debian has a package of that name) that prints the same; empty if absent."""
-    path = shutil.which("websocketd")
-    if path is None:
+    if daemon.program():
+        async with daemon.serving_script(script(count)) as url:
+            yield url
+    else:
         yield ""
-        return
-    port = free_port()
-    words = [path, f"--port={port}", "--loglevel=fatal", "/bin/sh", "-c", script(count)]
-    process = subprocess.Popen(words)  # noqa: ASYNC220 - once
-    try:
-        await asyncio.sleep(0.3)
-        yield f"ws://127.0.0.1:{port}/"
-    finally:
-        process.kill()
-        process.wait()
 
 
 async def websocketd_lines(url: str, count: int) -> float:
@@ -119,25 +124,30 @@ async def websocketd_lines(url: str, count: int) -> float:
 
 async def compare(gateway: Served, count: int) -> list[list[float]]:
     """Each way once, in turns with its peer."""
-    found: list[list[float]] = [[], [], [], [], [], []]
+    found: list[list[float]] = [[] for _ in range(8)]
     async with bare() as peer, websocketd(count) as url:
         for _ in range(ROUNDS):
             found[0].append(await subscribed(gateway, count, "lines"))
             found[1].append(await websocketd_lines(url, count) if url else 0.0)
             found[2].append(await subscribed(gateway, count, "block"))
-            found[3].append(await passed(peer, count, as_json=False))
+            found[3].append(await passed(peer, count))
             found[4].append(await pushed(gateway, count))
-            found[5].append(await passed(peer, count, as_json=True))
+            found[5].append(await passed(peer, count, "json"))
+            found[6].append(await reread(gateway, count))
+            found[7].append(await passed(peer, count, "rows"))
     return found
 
 
 def measure(gateway: Served, share: float) -> list[Figure]:
     """Medians of three."""
     values = [median(each) for each in asyncio.run(compare(gateway, int(LINES * share)))]
-    lines, daemon, block, chunks, texts, messages = values
-    first = ("websocketd", daemon) if daemon else ("bare Sanic (no websocketd here)", chunks)
+    lines, daemon_, block, chunks, texts, messages, again, rows = values
+    first = ("websocketd", daemon_) if daemon_ else ("bare Sanic (no websocketd here)", chunks)
+    same = ("bare Sanic, the same rows", rows)
     return [
-        more("throughput: format=lines", lines, "lines/s", first, 1.0 if daemon else 0),
+        more("throughput: format=lines", lines, "lines/s", first, 1.0 if daemon_ else 0),
+        more("throughput: format=lines, live", lines, "lines/s", same, 0.5),
+        more("throughput: format=lines, finished", again, "lines/s", same, 0.7),
         more("throughput: format=block", block, "lines/s", ("bare Sanic, 64 KiB", chunks), 0.7),
         more("throughput: four texts", texts, "lines/s", ("bare Sanic, JSON", messages), 0.5),
     ]

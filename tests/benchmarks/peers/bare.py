@@ -1,9 +1,9 @@
 """A bare Sanic with a Redis stream: no identity, no numbers, no truth on disk.
 
 ``python -m tests.benchmarks.peers.bare REDIS_URL`` prints its port. A websocket at ``/run`` names a
-script, whose output goes in pieces of 64 KiB through a stream to the socket; with ``json`` each
-piece is a message like a log push of Linkis. ``/get`` answers with one value of Redis; ``/idle``
-holds a socket.
+script, whose output goes in pieces of 64 KiB through a stream to the socket; in the form ``json``
+each piece is a message like a log push of Linkis, in ``rows`` one of rows as of ``format=lines``.
+``/get`` answers with one value of Redis; ``/idle`` holds a socket.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -77,8 +78,18 @@ async def _fill(redis: aioredis.Redis, stream: str, script: str) -> None:
     await child.wait()
 
 
-async def _pass_on(redis: aioredis.Redis, stream: str, socket: Websocket, *, as_json: bool) -> None:
-    place = b"0"
+def _rows(data: bytes, first: int) -> list[dict[str, object]]:
+    """A row for each end of a line in a piece; what the next piece says of a line is a row more."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    now = time.time_ns() // 1_000_000
+    return [
+        {"n": number, "t": now, "s": "out", "text": line}
+        for number, line in enumerate(lines, first)
+    ]
+
+
+async def _pass_on(redis: aioredis.Redis, stream: str, socket: Websocket, form: str) -> None:
+    place, seen = b"0", 1
     while True:
         found: object = await redis.xread({stream: place}, count=16, block=1000)
         for entry, fields in found[0][1] if isinstance(found, list) and found else ():
@@ -86,7 +97,12 @@ async def _pass_on(redis: aioredis.Redis, stream: str, socket: Websocket, *, as_
             if not data:
                 await redis.delete(stream)
                 return
-            if as_json:
+            if form == "rows":
+                rows = _rows(data, seen)
+                seen += len(rows) - 1
+                message = {"method": "lines", "status": 0, "data": {"lines": rows}}
+                await socket.send(orjson.dumps(message).decode())
+            elif form == "json":
                 text = data.decode("utf-8", "replace")
                 body = {"method": "log", "status": 0, "data": {"log": ["", "", text, text]}}
                 await socket.send(orjson.dumps(body).decode())
@@ -107,7 +123,7 @@ def main(url: str) -> None:
         stream = uuid.uuid4().hex
         async with asyncio.TaskGroup() as group:
             group.create_task(_fill(redis, stream, order["script"]))
-            group.create_task(_pass_on(redis, stream, socket, as_json=order.get("json", False)))
+            group.create_task(_pass_on(redis, stream, socket, order.get("form", "")))
 
     @app.websocket("/idle")  # type: ignore[untyped-decorator]  # as above
     async def idle(_: Request, socket: Websocket) -> None:
