@@ -80,7 +80,6 @@ def serve(
         is_sandboxed(config)
         load_certificate(config.server)
         set_up(config.log, "supervisor")
-        _note_settings(config, path)
         gateway = _Gateway(config, paths, path, overrides, tell)
         _begin_anew(asyncio.run(gateway.serve()))
     except (ConfigError, DataPathError, SigningKeyError) as error:
@@ -130,6 +129,7 @@ class _Gateway:
             with _only_one(self.paths):
                 listener = await self._listener()
                 await prepare(self.paths)
+                _note_settings(self.config, self.path)
                 _raise_file_limit()
                 self._warn()
                 async with self._parts(listener, stopping):
