@@ -40,6 +40,7 @@ SCENARIOS = (
     "spark",
     "recovery",
     "command_line",
+    "isolation",
 )
 _TENTH = 0.1
 _ROOMY = {

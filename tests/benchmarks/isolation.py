@@ -1,0 +1,90 @@
+"""What walls cost: a start and a rate in each mode of isolation, and with limits, beside none.
+
+All gateways are there at once and are asked in turns, so that a busy moment hits each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from engines.isolation import missing_for_sandbox, missing_for_users
+from tests.benchmarks import rate, start
+from tests.benchmarks.figures import Figure, less, median, more
+from tests.journeys.entrance import opened
+from tests.support.served import Served, serving
+
+ROUNDS = 60
+COUNT = 300
+BURSTS = 3
+_WARM = 5
+_LIMITED = {
+    "NARTHEX_RUNNER_MEMORY_BYTES": str(1 << 30),
+    "NARTHEX_RUNNER_PROCESSES": "500",
+    "NARTHEX_RUNNER_CPU_WEIGHT": "100",
+}
+_ROOMY = {"NARTHEX_LIMITS_WAITS_PER_USER": "1000"}
+
+
+def modes() -> dict[str, dict[str, str]]:
+    """The modes that are possible here, with their settings."""
+    found = {"limits": _LIMITED}
+    for name, missing in (("sandbox", missing_for_sandbox()), ("users", missing_for_users())):
+        if not missing:
+            found[name] = {"NARTHEX_RUNNER_ISOLATION": name}
+    return found
+
+
+@contextlib.contextmanager
+def beside(plain: Served) -> Iterator[dict[str, Served]]:
+    """The gateway without walls, and one of each mode."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nx-")))
+        made = {
+            name: stack.enter_context(serving(folder / name, **_ROOMY, **settings))
+            for name, settings in modes().items()
+        }
+        yield {"none": plain, **made}
+
+
+async def starts(gateways: dict[str, Served], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds from execute to first line, of each in turns."""
+    taken: dict[str, list[float]] = {name: [] for name in gateways}
+    async with asyncio.timeout(600), contextlib.AsyncExitStack() as stack:
+        sockets = {
+            name: await stack.enter_async_context(opened(one)) for name, one in gateways.items()
+        }
+        for number in range(_WARM + rounds):
+            for name, socket in sockets.items():
+                value = await start.ours(socket)
+                if number >= _WARM:
+                    taken[name].append(value)
+    return taken
+
+
+async def rates(gateways: dict[str, Served], count: int) -> dict[str, float]:
+    """Scripts a second, the best of a few bursts of each in turns."""
+    best = dict.fromkeys(gateways, 0.0)
+    for _ in range(BURSTS):
+        for name, gateway in gateways.items():
+            best[name] = max(best[name], await rate.ours(gateway, count))
+    return best
+
+
+def measure(gateway: Served, share: float) -> list[Figure]:
+    """Each mode beside none."""
+    with beside(gateway) as gateways:
+        taken = asyncio.run(starts(gateways, max(10, int(ROUNDS * share))))
+        made = asyncio.run(rates(gateways, max(64, int(COUNT * share))))
+    middle = {name: median(values) for name, values in taken.items()}
+    figures = []
+    for name in list(gateways)[1:]:
+        peer = ("mode none", middle["none"])
+        what = f"isolation: {name}, execute to first line, p50"
+        figures.append(less(what, middle[name], "ms", peer, 1.3))
+        peer = ("mode none", made["none"])
+        figures.append(more(f"isolation: {name}, true, 32 in flight", made[name], "/s", peer, 0.7))
+    return figures
