@@ -1,7 +1,8 @@
 """A shim without a zygote, started by the protocol: takes the lock, looks, marks, and is the shim.
 
 Usage: lone_shim.py ROOT RUN MARKER EFFECT WAY NATIVE [SECONDS]. It is a shim that was made for this
-run, or with the way ``ahead`` one that waited for it; with a path for NATIVE the one in C. The task
+run, or with the way ``ahead`` one that waited for it, with ``walled`` one of those whose task is in
+a sandbox; with a path for NATIVE the one in C. The task
 appends a byte to the file EFFECT, prints two lines, leaves a process behind and exits with 7. With
 SECONDS it lasts, and that is its limit.
 Ends with 3 if somebody is or was on the run.
@@ -17,6 +18,7 @@ from engines import cgroups, processes
 from engines.rundir.directory import WORK, RunDir
 from engines.shim import main as shim
 from engines.shim.launch_request import Bounds, LaunchRequest, encode_request
+from engines.shim.sandbox import Sandbox
 
 _, _, path, marker, effect, way, native, *limits = sys.argv
 run = RunDir(path)
@@ -34,6 +36,9 @@ order = LaunchRequest(
     Bounds(float(limits[0]) if limits else 20, 0.2, 1 << 20, 0.05, 0, 0, 0, 0),
     "",
 )
+if way == "walled":
+    seen = Sandbox(writable=(effect.rpartition("/")[0],), tmp_bytes=1 << 20)
+    order, way = order._replace(sandbox=seen), "ahead"
 message = os.memfd_create("order", os.MFD_CLOEXEC)
 os.write(message, encode_request(order))
 group, boot = cgroups.own_group(), processes.boot_id()

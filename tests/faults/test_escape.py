@@ -37,7 +37,9 @@ ANYBODY = {
 }
 """What a task without walls can do as a user who has no special rights."""
 LEFT = "narthex-escape"
-WAYS = ["shell", "python", "session"]
+WAYS = ["shell", "python", "session", pytest.param("spark", marks=pytest.mark.storm)]
+SECONDS = 150.0
+"""A Spark driver that starts on a busy machine takes a minute."""
 
 
 @contextmanager
@@ -96,14 +98,15 @@ def escaped(gateway: Gateway, way: str) -> dict[str, bool]:
                 "from __future__ import annotations\n", ""
             )
             session = "none" if way == "python" else "escapes"
+            engine = "spark" if way == "spark" else "python"
             body = {
-                "executeApplicationName": "python",
+                "executeApplicationName": engine,
                 "runType": "python",
                 "params": {"configuration": {"runtime": {"session": session}}},
             }
         body["executionCode"] = code
         exec_id = str(caller.call("POST", "execute", json=body)["execID"])
-        caller.finished(exec_id)
+        caller.finished(exec_id, SECONDS)
         lines = [str(line["text"]).split() for line in caller.lines(exec_id)]
         found = {words[0]: words[1] == "yes" for words in lines if len(words) == 2}
         assert len(found) >= 40, lines[-20:]
@@ -130,6 +133,41 @@ def test_nothing_gets_out_of_a_sandbox(walled: Gateway, way: str) -> None:
     """Forty attempts and more, by every engine: none succeeds."""
     found = escaped(walled, way)
     assert not [name for name, done in found.items() if done]
+
+
+@pytest.mark.storm
+def test_sql_reads_and_writes_nothing_of_the_gateway(walled: Gateway, tmp_path: Path) -> None:
+    """Files by path, tables at a place and whole folders: with the rights of the sandbox."""
+    paths = DataPaths.of(walled.data)
+    mark = f"{LEFT}-sql"
+    read = {
+        str(paths.token_key): "text",
+        str(paths.secret): "binaryFile",
+        f"file://{paths.directory}": "json",
+        f"{paths.spool}/live/*/output": "text",
+        "/etc/shadow": "text",
+    }
+    reads = [" ".join(("select * from", f"{kind}.`{path}`")) for path, kind in read.items()]
+    writes = [
+        f"insert overwrite directory '{folder}/{mark}' using csv select 1"
+        for folder in (paths.data, tmp_path)
+    ]
+    with Caller(walled.served) as caller:
+        for statement in (*reads, *writes):
+            body = {
+                "executeApplicationName": "spark",
+                "runType": "sql",
+                "executionCode": statement,
+                "params": {"configuration": {"runtime": {"session": "sql"}}},
+            }
+            exec_id = str(caller.call("POST", "execute", json=body)["execID"])
+            # What is written may come to a /tmp that only the session has.
+            assert caller.finished(exec_id, SECONDS) == "Failed" or statement in writes, statement
+        control = {**body, "executionCode": "select 1"}
+        exec_id = str(caller.call("POST", "execute", json=control)["execID"])
+        assert caller.finished(exec_id, SECONDS) == "Succeed"
+    assert not (paths.data / mark).exists()
+    assert not (tmp_path / mark).exists()
 
 
 def test_without_walls_the_same_attempts_succeed(bare: Gateway) -> None:

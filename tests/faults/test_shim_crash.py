@@ -33,6 +33,10 @@ ROOT = Path(engines.__file__).parent.parent
 SHIM = Path(tests.children.__file__).with_name("lone_shim.py")
 WAYS = ["ahead", "alone", "native ahead", "native alone"]
 """The shim that waited for its run, as most do, and the one that was forked for it; both in C."""
+WALLED = "walled"
+"""The first of them, with its task in a sandbox."""
+LONG = [pytest.param(way, marks=pytest.mark.storm) for way in (WAYS[-1], WALLED)]
+"""In long tests only."""
 SAMPLE = 20
 LAST = 10
 ABREAST = 4
@@ -123,7 +127,7 @@ def recorded(folder: Path, way: str) -> list[Point]:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("way", [*WAYS[:-1], pytest.param(WAYS[-1], marks=pytest.mark.storm)])
+@pytest.mark.parametrize("way", [*WAYS[:-1], *LONG])
 def test_a_crash_at_many_system_calls(tmp_path: Path, way: str) -> None:
     """At every call once the shim states who it is, and at some before, no false word is left.
 
@@ -145,7 +149,7 @@ def test_a_crash_at_many_system_calls(tmp_path: Path, way: str) -> None:
 
 @pytest.mark.storm
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [*WAYS, WALLED])
 def test_a_crash_at_every_system_call(tmp_path: Path, way: str) -> None:
     """At none of all points a run is started twice or called a success falsely."""
     with judging("every-crash") as judge:

@@ -66,10 +66,12 @@ async def strike(gateway: Served, seen: Seen, strikes: int, every: int) -> None:
         os.kill(gateway.parts("gateway.app")[0], signal.SIGKILL)
 
 
-async def torture(folder: Path, lines: int, cuts: int, seconds: float) -> None:
+async def torture(folder: Path, lines: int, cuts: int, seconds: float, **environment: str) -> None:
     """Reads one torrent of so many lines and compares it with the child's own record."""
     ledger = Ledger(lines)
-    with serving(folder / "data", "--workers", "2") as gateway:
+    records = folder / "records"
+    records.mkdir()
+    with serving(folder / "data", "--workers", "2", **environment) as gateway:
         host, _, port = gateway.url.removeprefix("http://").partition(":")
         with proxied((host, int(port))) as proxy:
             base = f"http://127.0.0.1:{proxy.port}"
@@ -78,7 +80,7 @@ async def torture(folder: Path, lines: int, cuts: int, seconds: float) -> None:
                 RetryingClient(gateway, ledger, base, seconds=seconds) as client,
                 asyncio.timeout(seconds),
             ):
-                words = [sys.executable, "-I", "-S", str(TORRENT), str(folder), str(lines), "7"]
+                words = [sys.executable, "-I", "-S", str(TORRENT), str(records), str(lines), "7"]
                 expected = Expected("torrent", (), 0, folder / "none", effects=0)
                 exec_id = await direct.submit(expected, f"exec {shlex.join(words)}")
                 seen = ledger.subscription("torrent")
@@ -93,7 +95,7 @@ async def torture(folder: Path, lines: int, cuts: int, seconds: float) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     assert again.lines == seen.lines
     for stream in ("out", "err"):
-        record = await asyncio.to_thread((folder / stream).read_bytes)
+        record = await asyncio.to_thread((records / stream).read_bytes)
         said = seen.said(stream).encode("utf-8", "surrogateescape")
         # A line feed at the very end ends a line and begins none.
         assert said == record.removesuffix(b"\n"), stream

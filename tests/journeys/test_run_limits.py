@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,34 @@ def test_a_fork_bomb_stops_at_the_limit_and_is_told(limited: Gateway) -> None:
         done = own.run(bomb, conf={"limit.processes": "20"}, timeout=5)
         assert done.status != "Succeed"
         assert own.run("echo $(seq 50 | xargs -P 20 -n 1 echo | wc -l)").stdout == "50\n"
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"x = bytearray({4 * SETTING})",
+        f"x = [spark._jvm.java.nio.ByteBuffer.allocateDirect({64 * MIB}) for _ in range(40)]",
+    ],
+    ids=["driver", "JVM"],
+)
+def test_a_spark_session_that_uses_too_much_is_told_why(tmp_path: Path, code: str) -> None:
+    """Whether it is the driver's Python that the kernel kills or its JVM."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        "[engines.spark]\nmaster = 'local[1]'\ndriver_memory = '512m'\n"
+        "conf = { 'spark.driver.extraJavaOptions' ="
+        " '-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:MaxDirectMemorySize=8g' }\n"
+        f"[runner]\nmemory_bytes = {4 * SETTING}\n"
+    )
+    with (
+        serving_gateway(tmp_path / "data", "--config", str(config)) as gateway,
+        client(gateway) as own,
+    ):
+        done = own.run(code, engine="spark", language="python")
+        assert done.status == "Failed"
+        assert done.reason.startswith("killed for want of memory"), done.reason
+        assert own.run("select 1", engine="spark").ok
 
 
 def test_what_is_no_limit_is_refused_at_the_submit(limited: Gateway) -> None:
