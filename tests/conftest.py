@@ -10,7 +10,11 @@ from httpx import create_ssl_context
 from httpx._transports import default as transports
 from hypothesis import settings
 
-pytest_plugins = ["tests.support.redis_server", "tests.support.workers"]
+pytest_plugins = [
+    "tests.support.redis_server",
+    "tests.support.traffic_check",
+    "tests.support.workers",
+]
 
 # Images of containers often forbid it: then each of the many processes of the tests compiles all
 # that it imports, which is half of what the start of a gateway takes.

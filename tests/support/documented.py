@@ -1,13 +1,10 @@
-"""What gateways of tests answered, held against the API documents."""
+"""Replies and messages of a gateway, held against its API documents."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
@@ -18,9 +15,8 @@ from gateway.api_documents.openapi import openapi
 from gateway.config import load
 from gateway.plugins import load_dialects
 
-__all__ = ["fault_of", "faults_in", "kept", "message_of", "recording"]
+__all__ = ["fault", "fault_of", "message_of"]
 
-RECORDER = Path(__file__).parent / "traffic"
 _PUSHES = {
     "status": "StatusPush",
     "progress": "ProgressPush",
@@ -35,26 +31,14 @@ _PUSHES = {
 _PLACE = re.compile(r"\{(\w+)\.\.\.\}")
 
 
-def recording(folder: Path) -> dict[str, str]:
-    """The environment in which a gateway keeps what it answers."""
-    path = [str(RECORDER), *filter(None, [os.environ.get("PYTHONPATH", "")])]
-    return {"NARTHEX_TEST_TRAFFIC": str(folder), "PYTHONPATH": os.pathsep.join(path)}
+def fault(place: list[Any], value: object) -> str:
+    """Why something does not fit the documents, a sentence; empty if it does.
 
-
-def kept(folder: Path) -> Iterator[tuple[list[Any], Any]]:
-    """Each reply and message that was kept: what it is, and its value if it is JSON."""
-    for file in sorted(folder.glob("*.jsonl")):
-        for line in file.read_bytes().splitlines():
-            record = json.loads(line)
-            yield record["place"], record["value"]
-
-
-def faults_in(folder: Path) -> list[str]:
-    """Why what was kept does not fit the documents, a sentence for each; empty if all does."""
-    return [fault for place, value in kept(folder) if (fault := _fault(place, value))]
-
-
-def _fault(place: list[Any], value: object) -> str:
+    Args:
+        place: ``["message", verb]``, or ``["reply", dialect, method, template, status, media type,
+            whether there is a body]``.
+        value: what it holds if that is JSON.
+    """
     if place[0] == "message":
         return _fault_of_message(str(place[1]), value)
     _, dialect, method, template, status, media, has_body = place
@@ -80,10 +64,10 @@ def _content(responses: dict[str, Any], status: int) -> dict[str, dict[str, Any]
 
 def _fault_of_message(verb: str, value: object) -> str:
     named = message_of(verb)
-    fault = fault_of(named, value)
-    if fault and named != "Reply" and not fault_of("Reply", value):
+    found = fault_of(named, value)
+    if found and named != "Reply" and not fault_of("Reply", value):
         return ""  # an answer to a call of that name
-    return fault
+    return found
 
 
 def message_of(verb: str) -> str:

@@ -1,6 +1,6 @@
 """What a gateway really answered is held against its documents, and a misfit is told.
 
-``NARTHEX_TEST_HOLD=1`` does so for the gateways of all tests.
+The fixture ``documented`` does so for the gateways of all tests.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.support.documented import faults_in, kept
-from tests.support.served import HOLD, serving
+from tests.support.documented import fault
+from tests.support.served import serving
+from tests.support.traffic_check import Traffic, recording
 
 EXECUTE = "/api/rest_j/v1/entrance/execute"
 LINES = {
@@ -25,19 +26,12 @@ LINES = {
 }
 
 
-def written(folder: Path, place: list[object], value: object) -> Path:
-    """A folder in which a gateway kept this."""
-    folder.mkdir()
-    record = json.dumps({"place": place, "value": value})
-    (folder / "1.jsonl").write_text(f"{record}\n", "utf-8")
-    return folder
-
-
 def test_what_is_answered_is_as_documented(tmp_path: Path) -> None:
     """Calls of four dialects and what a websocket pushes, each kept once for each shape."""
-    data = tmp_path / "data"
+    folder = tmp_path / "kept"
+    folder.mkdir()
     body = {"executionCode": "seq 3", "executeApplicationName": "shell", "runType": "shell"}
-    with serving(data, **{HOLD: "1"}) as gateway:
+    with serving(tmp_path / "data", **recording(folder)) as gateway:
         with httpx.Client(base_url=gateway.url, headers=gateway.headers) as client:
             for _ in range(3):
                 assert client.post(EXECUTE, json=body).status_code == 200
@@ -48,13 +42,27 @@ def test_what_is_answered_is_as_documented(tmp_path: Path) -> None:
             socket.send(json.dumps({"method": EXECUTE, "data": body}))
             while '"Succeed"' not in str(socket.recv(timeout=30)):
                 pass
-    found: list[Any] = [place for place, _ in kept(data.with_suffix(".traffic"))]
+    values = list(Traffic(folder).fresh())
+    found: list[Any] = [place for place, _ in values]
     assert {place[1] for place in found if place[0] == "reply"} == {
         *("linkis", "job_manager", "openpai", "oar")
     }
     assert ["message", "log"] in found
     executed = [place for place in found if place[3:5] == [EXECUTE, 200]]
     assert len(executed) == 1
+    assert not any(fault(place, value) for place, value in values)
+
+
+def test_every_gateway_of_a_test_is_held(traffic: Traffic | None, tmp_path: Path) -> None:
+    """Whoever starts it: its answers are looked at after the test, also of one that is killed."""
+    if traffic is None:
+        pytest.skip("it is switched off")
+    assert traffic.faults() == []
+    with serving(tmp_path / "data") as gateway:
+        httpx.get(f"{gateway.url}/api/v2/jobs", headers=gateway.headers)
+        gateway.process.kill()
+        found = [place for place, _ in traffic.fresh()]
+    assert [place[:4] for place in found] == [["reply", "openpai", "GET", "/api/v2/jobs"]]
 
 
 @pytest.mark.parametrize(
@@ -67,5 +75,9 @@ def test_what_is_answered_is_as_documented(tmp_path: Path) -> None:
 )
 def test_a_misfit_is_told(tmp_path: Path, place: list[object], value: object, words: str) -> None:
     """A kind that is not described, a member that is missing, and one that nobody knows."""
-    [fault] = faults_in(written(tmp_path / "kept", place, value))
-    assert words in fault
+    record = json.dumps({"place": place, "value": value})
+    (tmp_path / "1-0.jsonl").write_text(f"{record}\n{record}\n", "utf-8")
+    held = Traffic(tmp_path)
+    [reported] = held.faults()
+    assert words in reported
+    assert held.faults() == []

@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 
-FOLDER = os.environ.get("NARTHEX_TEST_TRAFFIC", "")
+FOLDER = os.environ.get("TRAFFIC_OF_TESTS", "")
 
 if FOLDER and "gateway.app" in sys.orig_argv:
     importlib.import_module("traffic_recorder").install(FOLDER)
