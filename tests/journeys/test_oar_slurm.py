@@ -90,6 +90,7 @@ def test_a_job_runs_on_a_node_and_its_files_are_in_its_owners_folder(
     assert shown["assigned_network_address"] == [node]
 
 
+@pytest.mark.storm
 def test_a_job_has_the_nodes_that_it_asks_for(oar: httpx.Client) -> None:
     """Its script runs on the first one, as in OAR, and the node file names all."""
     number = far(oar, "echo $SLURMD_NODENAME; uniq $OAR_NODEFILE", resource="/nodes=2/core=1")
@@ -100,7 +101,7 @@ def test_a_job_has_the_nodes_that_it_asks_for(oar: httpx.Client) -> None:
     assert [one["network_address"] for one in ended["nodes"]] == rest
 
 
-@pytest.mark.parametrize("size", [6, pytest.param(50, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("size", [4, pytest.param(50, marks=pytest.mark.storm)])
 def test_an_array_is_placed(oar: httpx.Client, size: int) -> None:
     """Each job with its parameter and index, on any of the nodes, exactly once."""
     lines = "\n".join(f"{at}" for at in range(size))
@@ -122,6 +123,7 @@ def test_an_array_is_placed(oar: httpx.Client, size: int) -> None:
         assert line.split()[1] in NODES
 
 
+@pytest.mark.storm
 def test_a_job_is_held_released_and_waits_for_another(
     oar: httpx.Client, data: Path, slurm_cluster: SlurmCluster
 ) -> None:
@@ -178,6 +180,7 @@ def test_a_running_job_is_stopped_signalled_checkpointed_lengthened_and_deleted(
     assert reached(oar, other, *ENDED)["state"] == "Error"
 
 
+@pytest.mark.storm
 def test_a_job_is_signalled_before_its_walltime(oar: httpx.Client) -> None:
     """The checkpoint comes on the node; the walltime is kept there."""
     warned = far(oar, WAITING_FOR_USR2, resource="/core=1,walltime=0:1:0", checkpoint=59)

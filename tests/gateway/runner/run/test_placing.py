@@ -169,6 +169,7 @@ async def test_a_log_is_exact_over_three_deaths_of_the_landing(
     assert [(line.number, line.data) for line in await client.lines(spec.task_id)] == wanted
 
 
+@pytest.mark.storm
 async def test_an_ending_is_delivered_that_nobody_was_there_to_take(
     runner: Runner, client: Client, tmp_path: Path
 ) -> None:
@@ -247,6 +248,7 @@ async def test_a_task_works_in_a_folder_of_its_owner_on_its_node(
     assert list(paths.files.glob("*/a b/c/made"))
 
 
+@pytest.mark.storm
 @pytest.mark.usefixtures("runner")
 async def test_the_time_limit_is_kept_on_the_node(client: Client) -> None:
     """Our shim keeps it, to the second; Slurm looks once a minute."""

@@ -67,6 +67,7 @@ async def test_a_run_without_its_porter_is_ended_and_told_of(
     assert task.outcome.verified
 
 
+@pytest.mark.storm
 @pytest.mark.usefixtures("runner")
 async def test_a_second_job_of_a_run_starts_nothing(
     client: Client, slurm_cluster: SlurmCluster, tmp_path: Path
@@ -89,6 +90,7 @@ async def test_a_second_job_of_a_run_starts_nothing(
     assert [line.data for line in await client.lines(spec.task_id)] == [b"once"]
 
 
+@pytest.mark.storm
 async def test_an_ending_that_the_porter_did_not_wait_for_is_fetched(
     paths: DataPaths,
     redis_server: EmbeddedRedis,
@@ -115,6 +117,7 @@ async def test_an_ending_that_the_porter_did_not_wait_for_is_fetched(
         await wait_until(lambda: not list(node_dir.glob("*/*")), "its folder is gone")
 
 
+@pytest.mark.storm
 async def test_a_run_of_which_nothing_is_left_is_lost_and_not_verified(
     paths: DataPaths,
     redis_server: EmbeddedRedis,
@@ -147,6 +150,7 @@ def removed(folder: Path) -> bool:
     return not folder.exists()
 
 
+@pytest.mark.storm
 @pytest.mark.usefixtures("runner")
 async def test_a_run_whose_shim_dies_is_swept_on_its_node(client: Client) -> None:
     """There the kernel can be asked what is left."""
@@ -188,6 +192,7 @@ async def test_input_files_go_there_and_result_sets_come_back(
         assert table.read(0, 10, 1_000).rows == [["from afar"]]
 
 
+@pytest.mark.storm
 async def test_a_connection_that_is_cut_again_and_again_loses_and_repeats_nothing(
     paths: DataPaths,
     redis_server: EmbeddedRedis,
@@ -217,6 +222,7 @@ async def test_a_connection_that_is_cut_again_and_again_loses_and_repeats_nothin
             assert proxy.cuts >= 5
 
 
+@pytest.mark.storm
 async def test_a_kill_arrives_though_the_node_cannot_reach_the_gateway(
     paths: DataPaths,
     redis_server: EmbeddedRedis,
@@ -240,6 +246,7 @@ async def test_a_kill_arrives_though_the_node_cannot_reach_the_gateway(
             assert task.outcome.verified
 
 
+@pytest.mark.storm
 async def test_what_passes_between_node_and_gateway_may_be_encrypted(
     paths: DataPaths,
     redis_server: EmbeddedRedis,
