@@ -39,6 +39,7 @@ __all__ = [
 HANDLES = "handles"
 """The file of a placed run directory with what the place calls its jobs, a line for each."""
 _KEY_BYTES = 32
+_CORE = 4
 
 
 class PlaceAway(Exception):  # noqa: N818 - a state of the place
@@ -77,6 +78,8 @@ class Ticket(NamedTuple):
     place's own, ``seconds`` the time limit that our shim keeps (0 for none), ``node`` the one
     machine where the job must be, empty for any. On each of so many ``nodes`` it gets ``cpus``
     processors, or the whole machine if it is to be ``alone``; the porter runs on the first one.
+    With several ``tasks`` there is a porter for each, wherever there is room, and the assignment is
+    a list with one for each of them.
     """
 
     run_id: str
@@ -88,6 +91,7 @@ class Ticket(NamedTuple):
     node: str = ""
     nodes: int = 1
     alone: bool = False
+    tasks: int = 1
 
 
 class Placement(NamedTuple):
@@ -100,7 +104,8 @@ class Placement(NamedTuple):
 class Grant(NamedTuple):
     """The one porter that may start the run, for ever.
 
-    ``nodes`` are the machines that its job has, separated by commas, its own one first.
+    ``nodes`` are the machines that its job has, separated by commas, its own one first. By
+    ``address`` its machine is reached, and ``ports`` are kept for the run there, as a text.
     """
 
     node: str
@@ -108,6 +113,12 @@ class Grant(NamedTuple):
     job: str
     instance: str
     nodes: str = ""
+    address: str = ""
+    ports: str = ""
+
+    def same(self, other: Grant) -> bool:
+        """Whether it is the same porter, of which no two are alike."""
+        return self[:_CORE] == other[:_CORE]
 
     @property
     def machines(self) -> tuple[str, ...]:

@@ -97,7 +97,10 @@ class SlurmPlace:
         wanted = [f"--job-name={_PREFIX}{ticket.run_id}", f"--cpus-per-task={ticket.cpus}"]
         if ticket.queue:
             wanted.append(f"--partition={ticket.queue}")
-        if ticket.memory_mb:
+        if ticket.memory_mb and ticket.tasks > 1:
+            # How many of them are on a machine is not known.
+            wanted.append(f"--mem-per-cpu={math.ceil(ticket.memory_mb / ticket.cpus)}M")
+        elif ticket.memory_mb:
             wanted.append(f"--mem={ticket.memory_mb}M")
         if ticket.seconds:
             wanted.append(f"--time={_minutes(ticket.seconds)}")
@@ -105,11 +108,14 @@ class SlurmPlace:
             wanted.append(f"--nodelist={ticket.node}")
         if ticket.alone:
             wanted.append("--exclusive")
+        if ticket.tasks > 1:
+            wanted.append(f"--ntasks={ticket.tasks}")
+        else:
+            wanted += (f"--nodes={ticket.nodes}", "--ntasks-per-node=1")
         answer = self._call(
-            *("sbatch", "--parsable", "--no-requeue", "--export=ALL", "--ntasks-per-node=1"),
-            *(f"--nodes={ticket.nodes}", "--chdir=/", "--output=/dev/null"),
-            *(*self._options, *wanted),
-            given=self._script(ticket.assignment),
+            *("sbatch", "--parsable", "--no-requeue", "--export=ALL"),
+            *("--chdir=/", "--output=/dev/null", *self._options, *wanted),
+            given=self._script(ticket),
         )
         handle = answer.strip().partition(";")[0]
         if not handle.isdigit():
@@ -166,10 +172,17 @@ class SlurmPlace:
         limit = _minutes(seconds) if seconds else "UNLIMITED"
         self._call("scontrol", "update", f"JobId={handle}", f"TimeLimit={limit}")
 
-    def _script(self, assignment: bytes) -> bytes:
+    def _script(self, ticket: Ticket) -> bytes:
         # An exec keeps the batch step one process: what Slurm signals is the porter.
         command = shlex.join((self._python, "-I", "-X", "utf8", "-m", "engines.placed"))
-        body = assignment.replace(b"\n", b" ")
+        if ticket.tasks > 1:
+            # One step for all: each porter has the whole input and takes its own part. None is
+            # ended because another one has ended.
+            command = (
+                f"srun --ntasks={ticket.tasks} --cpus-per-task={ticket.cpus} --input=all"
+                f" --kill-on-bad-exit=0 --wait=0 --mpi=none --export=ALL --chdir=/ {command}"
+            )
+        body = ticket.assignment.replace(b"\n", b" ")
         return b"#!/bin/sh\nexec %s <<'NARTHEX'\n%s\nNARTHEX\n" % (command.encode(), body)
 
     def _call(self, *argv: str, given: bytes = b"") -> str:

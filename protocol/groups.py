@@ -162,7 +162,8 @@ class MemberTry:
 class MemberState:
     """A member in one attempt; ``task`` is None before it was made and after it was forgotten.
 
-    ``earlier`` are its tries before this task in the same attempt, oldest first.
+    ``earlier`` are its tries before this task in the same attempt, oldest first. ``node`` and
+    ``address`` are where it runs if that is somewhere else.
     """
 
     key: MemberKey
@@ -170,6 +171,8 @@ class MemberState:
     task: Task | None = None
     ports: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     earlier: tuple[MemberTry, ...] = ()
+    node: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

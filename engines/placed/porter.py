@@ -21,7 +21,7 @@ import ssl
 import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -29,6 +29,7 @@ from engines import processes
 from engines.contract import EngineError
 from engines.launcher import Zygote
 from engines.placed.carry import Carrier
+from engines.placed.free_ports import LACKING, free_ports, ports_text
 from engines.placed.guard import PLACE, stand_guard
 from engines.placed.machines import machines
 from engines.placed.order import dress, prepared, put_piece
@@ -75,7 +76,8 @@ class Assignment(NamedTuple):
     where run directories are made on this machine. ``grace`` are the seconds between the polite and
     the certain signal of the place, less what a kill of ours needs. For so many ``linger`` seconds
     an ending is kept for the landing. ``collect`` is a porter of before whose record is to be
-    delivered: then nothing is started.
+    delivered: then nothing is started. ``ports`` are wanted by label: how many, and the first one
+    or 0; those of the machine's ``span`` are chosen from.
     """
 
     run_id: str
@@ -86,6 +88,8 @@ class Assignment(NamedTuple):
     grace: float = 5.0
     linger: float = 600.0
     collect: Mapping[str, object] | None = None
+    ports: Mapping[str, Sequence[int]] = {}
+    span: Sequence[int] = (20_000, 29_999)
 
 
 class _Unusable(Exception):  # noqa: N818 - it says what the machine lacks
@@ -114,6 +118,9 @@ class Porter:
         if given.collect is not None:
             self._me = json.loads((home / _ME).read_text("utf-8"))
             self._has_run = True
+        elif given.ports:
+            found = free_ports(Path(given.folder), given.ports, given.span)
+            self._me["ports"] = LACKING if found is None else ports_text(found)
 
     async def run(self) -> int:
         """Until the ending is delivered, or cannot be; the exit status."""
@@ -174,6 +181,8 @@ class Porter:
                 host.strip("[]"), int(port), ssl=_context(self._given.certificate)
             )
         try:
+            # By what the gateway is reached from here, the machine is reached by others.
+            self._me.setdefault("address", writer.get_extra_info("sockname")[0])
             grant = await self._introduce(reader, writer)
             if grant is None:
                 return
@@ -330,7 +339,12 @@ class Porter:
 
 def main(data: bytes) -> int:
     """The program; its exit status is the run's own if the ending was delivered."""
-    given = Assignment(**json.loads(data))
+    assignment = json.loads(data)
+    if isinstance(
+        assignment, list
+    ):  # for all that are started together, each of which takes its own
+        assignment = assignment[int(os.environ["SLURM_PROCID"])]
+    given = Assignment(**assignment)
     try:
         home = _home(given)
     except (_Unusable, OSError) as error:

@@ -260,6 +260,11 @@ class PlaceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     slurm: SlurmSettings
 
+    @property
+    def queues(self) -> frozenset[str]:
+        """The queues whose tasks go there."""
+        return frozenset(self.slurm.queues if self.slurm.enabled else ())
+
 
 class EngineSettings(msgspec.Struct, frozen=True):
     """One engine: whether it is offered, and its own table of settings."""

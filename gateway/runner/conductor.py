@@ -9,7 +9,6 @@ is done about it. Whatever goes wrong with a group stays with that group.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -34,6 +33,7 @@ from gateway.runner.group_decision import (
 from gateway.runner.node import Node
 from gateway.runner.ports import find_ports
 from gateway.runner.run.classify_exit import classify_exit, is_forgotten
+from gateway.runner.run.placeholders import filled, port_variable
 from gateway.runner.starter import taken_ports
 from gateway.stores.errors import StaleEpoch, TaskGone
 from gateway.stores.groups import AttemptFact, GroupFacts, GroupStore, TryFact
@@ -49,7 +49,6 @@ __all__ = ["GROUP_ENDED", "Conductor", "gang_name"]
 GROUP_ENDED = "@group"
 """Who asks for the kill of a member whose group is decided: no name of a user."""
 _POLL_SECONDS = 2.0
-_TOKEN = re.compile(r"\$\{narthex\.([A-Za-z0-9._~-]{1,200})\}")
 _NO_LIMITS = QueueLimits()
 
 _journal = journal(__name__)
@@ -225,9 +224,17 @@ class Conductor:
         for name in [one for one in self._node.occupancy.gangs if one.startswith(self.group_id)]:
             del self._node.occupancy.gangs[name]
 
+    def _is_placed(self, facts: GroupFacts) -> bool:
+        """Whether the members run somewhere else, all of them if one does."""
+        placed = self._node.config.places.queues
+        wants = (member.task.wants for member in facts.spec.members)
+        return any(one is not None and one.queue in placed for one in wants)
+
     def _ports(self, facts: GroupFacts) -> tuple[Mapping[str, tuple[int, ...]], ...] | None:
         """Ports for all members at once, None if there are too few. Blocks."""
         node = self._node
+        if self._is_placed(facts):
+            return ({},) * len(facts.spec.members)
         wanted: dict[str, Ports] = {}
         for at, member in enumerate(facts.spec.members):
             for label, ports in (member.task.wants.ports if member.task.wants else {}).items():
@@ -246,7 +253,7 @@ class Conductor:
         """Makes the task of a member, once."""
         node = self._node
         number = await node.tasks.reserve(facts.spec.owner, _NO_LIMITS)
-        spec = member_spec(facts, at, number)
+        spec = member_spec(facts, at, number, placed=self._is_placed(facts))
         try:
             accepted = await node.spool.accept(spec)
         except TaskGone:
@@ -264,8 +271,11 @@ class Conductor:
             await node.tasks.request_kill(task_id, now_ms())
 
 
-def member_spec(facts: GroupFacts, at: int, number: int) -> TaskSpec:
-    """The task of a member in the latest attempt; all of it follows from what is on record."""
+def member_spec(facts: GroupFacts, at: int, number: int, *, placed: bool = False) -> TaskSpec:
+    """The task of a member in the latest attempt; all of it follows from what is on record.
+
+    Of members that are ``placed`` nobody knows yet where they will be, and with which ports.
+    """
     group, attempt = facts.spec, facts.attempts[-1]
     again = facts.again(attempt.number, at)
     made_ms = again[-1].at_ms if again else attempt.at_ms
@@ -283,28 +293,22 @@ def member_spec(facts: GroupFacts, at: int, number: int) -> TaskSpec:
         "NARTHEX_TRY": str(len(again) + 1),
     }
     for member, ports in zip(group.members, attempt.ports, strict=True):
+        key = member.key
+        words[f"host.{key.role}.{key.index}"] = "127.0.0.1"
         for label, chosen in ports.items():
-            key = member.key
             words[f"ports.{key.role}.{key.index}.{label}"] = ",".join(map(str, chosen))
     for label, chosen in attempt.ports[at].items():
-        reported[f"NARTHEX_PORTS_{_ODD.sub('_', label)}"] = ",".join(map(str, chosen))
-
-    def filled(values: Mapping[str, str]) -> dict[str, str]:
-        return {
-            name: _TOKEN.sub(lambda found: words.get(found[1], ""), value)
-            for name, value in values.items()
-        }
-
+        reported[port_variable(label)] = ",".join(map(str, chosen))
     return replace(
         task,
         task_id=facts.tasks(attempt)[at],
         number=number,
         created_ms=made_ms,
         expires_ms=max(group.expires_ms, made_ms + group.expires_ms - group.created_ms),
-        environment={**filled(task.environment), **reported},
-        secrets=filled(task.secrets),
-        # What it needs of ports was found for all members at once.
-        wants=replace(wants, ports={}) if wants is not None else None,
+        environment={**filled(task.environment, words, late=placed), **reported},
+        secrets=filled(task.secrets, words),
+        # What it needs of ports was found for all members at once; in a place it is found there.
+        wants=replace(wants, ports={}) if wants is not None and not placed else wants,
         request_id=_request_id(facts, at),
         body_hash=group.id,
         group=group.id,
@@ -322,6 +326,3 @@ def _request_id(facts: GroupFacts, at: int) -> str:
 
 def _all_ports(ports: Iterable[Mapping[str, tuple[int, ...]]]) -> frozenset[int]:
     return frozenset(port for one in ports for some in one.values() for port in some)
-
-
-_ODD = re.compile(r"[^A-Za-z0-9_]")

@@ -40,6 +40,7 @@ from gateway.runner.run.control import Controller
 from gateway.runner.run.isolation import Isolation
 from gateway.runner.run.kill import Killer
 from gateway.runner.run.launch import PREPARE_SECONDS, Launcher
+from gateway.runner.run.member_words import Peer
 from gateway.runner.run.placing import PlacedRuns
 from gateway.runner.run.sessions import Sessions
 from gateway.runner.run.supervise import Supervisor
@@ -61,11 +62,13 @@ from gateway.stores.queue import TaskQueue
 from gateway.stores.queues import QueueFile
 from gateway.stores.request_homes import RequestHomes
 from gateway.stores.sessions import SessionStore
+from gateway.stores.spec import TaskSpec
 from gateway.stores.spool import Spool
 from gateway.stores.tasks import TaskStore
 from gateway.stores.user_files import FolderLimits, UserFiles
 from gateway.tracing.tracer import closed, tracer_of
 from protocol.errors import GatewayError, Kind
+from protocol.groups import GroupId
 
 __all__ = ["RunnerProcess", "composed", "main", "serve"]
 
@@ -265,6 +268,14 @@ def _places(node: Node, launcher: Launcher, engines: Mapping[str, Engine]) -> Pl
         kind = type(engines[name])
         return f"{kind.__module__}:{kind.__qualname__}", config.engines[name].settings
 
+    def peers(spec: TaskSpec) -> list[Peer]:
+        facts = node.groups.facts(GroupId(spec.group)) if spec.group else None
+        if facts is None or not facts.attempts:
+            return []
+        tasks = facts.tasks(facts.attempts[-1])
+        keys = (member.key for member in facts.spec.members)
+        return list(map(Peer, keys, tasks))
+
     place = SlurmPlace(slurm.python, slurm.conf, slurm.options)
     return PlacedRuns(
         place,
@@ -273,6 +284,8 @@ def _places(node: Node, launcher: Launcher, engines: Mapping[str, Engine]) -> Pl
         node.spool.runs,
         launcher.order,
         engine,
+        peers,
+        config.runner.ports,
         config.results.bytes,
     )
 

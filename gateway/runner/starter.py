@@ -85,15 +85,17 @@ class Starter:
             if claim.start_at_ms > self._node.clock_guard.now_ms():
                 reasons |= dict.fromkeys(claim.tasks, "its start is booked for later")
                 continue
-            for task_id in (one for unit in claim.tasks for one, _ in parts_of(unit)):
-                if room <= 0 or users[claim.owner] >= places.per_user:
-                    reasons[task_id] = f"as many tasks as may be are handed over to {places.name}"
+            for parts in map(parts_of, claim.tasks):
+                if room < len(parts) or users[claim.owner] + len(parts) > places.per_user:
+                    full = f"as many tasks as may be are handed over to {places.name}"
+                    reasons |= {task_id: full for task_id, _ in parts}
                     continue
-                room -= 1
-                users[claim.owner] += 1
-                start = Start(task_id, claim.owner, claim.virtual_time)
-                given = placed_allotment(claim.need, now_ms())
-                await self._take(task_id, start, (), given, placed=True)
+                room -= len(parts)
+                users[claim.owner] += len(parts)
+                for task_id, need in parts:
+                    start = Start(task_id, claim.owner, claim.virtual_time)
+                    given = placed_allotment(need.wants or _PLAIN, now_ms())
+                    await self._take(task_id, start, (), given, placed=True)
         return reasons
 
     async def preempt(self, run_id: str) -> None:

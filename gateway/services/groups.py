@@ -7,21 +7,20 @@ together from what is on record and from its tasks.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
+from engines.place import granted
+from engines.placed.free_ports import ports_of
 from gateway import clock, ids
 from gateway.caller import Access, Caller, sees
 from gateway.config import Config
+from gateway.services.group_rules import check_group, group_digest
 from gateway.services.notifier import RunnerNotifier
 from gateway.services.parts import Parts
 from gateway.services.room import Room
 from gateway.services.service import Verb
-from gateway.services.submission import body_hash
 from gateway.services.tasks import Tasks
 from gateway.stores.groups import (
     AttemptFact,
@@ -47,27 +46,19 @@ from protocol.commands.groups import (
 )
 from protocol.errors import GatewayError, Kind, Subject
 from protocol.groups import (
-    MAX_MEMBERS,
     Attempt,
     Group,
     GroupId,
     GroupState,
-    MemberKey,
     MemberState,
     MemberTry,
-    Policy,
-    Retry,
 )
 from protocol.resources import Wants
 from protocol.tasks import ById, Task, TaskId
 
 __all__ = ["GroupService"]
 
-_MAX_NAME = 256
-_MAX_ROLE = 128
 _MAX_TAG = 256
-_MAX_TRIES = 1_000
-_MAX_PAUSE = 86_400.0
 _MAX_BYTES = 32 << 20
 _MOST_LISTED = 1_000
 _AT_ONCE = 32
@@ -88,6 +79,7 @@ class GroupService:
         notifier: RunnerNotifier,
     ) -> None:
         self._config = config
+        self._placed = config.places.queues
         self._store = store
         self._tasks = tasks
         self._index = index
@@ -127,7 +119,7 @@ class GroupService:
     async def submit(self, caller: Caller, command: SubmitGroup) -> Group:
         """Accepts a group, or finds the one that the same request made before."""
         owner = self._tasks.owner_of(caller, command.owner)
-        _check(command)
+        check_group(command)
         members = [await self._drafted(owner, member) for member in command.members]
         wants = [member.task.wants or Wants() for member in members]
         if command.policy.gang:
@@ -148,7 +140,7 @@ class GroupService:
             client=command.client,
             space=command.space,
             request_id=command.request_id,
-            body_hash=_digest(command),
+            body_hash=group_digest(command),
             shared=command.shared,
         )
         accepted = await asyncio.to_thread(self._accept, spec)
@@ -358,7 +350,21 @@ class GroupService:
                     for one, (known_id, known) in zip(again, await self._read(ids), strict=True)
                 )
             found.append(MemberState(keys[at], task_id, task, attempt.ports[at], earlier))
+        if self._is_placed(facts.spec):
+            return tuple(await asyncio.to_thread(lambda: [*map(self._located, found)]))
         return tuple(found)
+
+    def _is_placed(self, spec: GroupSpec) -> bool:
+        wants = (member.task.wants for member in spec.members)
+        return any(one is not None and one.queue in self._placed for one in wants)
+
+    def _located(self, member: MemberState) -> MemberState:
+        """A member with where it runs, and its ports there. Blocks."""
+        run = self._spool.find(member.task_id)
+        grant = granted(run) if run is not None else None
+        if grant is None:
+            return member
+        return replace(member, ports=ports_of(grant.ports), node=grant.node, address=grant.address)
 
     async def _read(self, tasks: Sequence[TaskId]) -> Sequence[tuple[TaskId, Task | None]]:
         """What is known of tasks; None of one that was not made, or was forgotten."""
@@ -381,65 +387,6 @@ def _visible(caller: Caller, spec: GroupSpec, *, own: bool = False) -> bool:
     """Whether a group is there for the caller: as theirs, or for reading as one that is shared."""
     mine = caller.principal is not None and sees(caller.principal, spec.owner)
     return mine or (not own and spec.shared and caller.reads_shared)
-
-
-def _check(command: SubmitGroup) -> None:
-    """Refuses a group that cannot be."""
-    if not 1 <= len(command.members) <= MAX_MEMBERS:
-        raise GatewayError(Kind.INVALID, f"a group has 1 to {MAX_MEMBERS} members", field="members")
-    keys = [member.key for member in command.members]
-    if len(set(keys)) != len(keys):
-        raise GatewayError(Kind.INVALID, "two members have the same place", field="members")
-    for field, text, longest in (
-        ("name", command.name, _MAX_NAME),
-        ("space", command.space, _MAX_NAME),
-        ("request_id", command.request_id, _MAX_NAME),
-        *(("role", key.role, _MAX_ROLE) for key in keys),
-    ):
-        if len(text) > longest or not text.isprintable():
-            raise GatewayError(
-                Kind.INVALID, f"the {field} is a text of at most {longest} characters", field=field
-            )
-    if command.life_seconds < 0 or any(key.index < 0 for key in keys):
-        raise GatewayError(Kind.INVALID, "a number must not be negative", field="members")
-    _check_policy(command.policy, keys)
-
-
-def _check_policy(policy: Policy, keys: Sequence[MemberKey]) -> None:
-    for role, rules in policy.roles.items():
-        size = sum(1 for key in keys if key.role == role)
-        for least in (rules.min_failed, rules.min_succeeded):
-            if least is not None and not 1 <= least <= size:
-                raise GatewayError(
-                    Kind.INVALID, f"role {role} has {size} members", field=f"roles.{role}"
-                )
-        _check_retry(rules.retry)
-    if policy.min_ended is not None and policy.min_ended < 1:
-        raise GatewayError(Kind.INVALID, "a number of members is at least 1", field="min_ended")
-    _check_retry(policy.retry)
-
-
-def _check_retry(retry: Retry) -> None:
-    for tries in (retry.failures, retry.troubles):
-        if not -1 <= tries <= _MAX_TRIES:
-            raise GatewayError(
-                Kind.INVALID, f"nothing is tried again more than {_MAX_TRIES} times", field="retry"
-            )
-    for pause in (retry.pause_seconds, retry.longest_seconds):
-        if not 0 <= pause <= _MAX_PAUSE:
-            raise GatewayError(Kind.INVALID, "a pause is up to a day", field="retry")
-
-
-def _digest(command: SubmitGroup) -> str:
-    """What a repetition of a request has in common with it."""
-    asked = (
-        [(str(member.key), body_hash(member.execute)) for member in command.members],
-        command.policy,
-        command.name,
-        command.space,
-        command.life_seconds,
-    )
-    return hashlib.sha256(msgspec.msgpack.encode(asked, order="deterministic")).hexdigest()
 
 
 def _unknown() -> GatewayError:

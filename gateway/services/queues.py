@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.caller import Access, Caller
@@ -33,8 +34,14 @@ class QueueService:
     """Carries out the commands on queues."""
 
     def __init__(
-        self, queues: QueueFile, pool: PoolFile, occupancy: OccupancyStore, directory: Directory
+        self,
+        queues: QueueFile,
+        pool: PoolFile,
+        occupancy: OccupancyStore,
+        directory: Directory,
+        placed: frozenset[str] = frozenset(),
     ) -> None:
+        self._placed = placed
         self._queues = queues
         self._directory = directory
         self._pool = pool
@@ -44,7 +51,8 @@ class QueueService:
     def of(cls, parts: Parts) -> QueueService:
         """The service of a gateway."""
         stores = parts.stores
-        return cls(stores.queues, stores.pool, stores.occupancy, stores.directory)
+        placed = parts.config.places.queues
+        return cls(stores.queues, stores.pool, stores.occupancy, stores.directory, placed)
 
     @property
     def verbs(self) -> Sequence[Verb[Any, Any]]:
@@ -63,7 +71,10 @@ class QueueService:
         alive = sum(1 for leaf in leaves if leaf.state is LeafState.ALIVE)
         report = await self._occupancy.read()
         return tuple(
-            _report(queues[name], alive, report.queues.get(name, QueueUse()))
+            replace(
+                _report(queues[name], alive, report.queues.get(name, QueueUse())),
+                placed=name in self._placed,
+            )
             for name in sorted(queues)
             if not command.names or name in command.names
         )

@@ -34,9 +34,7 @@ class Room:
     @classmethod
     def of(cls, parts: Parts) -> Room:
         """The one of a gateway."""
-        slurm = parts.config.places.slurm
-        placed = frozenset(slurm.queues if slurm.enabled else ())
-        return cls(parts.stores.queues, parts.stores.pool, placed)
+        return cls(parts.stores.queues, parts.stores.pool, parts.config.places.queues)
 
     async def check(self, wants: Wants) -> None:
         """Refuses wants that cannot be met whatever ends.

@@ -16,6 +16,7 @@ class QueueReport:
 
     ``share_slots`` and ``ceiling_slots`` are what its percentages come to. ``used_slots`` and
     ``used_memory_mb`` are what its ``running`` tasks have; ``waiting`` counts those that wait.
+    Tasks of a ``placed`` queue run on a cluster, and nothing of this node's pool is theirs.
     """
 
     queue: Queue
@@ -25,6 +26,7 @@ class QueueReport:
     used_memory_mb: int = 0
     running: int = 0
     waiting: int = 0
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from engines.rundir.directory import RunDir
+from gateway.runner.run.placeholders import port_variable
 from gateway.stores.allotment import Allotment
 from protocol.resources import LEAF_ID, NODE, Leaf
 
@@ -13,7 +13,6 @@ __all__ = ["allotted_environment"]
 
 NODE_LIST = "nodes"
 LEAF_LIST = "leaves"
-_ODD = re.compile(r"[^A-Za-z0-9_]")
 
 
 def allotted_environment(run: RunDir, allotment: Allotment) -> dict[str, str]:
@@ -34,7 +33,7 @@ def allotted_environment(run: RunDir, allotment: Allotment) -> dict[str, str]:
     if allotment.memory_mb:
         reported["NARTHEX_MEMORY_MB"] = str(allotment.memory_mb)
     for label, ports in allotment.ports.items():
-        reported[f"NARTHEX_PORTS_{_ODD.sub('_', label)}"] = ",".join(map(str, ports))
+        reported[port_variable(label)] = ",".join(map(str, ports))
     return reported
 
 

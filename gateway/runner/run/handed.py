@@ -8,11 +8,33 @@ from dataclasses import dataclass, field
 from engines.place import JobState, Standing
 from engines.rundir.directory import RunDir
 from engines.rundir.facts import Exit, ExitKind
-from gateway.clock import now_ms
+from gateway.clock import monotonic, now_ms
 from gateway.runner.run.landing import SILENT
 from gateway.stores.spec import TaskSpec
 
-__all__ = ["Handed", "Picture", "lost", "waiting_reason"]
+__all__ = ["Handed", "Picture", "PlacedJob", "lost", "waiting_reason"]
+
+
+@dataclass(slots=True)
+class PlacedJob:
+    """One job of the place: of one run, or of all runs of a ``gang``, which start together.
+
+    The place calls it by the id ``name`` of one of them. ``members`` are those that have not ended.
+    ``collectors`` are jobs under the same name that fetch an ending and run nothing.
+    """
+
+    name: str
+    gang: str = ""
+    members: set[str] = field(default_factory=set)
+    handles: list[str] = field(default_factory=list)
+    collectors: set[str] = field(default_factory=set)
+    submitted: float = field(default_factory=monotonic)
+    again: float = 0.0
+    seconds: float = 0.0
+    busy: bool = False
+    held: bool = False
+    begun: bool = False
+    cancelled: bool = False
 
 
 @dataclass(slots=True)
@@ -20,17 +42,14 @@ class Handed:
     """What is known of one run that was handed over, beyond what is on record."""
 
     spec: TaskSpec
-    handles: list[str]
-    submitted: float = 0.0
-    again: float = 0.0
-    held: bool = False
+    run: RunDir
+    job: PlacedJob
+    reason: str = "it is handed to the place"
     limit: float | None = None
     events: int = -1
-    reason: str = "it is handed to the place"
     collector: str = ""
     collected: float = 0.0
     killed: float = 0.0
-    cancelled: bool = False
 
 
 @dataclass(slots=True)

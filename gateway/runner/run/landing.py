@@ -44,7 +44,7 @@ from gateway.ids import is_task_id
 from gateway.journal import journal
 from gateway.runner.live_runs import LiveRuns
 from gateway.runner.run.landed import differs, state_fact
-from gateway.runner.run.placed_order import PlacedOrder
+from gateway.runner.run.placed_order import AGAIN, PlacedOrder
 from gateway.stores.run_folders import RunFolders
 from protocol.errors import GatewayError
 from protocol.tasks import TaskId
@@ -92,8 +92,8 @@ class Landing:
         certificate: a file with a certificate and its key in PEM, None for no TLS.
         runs: where run directories lie.
         live_runs: who is told that something came.
-        order: makes what the porter of a run is told; raises GatewayError if there is no such run
-            to be started, which then is on record already.
+        order: makes what the porter of a run is told, AGAIN if it is to ask again; raises
+            GatewayError if there is no such run to be started, which then is on record already.
         result_bytes: how much of result sets is taken for a run, 0 for any amount.
     """
 
@@ -103,7 +103,7 @@ class Landing:
         certificate: Path | None,
         runs: RunFolders,
         live_runs: LiveRuns,
-        order: Callable[[RunDir], Awaitable[PlacedOrder]],
+        order: Callable[[RunDir, Grant], Awaitable[PlacedOrder]],
         result_bytes: int = 0,
     ) -> None:
         self._host, _, port = listen.rpartition(":")
@@ -227,7 +227,7 @@ class Landing:
             answer(Frame.GRANT, offset=run.output_size())
             writer.write(frame(Frame.DONE))
             return None
-        if order is _AGAIN:
+        if order is AGAIN:
             return None
         return await self._take_in(run, order, writer, answer)
 
@@ -259,21 +259,24 @@ class Landing:
             )
         me = Grant(*(str(claims.get(name, "")) for name in Grant._fields))
         ending = run.exit()
-        mine = await asyncio.to_thread(granted, run) == me
+        known = await asyncio.to_thread(granted, run)
+        mine = known is not None and known.same(me)
         if ending is not None:
             if mine and ending.reason != SILENT:
                 raise _Finished
             raise _Refused("the run has ended")
         if self._live_runs.find(run.run_id) is None:
-            return _AGAIN  # this runner has not found it yet
+            return AGAIN  # this runner has not found it yet
         if claims.get("have"):
             if not mine:
                 raise _Refused("another porter was granted the start")
             return None
         try:
-            order = await self._order(run)
+            order = await self._order(run, me)
         except GatewayError as error:
             raise _Refused(error.message) from error
+        if order is AGAIN:
+            return AGAIN
         await asyncio.to_thread(_grant, run, me)
         return order
 
@@ -376,10 +379,6 @@ class Landing:
         return True
 
 
-_AGAIN = PlacedOrder({}, ())
-"""The answer that there is none yet: the porter comes again."""
-
-
 def _whole(value: object) -> int:
     return value if isinstance(value, int) else 0
 
@@ -400,8 +399,10 @@ def _grant(run: RunDir, me: Grant) -> None:
             raise _Refused("the run is to be killed")
         data = json.dumps(me._asdict()).encode() + b"\n"
         # The same porter may ask again: it has not heard the answer, and starts one run at most.
-        if not run.write_once(GRANTED, data) and granted(run) != me:
-            raise _Refused("another porter was granted the start")
+        if not run.write_once(GRANTED, data):
+            known = granted(run)
+            if known is None or not known.same(me):
+                raise _Refused("another porter was granted the start")
     finally:
         os.close(lock)
 

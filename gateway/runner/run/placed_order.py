@@ -10,24 +10,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from engines.contract import RunSpec
-from engines.place import Ticket
 from engines.placed.carry import plain_files
-from engines.placed.porter import Assignment
 from engines.rundir.directory import WORK, RunDir
 from gateway.runner.run.run_environment import INSIDE
 from gateway.stores.allotment import Allotment
 from gateway.stores.spec import TaskSpec
 from protocol.files import file_path
-from protocol.place_size import beyond_place, size_of
+from protocol.place_size import beyond_place
 from protocol.resources import Wants
 
-__all__ = ["PlacedOrder", "placed_allotment", "placed_order", "ticket_of", "unplaceable"]
+__all__ = [
+    "AGAIN",
+    "PlacedOrder",
+    "placed_allotment",
+    "placed_order",
+    "unplaceable",
+]
 
 _STDIN = "stdin"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,99}", re.ASCII)
+_TRY = "NARTHEX_TRY"
 _LIMITS = (
     *("seconds", "grace_seconds", "output_bytes", "drain_seconds", "processes", "memory_bytes"),
     *("open_files", "file_bytes", "most_seconds", "warn_signal", "warn_seconds"),
@@ -46,12 +49,17 @@ class PlacedOrder:
     files: tuple[str, ...]
 
 
+AGAIN = PlacedOrder({}, ())
+"""The answer that there is none yet: the porter comes again."""
+
+
 def placed_order(
     run: RunDir,
     spec: TaskSpec,
     order: RunSpec,
     engine: str,
     settings: Mapping[str, object],
+    environment: Mapping[str, str],
     *,
     shared: bool = False,
 ) -> PlacedOrder:
@@ -63,6 +71,7 @@ def placed_order(
         order: what the engine is to be told, with paths of this machine.
         engine: the ``module:class`` of the engine.
         settings: its table of settings.
+        environment: the variables of ``order``, with what its porter said filled in.
         shared: the machines have the folders of users where this one has them.
     """
     content: dict[str, object] = {
@@ -72,7 +81,7 @@ def placed_order(
         "inside": INSIDE,
         "language": order.language,
         "code": order.code,
-        "environment": dict(order.environment),
+        "environment": dict(environment),
         "parameters": {**order.parameters, "session": "none"},
         "limits": {name: getattr(order.limits, name) for name in _LIMITS},
         "secrets": list(spec.secrets.values()),
@@ -112,12 +121,13 @@ def _links(run: RunDir) -> Iterable[tuple[str, str]]:
             yield f"{WORK}/{entry.name}", str(entry.readlink())
 
 
-def unplaceable(spec: TaskSpec) -> str:
-    """What a task asks for that a place does not give, empty if nothing."""
-    if spec.gang:
-        return "a task that starts together with others"
-    if spec.wants is not None and spec.wants.ports:
-        return "a task that asks for ports"
+def unplaceable(spec: TaskSpec, peers: int) -> str:
+    """What a task asks for that a place does not give, empty if nothing.
+
+    ``peers`` is how many members its group has, 0 if it is in none.
+    """
+    if peers > 1 and not spec.gang and spec.environment.get(_TRY) == "1":
+        return "a task of a group whose members do not start together"
     if spec.parameters.get("session") not in (None, "", "none"):
         return "a statement in a session"
     if spec.wants is not None:
@@ -129,24 +139,3 @@ def placed_allotment(wants: Wants, now_ms: int) -> Allotment:
     """What is on record of a run that is handed over: no leaf of ours, and its time limit."""
     seconds = wants.shapes[0].seconds
     return Allotment((), wants.queue, wants.memory_mb, seconds=seconds, at_ms=now_ms)
-
-
-def ticket_of(
-    spec: TaskSpec, assignment: Assignment, partition: str, seconds: float | None
-) -> Ticket:
-    """What a place is asked for. ``seconds`` is a limit that was asked for since, None if none."""
-    wants = spec.wants or Wants()
-    size = size_of(wants)
-    first = wants.shapes[0].seconds
-    if seconds is None:
-        seconds = min(filter(None, (spec.seconds, first)), default=0.0)
-    return Ticket(
-        spec.task_id,
-        msgspec.json.encode(assignment._asdict()),
-        partition,
-        size.processors,
-        wants.memory_mb,
-        seconds,
-        nodes=size.nodes,
-        alone=size.alone,
-    )

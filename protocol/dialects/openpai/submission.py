@@ -178,6 +178,9 @@ def _task(
     def ports(name: str, of: int, label: str) -> str:
         return f"${{narthex.ports.{name}.{of}.{label}}}"
 
+    def hosts(name: str, of: int) -> str:
+        return f"${{narthex.host.{name}.{of}}}"
+
     wanted = {HTTP: Ports(1)} | {port.label: Ports(port.count, port.first) for port in role.ports}
     return Execute(
         engine="shell",
@@ -185,7 +188,7 @@ def _task(
         code=code,
         dialect=SPACE,
         client={"framework": framework, "role": role.name, "index": index},
-        environment=task_environment(spec, role, index, owner, framework, ports),
+        environment=task_environment(spec, role, index, owner, framework, ports, hosts),
         secrets={
             f"PAI_SECRET_{number}": secret
             for number, secret in enumerate(spec.secrets)

@@ -7,6 +7,7 @@ once; of two submissions of one name one is a conflict.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import orjson
 
@@ -114,11 +115,14 @@ class SubmitRoutes:
 
         def with_queue(found: tuple[QueueReport, ...]) -> Command[Group]:
             words.check_queue(found)
-            return asked(ReadProfile(owner), words.refusal, with_profile)
+            further = partial(with_profile, found[0].placed)
+            return asked(ReadProfile(owner), words.refusal, further)
 
-        def with_profile(profile: Profile) -> Command[Group]:
+        def with_profile(placed: bool, profile: Profile) -> Command[Group]:  # noqa: FBT001 - of a partial
             if not profile.admin and spec.queue not in profile.queues:
                 raise words.forbidden()
+            if placed:  # how much there is on a cluster nobody here knows
+                return answered(group(""), words.refusal)
             return Then(ListResources(), with_pool)
 
         return asked(ListQueues((spec.queue,)), words.refusal, with_queue)

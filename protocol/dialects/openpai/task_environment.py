@@ -2,7 +2,8 @@
 
 Every spelling of every generation is set; they cost nothing. Names that a shell cannot read, since
 role names may hold dots and tildes, are set as they are and once more with underscores. Ports are
-not known when a job is submitted: ``ports`` gives the text that the core replaces by them.
+not known when a job is submitted, nor are addresses: ``ports`` and ``hosts`` give the texts that
+the core replaces by them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _GIVEN = re.compile(r"[A-Za-z_][A-Za-z0-9_.~-]{0,255}")
 """A name that a process is given as it is."""
 _NOT_READABLE = re.compile(r"[^A-Za-z0-9_]")
 Ports = Callable[[str, int, str], str]
+Hosts = Callable[[str, int], str]
 
 
 def task_environment(
@@ -30,15 +32,18 @@ def task_environment(
     owner: str,
     framework: str,
     ports: Ports,
+    hosts: Hosts,
     *,
-    address: str = "127.0.0.1",
     file_system: str = "",
 ) -> Mapping[str, str]:
-    """All variables of one task. ``ports(role, index, label)`` is a comma list of numbers."""
+    """All variables of one task.
+
+    ``ports(role, index, label)`` is a comma list of numbers, ``hosts(role, index)`` an address.
+    """
     found = dict(_of_job(spec, owner, framework, file_system))
     for number, one in enumerate(spec.roles):
-        found |= _of_role(one, number, ports, address)
-    found |= _own(role, index, ports, address)
+        found |= _of_role(one, number, ports, hosts)
+    found |= _own(role, index, ports, hosts(role.name, index))
     found["PAI_TASK_ROLE_NO"] = str(spec.roles.index(role))
     if spec.enough:
         found["PAI_KILL_ALL_ON_COMPLETED_TASK_NUM"] = str(spec.enough)
@@ -101,20 +106,22 @@ def _of_job(
         yield name, str(spec.tasks)
 
 
-def _of_role(role: RoleSpec, number: int, ports: Ports, address: str) -> dict[str, str]:
+def _of_role(role: RoleSpec, number: int, ports: Ports, hosts: Hosts) -> dict[str, str]:
     """What every task is told of a role."""
     name = role.name
-    hosts = ",".join(f"{address}:{ports(name, index, HTTP)}" for index in range(role.instances))
+    listed = ",".join(
+        f"{hosts(name, index)}:{ports(name, index, HTTP)}" for index in range(role.instances)
+    )
     found = {
         f"PAI_TASK_ROLE_TASK_COUNT_{name}": str(role.instances),
         f"PAI_RESOURCE_{name}": _resources(role),
         f"PAI_MIN_FAILED_TASK_COUNT_{name}": _count(role.completion.min_failed),
         f"PAI_MIN_SUCCEEDED_TASK_COUNT_{name}": _count(role.completion.min_succeeded),
-        f"PAI_TASK_ROLE_{name}_HOST_LIST": hosts,
-        f"PAI_TASK_ROLE_{number}_HOST_LIST": hosts,
+        f"PAI_TASK_ROLE_{name}_HOST_LIST": listed,
+        f"PAI_TASK_ROLE_{number}_HOST_LIST": listed,
     }
     for index in range(role.instances):
-        found[f"PAI_HOST_IP_{name}_{index}"] = address
+        found[f"PAI_HOST_IP_{name}_{index}"] = hosts(name, index)
         for label in _labels(role):
             given = ports(name, index, label)
             found[f"PAI_PORT_LIST_{name}_{index}_{label}"] = given

@@ -136,7 +136,9 @@ def test_a_task_knows_itself_and_the_others() -> None:
     job = JobSpec("job", (server, worker), environment={"A.B": "v", "HTTP": "1", "1\u00e9": "w"})
 
     seen = task_environment(
-        job, worker, 1, "ann", "ann~job", lambda role, index, label: f"{role}/{index}/{label}"
+        *(job, worker, 1, "ann", "ann~job"),
+        lambda role, index, label: f"{role}/{index}/{label}",
+        lambda role, index: f"{role}-{index}.host",
     )
 
     assert seen["PAI_JOB_NAME"] == "ann~job"
@@ -146,7 +148,11 @@ def test_a_task_knows_itself_and_the_others() -> None:
     assert seen["PAI_PORT_LIST_ps.0_0_web"] == "ps.0/0/web"
     assert seen["PAI_PORT_LIST_ps_0_0_web"] == "ps.0/0/web"
     assert seen["PAI_TASK_ROLE_worker_HOST_LIST"] == (
-        "127.0.0.1:worker/0/http,127.0.0.1:worker/1/http"
+        "worker-0.host:worker/0/http,worker-1.host:worker/1/http"
+    )
+    assert (seen["PAI_HOST_IP_ps_0_0"], seen["PAI_CURRENT_CONTAINER_IP"]) == (
+        "ps.0-0.host",
+        "worker-1.host",
     )
     assert seen["PAI_MIN_SUCCEEDED_TASK_COUNT_worker"] == "null"
     assert (seen["A.B"], seen["A_B"], seen["HTTP"]) == ("v", "v", "1")

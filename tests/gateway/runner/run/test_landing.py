@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.place import put
+from engines.place import Grant, put
 from engines.placed.wire import (
     VERSION,
     Frame,
@@ -57,7 +57,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     live = LiveRuns()
     live.enter(LiveRun(run.run_id, "ada", run, placed=True))
 
-    async def order(_run: RunDir) -> PlacedOrder:
+    async def order(_run: RunDir, _me: Grant) -> PlacedOrder:
         return PlacedOrder({"what": "ever"}, ())
 
     port = free_port()

@@ -17,7 +17,7 @@ from gateway.stores.embedded import EmbeddedRedis
 from gateway.stores.objects import Objects
 from gateway.stores.queues import QueueFile
 from gateway.stores.spec import TaskSpec
-from protocol.resources import Queue, Wants
+from protocol.resources import Ports, Queue, Wants
 from protocol.tasks import ById, FileInput, Reason, TaskState
 from tests.gateway.runner.rig import Client, Runner, running
 from tests.gateway.runner.run.test_inputs import stored
@@ -55,8 +55,10 @@ async def runner(
 
 @pytest.mark.usefixtures("runner")
 async def test_a_task_runs_on_a_node_and_its_log_and_code_come_back(client: Client) -> None:
-    """Which node it was is in its log."""
-    spec = await client.submit("echo $SLURMD_NODENAME; echo oops >&2; exit 7", wants=FAR)
+    """Which node it was is in its log, and its ports are free there."""
+    code = "echo $SLURMD_NODENAME; echo oops >&2; echo port $NARTHEX_PORTS_my_web; exit 7"
+    wants = Wants(queue="far", ports={"my-web": Ports(2)})
+    spec = await client.submit(code, wants=wants)
     task = await client.ended(spec.task_id)
     assert task.state is TaskState.FAILED
     assert task.outcome is not None
@@ -64,6 +66,8 @@ async def test_a_task_runs_on_a_node_and_its_log_and_code_come_back(client: Clie
     texts = sorted(line.data for line in await client.lines(spec.task_id))
     assert texts[1] == b"oops"
     assert texts[0] in {b"n1", b"n2", b"n3"}
+    first, second = map(int, texts[2].removeprefix(b"port ").split(b","))
+    assert first != second
 
 
 STUBBORN = """
