@@ -35,7 +35,7 @@ def forkless(gateway: Served) -> Iterator[None]:
     (runner,) = gateway.parts("gateway.runner")
     with ExitStack() as stack:
         for pid in descendants(runner):
-            if b"zygote" in command(pid):
+            if any(word in command(pid) for word in (b"zygote", b"narthex-shim")):
                 stack.enter_context(failing(pid, "clone,clone3,fork,vfork", "EAGAIN"))
         yield
 
