@@ -8,18 +8,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+
 from engines.isolation import missing_for_sandbox, missing_for_users
-from tests.benchmarks import rate, start
+from tests.benchmarks import start
 from tests.benchmarks.figures import Figure, less, median, more
-from tests.journeys.entrance import opened
+from tests.journeys.entrance import opened, shell
 from tests.support.served import Served, serving
 
 ROUNDS = 60
 COUNT = 300
 BURSTS = 3
+FLIGHT = 32
+_BURST_SECONDS = 300.0
 _WARM = 5
 _LIMITED = {
     "NARTHEX_RUNNER_MEMORY_BYTES": str(1 << 30),
@@ -70,8 +75,30 @@ async def rates(gateways: dict[str, Served], count: int) -> dict[str, float]:
     best = dict.fromkeys(gateways, 0.0)
     for _ in range(BURSTS):
         for name, gateway in gateways.items():
-            best[name] = max(best[name], await rate.ours(gateway, count))
+            best[name] = max(best[name], await rate_of(gateway, count))
     return best
+
+
+async def rate_of(gateway: Served, count: int) -> float:
+    """Scripts a second over HTTP until each is final, however often that has to be asked."""
+    left = iter(range(count))
+    async with httpx.AsyncClient(headers=gateway.headers, timeout=60) as client:
+
+        async def work() -> None:
+            for _ in left:
+                reply = await client.post(f"{gateway.api}/execute", json=shell("true"))
+                name = reply.json()["data"]["execID"]
+                query = {"format": "lines", "wait": "20"}
+                eof = False
+                while not eof:
+                    page = await client.get(f"{gateway.api}/{name}/log", params=query)
+                    eof = page.json()["data"]["eof"]
+
+        begun = time.perf_counter()
+        async with asyncio.timeout(_BURST_SECONDS), asyncio.TaskGroup() as group:
+            for _ in range(FLIGHT):
+                group.create_task(work())
+        return count / (time.perf_counter() - begun)
 
 
 def measure(gateway: Served, share: float) -> list[Figure]:
