@@ -13,7 +13,8 @@ against what is really sent.
 - ``success``: a schema with the member ``data``, around what an operation's ``data`` says.
 - ``operations``: by method and template, such as ``GET /job/{id}``: ``summary``, ``query`` (schemas
   by name), ``required`` (those that must be there), ``body`` (a schema), ``body_media``,
-  ``status``, ``reply`` or ``data`` (a schema), ``reply_media``.
+  ``status``, ``also`` (what it may be as well if it is done), ``reply`` or ``data`` (a schema),
+  ``reply_media``.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: Schema | None = None
     body_media: tuple[str, ...] = ("application/json",)
     status: int = 200
+    also: tuple[int, ...] = ()
     reply: Schema | None = None
     data: Schema | None = None
     reply_media: tuple[str, ...] = ("application/json",)

@@ -90,7 +90,10 @@ def _words(
         content = {media: {"schema": schema} for media in operation.body_media}
         words["requestBody"] = {"content": content}
     words["responses"] = {
-        str(operation.status): _reply(name, operation, said),
+        **{
+            str(status): _reply(name, operation, said)
+            for status in (operation.status, *operation.also)
+        },
         "default": {
             "description": "The request is refused.",
             "content": {media: _content(name, said.error) for media in said.error_media},

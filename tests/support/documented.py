@@ -47,6 +47,8 @@ def fault(place: list[Any], value: object) -> str:
         return ""  # of another package, which describes itself
     name = f"{method} {template} of {dialect}: {status}"
     responses = operation["responses"]
+    if 200 <= status < 300 and str(status) not in responses:
+        return f"{name} is done, with a status that is not described"
     content = _content(responses, status)
     if media and has_body and media not in content:
         return f"{name} has {media}, which is not described"

@@ -70,11 +70,12 @@ def test_every_gateway_of_a_test_is_held(traffic: Traffic | None, tmp_path: Path
     [
         (["reply", "linkis", "POST", EXECUTE, 200, "text/html", True], None, "not described"),
         (["reply", "linkis", "POST", EXECUTE, 200, "application/json", True], {"status": 0}, "200"),
+        (["reply", "linkis", "POST", EXECUTE, 202, "", False], None, "status"),
         (["message", "lines"], LINES, "LinesPush"),
     ],
 )
 def test_a_misfit_is_told(tmp_path: Path, place: list[object], value: object, words: str) -> None:
-    """A kind that is not described, a member that is missing, and one that nobody knows."""
+    """A kind or status that is not described, a member that is missing or that nobody knows."""
     record = json.dumps({"place": place, "value": value})
     (tmp_path / "1-0.jsonl").write_text(f"{record}\n{record}\n", "utf-8")
     held = Traffic(tmp_path)
