@@ -70,12 +70,15 @@ def test_the_engine_of_the_documents_is_one(tmp_path: Path) -> None:
 
 
 def test_every_decision_has_a_date_and_a_status() -> None:
-    """A reader of a decision page sees when it was made and whether it still holds."""
+    """A reader of a decision page sees its number, when it was made and whether it still holds."""
     stated = re.compile(r"\n\nDate: \d{4}-\d\d-\d\d\. Status: (accepted|replaced by \d+)\.\n")
     pages = sorted((ROOT / "gateway" / "docs" / "decisions").glob("*.md"))
+    for number, page in enumerate(pages, 1):
+        text = page.read_text("utf-8")
+        assert page.name.startswith(f"{number:04}-"), page.name
+        assert text.startswith(f"# {number}. "), page.name
+        assert stated.search(text), page.name
     assert pages
-    for page in pages:
-        assert stated.search(page.read_text("utf-8")), page.name
 
 
 def test_the_page_of_the_client_is_that_of_its_code() -> None:
