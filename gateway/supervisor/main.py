@@ -129,7 +129,6 @@ class _Gateway:
             with _only_one(self.paths):
                 listener = await self._listener()
                 await prepare(self.paths)
-                _note_settings(self.config, self.path)
                 _raise_file_limit()
                 self._warn()
                 async with self._parts(listener, stopping):
@@ -297,6 +296,7 @@ class _Gateway:
         if certificate:
             said["certificate"] = certificate
         replace(self.paths.endpoint, orjson.dumps(said))
+        _note_settings(self.config, self.path)  # not before: a bad start is one line
         secret = self.paths.admin_password
         self.tell(url, secret if secret.exists() else None)
 
