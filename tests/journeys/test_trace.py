@@ -125,7 +125,7 @@ def test_the_command_line_hands_on_its_environment(traced: Served, editor: Edito
         return [one for one in spans if (one.trace_id, one.name) == (editor.trace_id, "accept")]
 
     wait_until_sync(lambda: len(accepted()) == 2, "both submissions")
-    outer, below = accepted()
+    outer, below = sorted(accepted(), key=lambda one: one.parent_id != editor.span_id)
     run = by_name(traced.data, editor.trace_id, "run")["run"]
     assert (outer.parent_id, outer.state) == (editor.span_id, "vendor=3")
     assert (below.parent_id, below.state) == (run.span_id, "vendor=3")
