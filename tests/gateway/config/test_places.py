@@ -35,11 +35,14 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_link_in_the_place_of_the_runtime_folder_is_refused(tmp_path: Path) -> None:
     """Nobody can point the sockets elsewhere by planting a link."""
-    paths = DataPaths.of(tmp_path / "data", {"XDG_RUNTIME_DIR": str(tmp_path)})
     (tmp_path / "elsewhere").mkdir()
-    paths.runtime.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DataPathError):
-        paths.prepare()
+    # A short one: what lies too deep for a socket is not used.
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        paths = DataPaths.of(tmp_path / "data", {"XDG_RUNTIME_DIR": short})
+        paths.runtime.symlink_to(tmp_path / "elsewhere")
+        assert paths.runtime.parent == Path(short)
+        with pytest.raises(DataPathError):
+            paths.prepare()
 
 
 def test_socket_names_fit_however_deep_the_data_is(tmp_path: Path) -> None:
