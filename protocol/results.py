@@ -12,9 +12,12 @@ import math
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
 
-from protocol.media import JsonValue
 from protocol.tasks import Task
+
+if TYPE_CHECKING:  # the client reads these values, and starts quickly without what reads bodies
+    from protocol.media import JsonValue
 
 __all__ = [
     "Column",
@@ -29,7 +32,7 @@ __all__ = [
     "cell_text",
 ]
 
-Row = tuple[JsonValue, ...]
+Row: TypeAlias = "tuple[JsonValue, ...]"
 """One row: a cell for each column."""
 
 
