@@ -103,6 +103,14 @@ def test_every_error_number_is_there() -> None:
         assert str(http_code(error, STATUSES[kind])) in shown[number][2].split(", ")
 
 
+def answer_to(request: dict[str, Any], socket: ClientConnection) -> dict[str, Any]:
+    """The answer to a request; pushes may come before it."""
+    while True:
+        message: dict[str, Any] = json.loads(socket.recv(60))
+        if message["method"] == request["method"]:
+            return message
+
+
 def test_the_messages_are_taken(served: Served) -> None:
     """The submit and the subscription of the page are answered as it says."""
     blocks = re.findall(r"^```json\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -110,7 +118,7 @@ def test_the_messages_are_taken(served: Served) -> None:
     url = f"{served.socket_url}/api/entrance/connect"
     with connect(url, additional_headers=served.headers) as socket:
         socket.send(json.dumps(submit))
-        reply = json.loads(socket.recv(60))
+        reply = answer_to(submit, socket)
         assert set(reply) == set(answer)
         assert set(reply["data"]) == set(answer["data"])
         for message in (subscribe, kill):
@@ -122,7 +130,7 @@ def test_the_messages_are_taken(served: Served) -> None:
             assert message["status"] == 0
             seen.append(message["method"].rpartition("/")[2])
         socket.send(json.dumps(kill))
-        assert json.loads(socket.recv(60))["status"] != 0  # it has ended
+        assert answer_to(kill, socket)["status"] != 0  # it has ended
 
 
 def test_a_login_gives_a_cookie_that_scripts_cannot_read(served: Served) -> None:
