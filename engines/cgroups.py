@@ -13,6 +13,7 @@ import os
 import signal
 from struct import Struct
 
+from engines import kernel_file
 from engines.trees import walk
 
 __all__ = [
@@ -88,7 +89,7 @@ def enter(path: str) -> None:
     Raises:
         OSError: the group is gone or does not take it.
     """
-    _write(f"{path}/cgroup.procs", b"0")
+    kernel_file.write(f"{path}/cgroup.procs", "0")
 
 
 def fork_into(path: str) -> tuple[int, bool]:
@@ -118,17 +119,17 @@ def fork_into(path: str) -> tuple[int, bool]:
 
 def kill(path: str) -> None:
     """Kills all that are in a group and below it, forking ones included; a gone group is empty."""
-    _order(f"{path}/cgroup.kill", b"1")
+    _order(f"{path}/cgroup.kill", "1")
 
 
 def freeze(path: str) -> bool:
     """Asks all that are in a group to stand still; False if this kernel does not do that."""
-    return _order(f"{path}/cgroup.freeze", b"1")
+    return _order(f"{path}/cgroup.freeze", "1")
 
 
 def thaw(path: str) -> None:
     """Lets all that are in a group go on."""
-    _order(f"{path}/cgroup.freeze", b"0")
+    _order(f"{path}/cgroup.freeze", "0")
 
 
 def frozen(path: str) -> bool:
@@ -176,17 +177,9 @@ def _locate(mounts: str, groups: str) -> str:
     return ""
 
 
-def _order(path: str, data: bytes) -> bool:
+def _order(path: str, text: str) -> bool:
     try:
-        _write(path, data)
+        kernel_file.write(path, text)
     except OSError:
         return False
     return True
-
-
-def _write(path: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, data)
-    finally:
-        os.close(fd)

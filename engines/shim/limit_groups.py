@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from engines import cgroups, processes
+from engines import cgroups, kernel_file, processes
 from engines.rundir.facts import ExitKind
 from engines.shim.launch_request import Bounds
 
@@ -80,7 +80,7 @@ class LimitGroups:
         """
         for path in tuple(self._made):
             try:
-                _write(f"{path}/cgroup.procs", str(pid))
+                kernel_file.write(f"{path}/cgroup.procs", str(pid))
             except OSError:
                 self._where = {kind: at for kind, at in self._where.items() if at != path}
 
@@ -172,7 +172,7 @@ def _delegated(parent: str) -> dict[str, str]:
     for kind in KINDS:
         if kind not in _given(parent):
             with contextlib.suppress(OSError):
-                _write(f"{parent}/cgroup.subtree_control", f"+{kind}")
+                kernel_file.write(f"{parent}/cgroup.subtree_control", f"+{kind}")
     return {kind: parent for kind in KINDS if kind in _given(parent)}
 
 
@@ -240,27 +240,27 @@ def _located(mounts: str, groups: str) -> dict[str, str]:
 def _limit(path: str, kind: str, amount: int) -> None:
     """Sets a limit by version 2. Raises OSError."""
     if kind == "memory":
-        _write(f"{path}/memory.max", str(amount))
+        kernel_file.write(f"{path}/memory.max", str(amount))
         # What is swapped out is used as well, and the kernel counts it apart.
         with contextlib.suppress(OSError):
-            _write(f"{path}/memory.swap.max", "0")
+            kernel_file.write(f"{path}/memory.swap.max", "0")
     elif kind == "pids":
-        _write(f"{path}/pids.max", str(amount))
+        kernel_file.write(f"{path}/pids.max", str(amount))
     else:
-        _write(f"{path}/cpu.weight", str(amount))
+        kernel_file.write(f"{path}/cpu.weight", str(amount))
 
 
 def _limit_old(path: str, kind: str, amount: int) -> None:
     """Sets a limit by version 1. Raises OSError."""
     if kind == "memory":
-        _write(f"{path}/memory.limit_in_bytes", str(amount))
+        kernel_file.write(f"{path}/memory.limit_in_bytes", str(amount))
         with contextlib.suppress(OSError):  # with swap; where the kernel does not count that
-            _write(f"{path}/memory.memsw.limit_in_bytes", str(amount))
+            kernel_file.write(f"{path}/memory.memsw.limit_in_bytes", str(amount))
     elif kind == "pids":
-        _write(f"{path}/pids.max", str(amount))
+        kernel_file.write(f"{path}/pids.max", str(amount))
     else:
         shares = amount * _USUAL_SHARES // _USUAL_WEIGHT
-        _write(f"{path}/cpu.shares", str(min(max(shares, _LEAST_SHARES), _MOST_SHARES)))
+        kernel_file.write(f"{path}/cpu.shares", str(min(max(shares, _LEAST_SHARES), _MOST_SHARES)))
 
 
 def _count(path: str, name: str) -> int:
@@ -273,11 +273,3 @@ def _count(path: str, name: str) -> int:
     except (OSError, ValueError):
         pass
     return 0
-
-
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from struct import Struct
 from typing import NamedTuple, NoReturn
 
-from engines import processes
+from engines import kernel_file, processes
 from engines.shim import system_calls as calls
 from engines.shim.call_filter import install_filter
 from engines.shim.view import build, let_in, shut_out
@@ -180,9 +180,9 @@ def _become_somebody(uid: int) -> None:
     user, group = os.geteuid(), os.getegid()
     if not uid:
         calls.unshare(_NEWUSER | _NEWPID)
-        _write("/proc/self/setgroups", "deny")
-        _write("/proc/self/uid_map", f"{user} {user} 1")
-        _write("/proc/self/gid_map", f"{group} {group} 1")
+        kernel_file.write("/proc/self/setgroups", "deny")
+        kernel_file.write("/proc/self/uid_map", f"{user} {user} 1")
+        kernel_file.write("/proc/self/gid_map", f"{group} {group} 1")
         return
     inside, teller = os.pipe2(os.O_CLOEXEC)
     waiting = os.getpid()
@@ -192,8 +192,8 @@ def _become_somebody(uid: int) -> None:
         try:
             os.close(teller)
             if os.read(inside, 1):
-                _write(f"/proc/{waiting}/uid_map", f"{user} {user} 1\n{uid} {uid} 1")
-                _write(f"/proc/{waiting}/gid_map", f"{group} {group} 1\n{uid} {uid} 1")
+                kernel_file.write(f"/proc/{waiting}/uid_map", f"{user} {user} 1\n{uid} {uid} 1")
+                kernel_file.write(f"/proc/{waiting}/gid_map", f"{group} {group} 1\n{uid} {uid} 1")
                 status = 0
         except OSError as error:
             status = min(error.errno or _NOT_STARTED, _NOT_STARTED)
@@ -219,14 +219,6 @@ def _give_up_rights(uid: int) -> None:
         os.setresuid(uid, uid, uid)
     calls.drop_capabilities()
     processes.refuse_privileges()
-
-
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)
 
 
 def _is_broken(pipe: int) -> bool:
