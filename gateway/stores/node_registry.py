@@ -119,8 +119,7 @@ class _Scripts:
 
     async def run(self, name: str, names: Sequence[str], /, **named: Value) -> object:
         wanted = script(name)
-        words = (len(names), *names, *wanted.arguments(named, ()))
-        return await self.ask("EVAL", wanted.text, *words)
+        return await self.ask("EVAL", wanted.text, *wanted.words(names, named))
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ def membership(config: Config, paths: DataPaths) -> NodeMembership | None:
     if not node.name:
         return None
     try:
-        files = (paths.token_key, paths.login_key) if config.auth.encrypt_logins else ()
-        digest = key_digest(*(files or (paths.token_key,)))
+        more = (paths.login_key,) if config.auth.encrypt_logins else ()
+        digest = key_digest(paths.token_key, *more)
         return NodeMembership(node.name, node_name(paths.node), node.address, digest)
     except OSError as error:
         raise DataPathError(f"cannot use {error.filename}: {error.strerror}") from error

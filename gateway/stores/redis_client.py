@@ -99,7 +99,7 @@ class RedisClient:
         ``rest`` follows the named arguments, for a script that takes any number of values.
         """
         wanted = script(name)
-        words = (len(names), *names, *wanted.arguments(named, rest))
+        words = wanted.words(names, named, rest)
         try:
             return await self._ask("EVALSHA", wanted.digest, *words)
         except GatewayError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -40,7 +40,7 @@ class Script:
     names: tuple[str, ...]
     rest: str
 
-    def arguments(self, named: Mapping[str, Value], rest: Sequence[Value]) -> Iterator[Value]:
+    def arguments(self, named: Mapping[str, Value], rest: Sequence[Value]) -> list[Value]:
         """The values of a call in the script's order.
 
         Raises:
@@ -52,8 +52,13 @@ class Script:
             raise TypeError(f"script {self.name} is called without {error}") from None
         if len(found) != len(named) or (rest and not self.rest):
             raise TypeError(f"script {self.name} is called with more than it takes")
-        yield from found
-        yield from rest
+        return [*found, *rest]
+
+    def words(
+        self, names: Sequence[str], named: Mapping[str, Value], rest: Sequence[Value] = ()
+    ) -> list[Value]:
+        """What follows the script in a call: its keys by their number, and its arguments."""
+        return [len(names), *names, *self.arguments(named, rest)]
 
 
 @cache
