@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from engines import cgroups
+from engines.launcher import ShimChoice, Zygote
+from engines.rundir.facts import ExitKind
+from tests.engines.conftest import Runs
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -30,6 +34,29 @@ def test_groups_nested_beyond_recursion_are_removed(group: str) -> None:
     os.close(fd)
     cgroups.remove(group)
     assert not Path(group).exists()
+
+
+@pytest.mark.parametrize("shim", ["python", "native"], indirect=True)
+async def test_runs_have_their_groups_beside_that_of_the_service(
+    group: str, tmp_path: Path, shim: ShimChoice
+) -> None:
+    """A group with members may not give controllers on: runs go below the one above it."""
+    service, before = f"{group}/{cgroups.SERVICE}", cgroups.own_group()
+    Path(service).mkdir()
+    cgroups.enter(service)
+    try:
+        async with Zygote(shim=shim) as zygote:
+            runs = Runs(tmp_path, zygote)
+            ending, run = await runs.run("true")
+    finally:
+        cgroups.enter(before)
+    shim_fact = run.shim()
+    assert shim_fact is not None
+    assert str(Path(shim_fact.cgroup).parent) == group
+    assert ending.kind is ExitKind.EXITED
+    members = Path(service, "cgroup.procs")
+    await wait_until(lambda: not members.read_text(), "the zygote and the shim to be gone")
+    cgroups.remove(group)
 
 
 def test_a_group_that_is_gone_needs_no_removing(group: str) -> None:

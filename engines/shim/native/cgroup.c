@@ -15,6 +15,7 @@
 
 #define INTO_CGROUP 0x200000000ULL
 #define FILE_BYTES (1 << 20)
+#define SERVICE "/narthex-gateway" /* what the group of the gateway itself is called */
 #define MOST_STEPS 100000 /* a tree that is still growing is left to whoever looks after it */
 
 static bool in_group(const char *group, const char *file, char path[static 4200]) {
@@ -68,6 +69,12 @@ void cgroup_own(struct text *into) {
         if (line != NULL) {
             locate(mounts.at, line + 3, into);
         }
+    }
+    /* Only a group that nobody is in may give the controllers of memory and processes on. */
+    size_t last = strlen(SERVICE);
+    if (into->size >= last && strcmp(into->at + into->size - last, SERVICE) == 0) {
+        into->size -= last;
+        into->at[into->size] = '\0';
     }
     text_free(&mounts);
     text_free(&groups);
@@ -154,18 +161,6 @@ bool cgroup_empty(const char *group) {
     int found = says(group, "populated 0");
     struct stat facts;
     return found < 0 ? lstat(group, &facts) < 0 : found == 1;
-}
-
-long cgroup_oom_kills(const char *group) {
-    char path[4200];
-    struct text said = {0};
-    long count = 0;
-    if (in_group(group, "memory.events", path) && read_file(path, &said, FILE_BYTES)) {
-        const char *found = strstr(said.at, "oom_kill ");
-        count = found == NULL ? 0 : strtol(found + strlen("oom_kill "), NULL, 10);
-    }
-    text_free(&said);
-    return count;
 }
 
 /* Goes down into a group that cannot be removed yet; -1 if all below this one are gone. */

@@ -19,8 +19,6 @@ bool cgroup_freeze(const char *group);
 void cgroup_thaw(const char *group);
 bool cgroup_frozen(const char *group);
 bool cgroup_empty(const char *group);
-/* How many of a group the kernel has killed for want of memory. */
-long cgroup_oom_kills(const char *group);
 /* Removes an empty group and those that its processes made below it. */
 void cgroup_remove(const char *group);
 /* A group for runs below the own one, tried out; empty if there can be none. */

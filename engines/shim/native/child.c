@@ -19,6 +19,7 @@
 
 #include "cgroup.h"
 #include "json_read.h"
+#include "limit_groups.h"
 #include "order.h"
 #include "passing.h"
 #include "processes.h"
@@ -119,9 +120,11 @@ static int limit(int which, uint64_t value) {
     return setrlimit((__rlimit_resource_t)which, &wanted) < 0 ? errno : 0;
 }
 
-static void limit_all(const struct bounds *bounds, int report) {
-    int failure = limit(RLIMIT_NPROC, bounds->processes);
-    failure = failure ? failure : limit(RLIMIT_AS, bounds->memory_bytes);
+static void limit_all(const struct bounds *bounds, unsigned int held, int report) {
+    uint64_t processes = held & 1U << LIMIT_PIDS ? 0 : bounds->processes;
+    uint64_t memory = held & 1U << LIMIT_MEMORY ? 0 : bounds->memory_bytes;
+    int failure = limit(RLIMIT_NPROC, processes);
+    failure = failure ? failure : limit(RLIMIT_AS, memory);
     failure = failure ? failure : limit(RLIMIT_NOFILE, bounds->open_files);
     failure = failure ? failure : limit(RLIMIT_FSIZE, bounds->file_bytes);
     struct rlimit core;
@@ -231,19 +234,19 @@ static _Noreturn void become(const struct making *how, bool inside, pid_t parent
     if (!receive_order(ends.gate, &order)) {
         _exit(NOT_STARTED);
     }
-    limit_all(&order.bounds, ends.report);
     open_progress(&order);
     open_stdin(&order, ends.report);
     if (chdir(order.directory) < 0) {
         refuse(ends.report, errno, order.directory);
     }
-    char go;
+    unsigned char held;
     ssize_t got;
-    while ((got = read(ends.gate, &go, 1)) < 0 && errno == EINTR) {
+    while ((got = read(ends.gate, &held, 1)) < 0 && errno == EINTR) {
     }
     if (got != 1) {
         _exit(NOT_STARTED);
     }
+    limit_all(&order.bounds, held, ends.report);
     if (order.flaw[0]) {
         struct text message = {0};
         text_word(&message, order.flaw);
@@ -291,8 +294,9 @@ bool child_instruct(const struct child *one, int message) {
     return send_fds(one->gate, &message, 1);
 }
 
-void child_release(struct child *one) {
-    ssize_t put = send(one->gate, "g", 1, MSG_NOSIGNAL);
+void child_release(struct child *one, unsigned int held) {
+    unsigned char word = (unsigned char)held;
+    ssize_t put = send(one->gate, &word, 1, MSG_NOSIGNAL);
     (void)put; /* if it could not get ready its report says why */
     close_quietly(one->gate);
     one->gate = -1;

@@ -29,8 +29,9 @@ struct making {
 int child_make(struct child *one, const struct making *how);
 /* Gives it the order, a descriptor; false if it is no more. */
 bool child_instruct(const struct child *one, int message);
-/* Lets it execute what it was told. */
-void child_release(struct child *one);
+/* Lets it execute what it was told. The limits that hold for the run as a whole, a bit for each kind,
+ * it need not set for each process. */
+void child_release(struct child *one, unsigned int held);
 /* Sees to it that it ends without having executed anything. */
 void child_abandon(struct child *one);
 /* What came through the pipe; false for the end, which is success. */

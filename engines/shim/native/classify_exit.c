@@ -1,11 +1,11 @@
 /* How a run ended. */
 #include "classify_exit.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "cgroup.h"
 #include "words.h"
 
 void fail_start(struct watch *watch, int number) {
@@ -13,6 +13,31 @@ void fail_start(struct watch *watch, int number) {
     watch->failure.number = number;
     text_clear(&watch->failure.message);
     add_error(&watch->failure.message, number, NULL);
+}
+
+/* Says what limits had to do with an ending that came by itself. */
+static void explain(const struct watch *watch, struct ending *into) {
+    const struct bounds *bounds = &watch->order->bounds;
+    struct counts felt = limits_counts(&watch->limits);
+    struct text most = {0};
+    text_add(&most, "", 0);
+    if (bounds->memory_bytes) {
+        text_format(&most, " (%" PRIu64 " bytes)", bounds->memory_bytes);
+    }
+    if (felt.killed && into->exit_code == 0) {
+        text_format(&into->message, "; %" PRIu64 " of its processes were killed for want of memory%s",
+                    felt.killed, most.at);
+    } else if (felt.killed) {
+        struct text before = into->message;
+        into->message = (struct text){0};
+        into->kind = "out_of_memory";
+        text_format(&into->message, "killed for want of memory%s: %s", most.at, before.at);
+        text_free(&before);
+    }
+    if (felt.refused) {
+        text_format(&into->message, "; processes limit reached (%" PRIu64 ")", bounds->processes);
+    }
+    text_free(&most);
 }
 
 /* Fills in the kind, the code or the signal, and the sentence. */
@@ -37,15 +62,10 @@ static void judge(const struct watch *watch, struct ending *into) {
         into->exit_code = watch->failed ? -1 : into->exit_code;
         text_format(&into->message, "%s (%s)", killed ? "killed" : "stopped at its time limit",
                     how.at);
-    } else if (into->signal < 0) {
-        into->kind = "exited";
-        text_format(&into->message, "ended with %s", how.at);
-    } else if (into->signal == SIGKILL && *watch->group && cgroup_oom_kills(watch->group)) {
-        into->kind = "out_of_memory";
-        text_word(&into->message, "killed for want of memory");
     } else {
-        into->kind = "signalled";
-        text_format(&into->message, "ended by %s", how.at);
+        into->kind = into->signal < 0 ? "exited" : "signalled";
+        text_format(&into->message, into->signal < 0 ? "ended with %s" : "ended by %s", how.at);
+        explain(watch, into);
     }
     text_free(&how);
 }

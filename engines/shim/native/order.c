@@ -131,6 +131,7 @@ static void bounds_decode(struct json *from, struct bounds *into) {
     uint64_t warning = count(from, &first);
     into->warn_signal = warning < 1000 ? (int)warning : 0;
     into->warn_seconds = seconds(from, &first);
+    into->cpu_weight = count(from, &first);
     while (!from->bad && json_more(from, ']', &first)) {
         json_skip(from);
     }

@@ -18,6 +18,7 @@ struct bounds {
     double most_seconds;
     int warn_signal;
     double warn_seconds;
+    uint64_t cpu_weight;
 };
 
 /* NUL-terminated texts; `flaw` is why they cannot be given to a process, empty if they can. */

@@ -233,7 +233,8 @@ static int start(const struct run *run) {
     watch.report = child.report;
     do_not_wait(child.out);
     do_not_wait(child.err);
-    child_release(&child);
+    limits_hold(&watch.limits, child.pid);
+    child_release(&child, limits_held(&watch.limits));
     return 0;
 }
 
@@ -290,6 +291,7 @@ static void lose(void) {
     struct ending ending = ending_of("lost", "the supervisor of the run failed", "shim_died");
     ending.bytes = watch.recorder->size;
     ending.dropped = watch.recorder->dropped;
+    limits_remove(&watch.limits);
     cgroup_remove(watch.group);
     unlink(LISTENER);
     state_ending(watch.order->run, &ending);
@@ -318,7 +320,10 @@ struct ending supervise(const struct run *run) {
     control_make(&watch.control, run->order->run, run->group, &run->order->bounds, on_changed);
     watch.wake = wake_open();
     when_out_of_memory = lose;
+    limits_make(&watch.limits, run->group, &run->order->bounds, 0);
     begin(run);
     keep();
-    return classify_exit(&watch);
+    struct ending ending = classify_exit(&watch);
+    limits_remove(&watch.limits);
+    return ending;
 }

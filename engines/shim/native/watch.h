@@ -5,6 +5,7 @@
 #include "child.h"
 #include "control.h"
 #include "kill_report.h"
+#include "limit_groups.h"
 #include "notifier.h"
 #include "order.h"
 #include "recorder.h"
@@ -15,6 +16,7 @@ struct watch {
     struct recorder *recorder;
     struct notifier *notifier;
     const char *group;
+    struct limit_groups limits;
     struct hidden hidden;
     struct redactor redactors[3];
     struct text clean; /* what a redactor let through */

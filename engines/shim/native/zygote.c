@@ -15,6 +15,7 @@
 
 #include "cgroup.h"
 #include "crc32.h"
+#include "limit_groups.h"
 #include "passing.h"
 #include "processes.h"
 #include "shim.h"
@@ -155,6 +156,7 @@ int main(int count, char **words) {
     text_add(&group, "", 0);
     if (*words[2]) {
         cgroup_usable(&group);
+        limit_groups_find(group.at);
     }
     signal(SIGCHLD, SIG_IGN); /* from here on the kernel reaps the shims */
     crc32_prepare();

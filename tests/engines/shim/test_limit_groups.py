@@ -35,8 +35,8 @@ for _ in range(100):
 print(made)
 """
 NONE = Bounds(0, 0, 0, 0, 0, 0, 0, 0)
-BOTH = pytest.mark.parametrize("shim", ["python", "sandbox"], indirect=True)
-"""In a sandbox what keeps it counts apart; the native shim limits each process only."""
+ALL = pytest.mark.parametrize("shim", ["python", "native", "sandbox"], indirect=True)
+"""In a sandbox what keeps it counts apart."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def left(run: RunDir) -> list[str]:
     return [path for path in paths if Path(path, name).exists()]
 
 
-@BOTH
+@ALL
 @pytest.mark.usefixtures("limiting")
 async def test_a_task_that_uses_too_much_memory_is_killed_for_it(runs: Runs) -> None:
     """The main process dies, and that it was for want of memory is the ending."""
@@ -68,7 +68,7 @@ async def test_a_task_that_uses_too_much_memory_is_killed_for_it(runs: Runs) -> 
     assert left(run) == []
 
 
-@BOTH
+@ALL
 @pytest.mark.usefixtures("limiting")
 async def test_all_of_a_run_shares_its_memory(runs: Runs) -> None:
     """Two processes that fit one by one do not fit together: the limit is the run's."""
@@ -82,7 +82,7 @@ async def test_all_of_a_run_shares_its_memory(runs: Runs) -> None:
     assert (ending.kind, ending.exit_code) == (ExitKind.OUT_OF_MEMORY, 137)
 
 
-@BOTH
+@ALL
 @pytest.mark.usefixtures("limiting")
 async def test_a_script_whose_child_was_killed_failed_for_want_of_memory(runs: Runs) -> None:
     """The exit code is the script's own; what it came of is told."""
@@ -91,7 +91,7 @@ async def test_a_script_whose_child_was_killed_failed_for_want_of_memory(runs: R
     assert (ending.kind, ending.exit_code, ending.signal) == (ExitKind.OUT_OF_MEMORY, 3, None)
 
 
-@BOTH
+@ALL
 @pytest.mark.usefixtures("limiting")
 async def test_a_script_that_copes_went_well(runs: Runs) -> None:
     """Success is success; the sentence says what happened on the way."""
@@ -101,7 +101,7 @@ async def test_a_script_that_copes_went_well(runs: Runs) -> None:
     assert "1 of its processes were killed for want of memory" in ending.message
 
 
-@BOTH
+@ALL
 @pytest.mark.usefixtures("limiting")
 async def test_a_run_has_so_many_processes_and_no_more(runs: Runs) -> None:
     """A fork bomb stops at the limit, exactly, and the ending says so. The user's others go on."""
@@ -112,7 +112,7 @@ async def test_a_run_has_so_many_processes_and_no_more(runs: Runs) -> None:
     assert ending.verified
 
 
-@BOTH
+@ALL
 @pytest.mark.usefixtures("limiting")
 async def test_a_kill_stays_a_kill(runs: Runs) -> None:
     """Who asked for the end is the cause, whatever was felt before."""
@@ -124,7 +124,7 @@ async def test_a_kill_stays_a_kill(runs: Runs) -> None:
     assert (await runs.end(run)).kind is ExitKind.KILLED
 
 
-@pytest.mark.parametrize("shim", ["python"], indirect=True)
+@pytest.mark.parametrize("shim", ["python", "native"], indirect=True)
 @pytest.mark.usefixtures("limiting")
 async def test_a_run_has_its_share_of_the_processors(runs: Runs) -> None:
     """The weight is set before the program starts."""

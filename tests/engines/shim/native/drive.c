@@ -9,6 +9,7 @@
 #include "crc32.h"
 #include "events.h"
 #include "json_write.h"
+#include "limit_groups.h"
 #include "order.h"
 #include "recorder.h"
 #include "redact.h"
@@ -138,9 +139,9 @@ static void decode_order(void) {
             json_add_double(&out, times[i]);
             text_word(&out, ", ");
         }
-        text_format(&out, "%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %d], ",
+        text_format(&out, "%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %d, %" PRIu64 "], ",
                     b->output_bytes, b->processes, b->memory_bytes, b->open_files, b->file_bytes,
-                    b->warn_signal);
+                    b->warn_signal, b->cpu_weight);
         json_add_word(&out, order.notifier);
         text_word(&out, ", ");
         json_add_word(&out, order.stdin_path);
@@ -173,6 +174,29 @@ static void sentence(void) {
     text_free(&out);
 }
 
+/* Where the groups of /proc/self/cgroup are, after two pieces: the mounts, and that file. */
+static void locate(void) {
+    struct text found[LIMIT_KINDS] = {0};
+    struct text texts[2] = {0};
+    struct text out = {0};
+    size_t at = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t size;
+        const char *data = take(&at, &size);
+        text_add(&texts[i], data, size);
+    }
+    limit_groups_locate(texts[0].at, texts[1].at, found);
+    for (int kind = 0; kind < LIMIT_KINDS; kind++) {
+        json_add_string(&out, found[kind].at, found[kind].size);
+        text_byte(&out, '\n');
+        text_free(&found[kind]);
+    }
+    fwrite(out.at, 1, out.size, stdout);
+    text_free(&texts[0]);
+    text_free(&texts[1]);
+    text_free(&out);
+}
+
 int main(int count, char **words) {
     const char *mode = count > 1 ? words[1] : "";
     crc32_prepare();
@@ -191,6 +215,8 @@ int main(int count, char **words) {
         text_free(&out);
     } else if (strcmp(mode, "sentence") == 0) {
         sentence();
+    } else if (strcmp(mode, "groups") == 0) {
+        locate();
     } else {
         return 2;
     }

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from engines.rundir.holes import HOLE
 from engines.rundir.requests import read_events
 from engines.rundir.texts import sentence
-from engines.shim import recorder, tally
+from engines.shim import limit_groups, recorder, tally
 from engines.shim.launch_request import Bounds, LaunchRequest, decode_request, encode_request
 from engines.shim.recorder import Recorder
 from engines.shim.redact import Redactor
@@ -156,7 +156,7 @@ orders = st.builds(
     st.one_of(words, raw),
     st.builds(
         Bounds, times, times, counts, times, counts, counts, counts, counts, times,
-        st.integers(0, 64), times,
+        st.integers(0, 64), times, st.integers(0, 10_000),
     ),
     words,
     st.lists(SECRET, max_size=3).map(tuple),
@@ -184,7 +184,7 @@ def test_orders(kind: tuple[str, ...], order: LaunchRequest) -> None:
     assert times == [
         *(bounds.seconds, bounds.grace_seconds, bounds.drain_seconds, bounds.most_seconds),
         *(bounds.warn_seconds, bounds.output_bytes, bounds.processes, bounds.memory_bytes),
-        *(bounds.open_files, bounds.file_bytes, bounds.warn_signal),
+        *(bounds.open_files, bounds.file_bytes, bounds.warn_signal, bounds.cpu_weight),
     ]
 
 
@@ -282,3 +282,30 @@ def test_sentences(kind: tuple[str, ...], text: str) -> None:
     """What an ending says is cleaned and cut alike."""
     text = "a" + text + "z"
     assert json.loads(drive(kind, text.encode(), "sentence")) == sentence(text)
+
+
+places = st.sampled_from(["/", "/a", "/a/b", "/ab", "/a b"])
+mounts = st.builds(
+    "31 23 0:28 {} /sys/fs/{} rw,relatime - {} cgroup rw,{}\n".format,
+    places,
+    st.sampled_from(["memory", "cpu", "x/", "cpu,cpuacct"]),
+    st.sampled_from(["cgroup", "cgroup2", "tmpfs"]),
+    st.sampled_from(["memory", "cpu,cpuacct", "pids", "name=systemd", "cpuset", "memory,pids"]),
+)
+groups = st.builds(
+    "{}:{}:{}\n".format,
+    st.integers(0, 9),
+    st.sampled_from(["memory", "cpu,cpuacct", "pids", "name=systemd", "", "memory,pids"]),
+    places.filter(lambda place: " " not in place),
+)
+
+
+@builds
+@given(mounted=st.lists(mounts, max_size=4), inside=st.lists(groups, max_size=4))
+@examples
+def test_groups_of_limits(kind: tuple[str, ...], mounted: list[str], inside: list[str]) -> None:
+    """Both find the groups of version 1 in the same places."""
+    texts = ("".join(mounted), "".join(inside))
+    found = lines_of(drive(kind, b"".join(piece(text.encode()) for text in texts), "groups"))
+    wanted = limit_groups._located(*texts)
+    assert found == [wanted.get(name, "") for name in limit_groups.KINDS]
