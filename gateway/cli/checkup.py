@@ -20,10 +20,9 @@ from engines import cgroups
 from engines.isolation import missing_for_sandbox, missing_for_users
 from engines.place import PlaceAway, PlaceRefused
 from engines.shim import limit_groups
-from engines.shim.native import build as native
 from engines.slurm import SlurmPlace
 from gateway.config import Config, ConfigError, load, variables, wants_sandbox
-from gateway.config.isolation import usable_shim
+from gateway.config.isolation import chosen_shim
 from gateway.data_paths import DataPathError, DataPaths
 from gateway.plugins import load_engines
 from gateway.stores import keys
@@ -91,18 +90,11 @@ def _findings(config: Config, paths: DataPaths) -> Iterator[Finding]:
 
 
 def _shim(config: Config) -> Finding:
-    """Which shim tasks get, and whether it is there."""
-    wanted = config.runner.shim
-    built = native.find()
-    if built is None:
-        why = "there is a C compiler" if native.compiler() else "there is no C compiler"
-        detail = f"python; the native one was not built ({why} here)"
-        if wanted == "native":
-            return Finding("shim", Verdict.MISSING, f"runner.shim is native, but: {detail}")
-        return Finding("shim", Verdict.WELL, detail)
-    used = usable_shim(config, sandboxed=wants_sandbox(config))
-    used = "native" if used == "auto" else used
-    return Finding("shim", Verdict.WELL, f"{used}; the native one is at {built}")
+    """Which shim tasks get, and why that one."""
+    chosen, why = chosen_shim(config, sandboxed=wants_sandbox(config))
+    if not chosen:
+        return Finding("shim", Verdict.MISSING, why)
+    return Finding("shim", Verdict.WELL, f"{chosen}: {why}")
 
 
 def _unremovable(spool: Path) -> Iterator[Finding]:

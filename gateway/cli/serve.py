@@ -13,7 +13,7 @@ from gateway.cli.lines import print_record
 from gateway.cli.trouble import Trouble
 from gateway.config import Config, ConfigError, load, variables
 from gateway.config.certificate import load_certificate
-from gateway.config.isolation import is_sandboxed
+from gateway.config.isolation import chosen_shim, is_sandboxed
 from gateway.data_paths import DataPaths
 from gateway.plugins import load_dialects, load_engines, load_services
 
@@ -74,9 +74,9 @@ def check_config(file: Path | None, *, data_dir: Path | None, as_json: bool) -> 
     paths = DataPaths.of(data_dir)
     path = file or (paths.config if paths.config.exists() else None)
     source, changed = str(path or "the shipped defaults"), variables(os.environ)
-    fault = ""
+    fault = shim = ""
     try:
-        _load_all(load(path))
+        shim = _load_all(load(path))
     except ConfigError as error:
         fault = str(error)
     if as_json:
@@ -86,6 +86,7 @@ def check_config(file: Path | None, *, data_dir: Path | None, as_json: bool) -> 
                 "ok": not fault,
                 "source": source,
                 "environment": changed,
+                "shim": shim or None,
                 "error": fault or None,
             }
         )
@@ -93,12 +94,19 @@ def check_config(file: Path | None, *, data_dir: Path | None, as_json: bool) -> 
     if fault:
         raise click.ClickException(fault)
     click.echo(f"{', with '.join((source, *changed))}: valid")
+    click.echo(f"shim of tasks: {shim}")
 
 
-def _load_all(config: Config) -> None:
-    """Loads the plugins as well: a name that is not installed is a fault of the configuration."""
+def _load_all(config: Config) -> str:
+    """Loads the plugins as well: a name that is not installed is a fault of the configuration.
+
+    Returns which shim tasks get here, and why that one.
+    """
     load_engines(config)
     load_dialects(config)
     load_services(config)
-    is_sandboxed(config)
+    chosen, why = chosen_shim(config, sandboxed=is_sandboxed(config))
+    if not chosen:
+        raise ConfigError(why)
     load_certificate(config.server)
+    return f"{chosen}: {why}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from engines.isolation import missing_for_sandbox, missing_for_users
 from engines.launcher import ShimChoice
+from engines.shim.native import build as native
 from gateway.config.settings import Config
 from gateway.config.sources import ConfigError, wants_sandbox
 
-__all__ = ["is_sandboxed", "usable_shim"]
+__all__ = ["chosen_shim", "is_sandboxed", "usable_shim"]
 
 
 def is_sandboxed(config: Config) -> bool:
@@ -37,7 +38,23 @@ def is_sandboxed(config: Config) -> bool:
 
 
 def usable_shim(config: Config, *, sandboxed: bool) -> ShimChoice:
-    """Which shim tasks get: the native one makes no sandboxes, and limits each process only."""
-    runner = config.runner
-    limited = bool(runner.memory_bytes or runner.processes or runner.cpu_weight)
-    return "python" if sandboxed or (limited and runner.shim == "auto") else runner.shim
+    """Which shim tasks may have: the native one makes no sandboxes."""
+    return "python" if sandboxed else config.runner.shim
+
+
+def chosen_shim(config: Config, *, sandboxed: bool) -> tuple[str, str]:
+    """Which shim tasks get on this machine, and why that one. Blocks for a moment.
+
+    It is ``native`` or ``python``, and empty if they are to have the native one and it is missing.
+    """
+    wanted = config.runner.shim
+    if wanted == "python":
+        return "python", "runner.shim asks for it"
+    if usable_shim(config, sandboxed=sandboxed) == "python":
+        return "python", "the native one makes no sandboxes"
+    built = native.find()
+    if built is not None:
+        return "native", f"it is at {built}"
+    compiler = "there is a C compiler" if native.compiler() else "there is no C compiler"
+    why = f"the native one was not built for this version ({compiler} here)"
+    return ("", f"runner.shim is native, but {why}") if wanted == "native" else ("python", why)

@@ -24,8 +24,8 @@ from tests.support.native import native_program
 __all__ = ["SHIMS", "Bench", "bench", "child", "output"]
 
 CHILDREN = Path(tests.children.__file__).parent
-SHIMS = ("python", pytest.param("native", marks=pytest.mark.storm))
-"""The shims of a test that has the native one in long runs."""
+SHIMS = ("native", pytest.param("python", marks=pytest.mark.storm))
+"""The shims of a test that has the Python one in long runs."""
 BOUNDS = Limits(seconds=90, grace_seconds=5, drain_seconds=1, output_bytes=1 << 26)
 """What every run of the bench may use: none of them lives for long whatever it does."""
 

@@ -1,4 +1,4 @@
-"""The storms over whole gateways are done with both shims: with the native one in long runs."""
+"""The storms over whole gateways are done with both shims: with the Python one in long runs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ WITH_BOTH = {
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Has what is done to whole gateways done with each shim."""
     if metafunc.module.__name__.rpartition(".")[2] in WITH_BOTH:
-        native = pytest.param("native", marks=pytest.mark.storm)
-        metafunc.parametrize("_gateways_shim", ["python", native], indirect=True)
+        python = pytest.param("python", marks=pytest.mark.storm)
+        metafunc.parametrize("_gateways_shim", ["native", python], indirect=True)
 
 
 @pytest.fixture(autouse=True)

@@ -154,10 +154,12 @@ def test_check_config(tmp_path: Path) -> None:
 def test_check_config_says_what_it_checked(tmp_path: Path) -> None:
     """Settings from the environment count, and are named; variables that are none are not."""
     more = {"NARTHEX_SERVER_PORT": "9100", "NARTHEX_TOKEN": "x"}
-    said = narthex("check-config", "--data-dir", tmp_path, more=more).stdout
-    assert said == "the shipped defaults, with NARTHEX_SERVER_PORT: valid\n"
+    said = narthex("check-config", "--data-dir", tmp_path, more=more).stdout.splitlines()
+    assert said[0] == "the shipped defaults, with NARTHEX_SERVER_PORT: valid"
+    assert said[1].startswith(("shim of tasks: native: it is at ", "shim of tasks: python: "))
     found = json.loads(narthex("check-config", "--json", "--data-dir", tmp_path, more=more).stdout)
     assert found["environment"] == ["NARTHEX_SERVER_PORT"]
+    assert f"shim of tasks: {found['shim']}" == said[1]
     wrong = narthex(
         "check-config", "--data-dir", tmp_path, code=1, more={"NARTHEX_SERVER_PORT": "x"}
     )
@@ -227,7 +229,7 @@ def test_doctor_says_whether_a_sandbox_is_needed(
     possible = not missing_for_sandbox()
     assert findings["sandbox"]["verdict"] == ("ok" if possible else verdict)
     assert ("are kept apart" in findings["sandbox"]["detail"]) == (possible and trusted == "false")
-    assert findings["shim"]["detail"].startswith(f"{shim};")
+    assert findings["shim"]["detail"].startswith(f"{shim}:")
 
 
 def test_doctor_names_what_is_missing(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from engines.isolation import missing_for_sandbox
+from engines.shim.native import build as native
 from gateway.config import Config, ConfigError, load
-from gateway.config.isolation import is_sandboxed
+from gateway.config.isolation import chosen_shim, is_sandboxed
+from tests.support.native import native_program
 
 OPEN = {"NARTHEX_SERVER_HOST": "0.0.0.0"}  # noqa: S104 - nobody listens there
 TRUSTED = {"NARTHEX_SERVER_ACKNOWLEDGE_TRUSTED_USERS": "true"}
@@ -78,6 +81,25 @@ def test_paths_are_whole_and_of_engines(value: str, complaint: str) -> None:
     """A misspelt name must not show nothing in silence, nor a short one everything."""
     with pytest.raises(ConfigError, match=complaint):
         load(None, {"NARTHEX_RUNNER_SANDBOX_READ_ONLY": value})
+
+
+def test_the_shim_is_the_native_one_where_it_keeps_what_is_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default it is, but for sandboxes and where it was not built; each time it says why."""
+    config, asked = load(None, {}), load(None, {"NARTHEX_RUNNER_SHIM": "native"})
+    path = native_program()
+    assert chosen_shim(config, sandboxed=False) == ("native", f"it is at {path}")
+    assert chosen_shim(config, sandboxed=True) == ("python", "the native one makes no sandboxes")
+    other = load(None, {"NARTHEX_RUNNER_SHIM": "python"})
+    assert chosen_shim(other, sandboxed=False) == ("python", "runner.shim asks for it")
+    monkeypatch.setattr(native.find, "__defaults__", (tmp_path,))
+    chosen, why = chosen_shim(config, sandboxed=False)
+    assert chosen == "python"
+    assert "was not built" in why
+    chosen, why = chosen_shim(asked, sandboxed=False)
+    assert not chosen
+    assert why.startswith("runner.shim is native, but")
 
 
 @pytest.mark.parametrize(
