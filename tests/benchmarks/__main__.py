@@ -41,6 +41,7 @@ SCENARIOS = (
     "recovery",
     "command_line",
     "isolation",
+    "shims",
 )
 _TENTH = 0.1
 _ROOMY = {
