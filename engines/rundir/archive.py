@@ -89,6 +89,23 @@ class Archive:
             taken = sum(HEADER_SIZE + len(record.data) for record in records)
         return records, offset + taken
 
+    def raw(self, offset: int, size: int) -> bytes:
+        """The bytes of the records from ``offset`` on, of more than one frame where it takes that.
+
+        Raises:
+            Damaged: a frame is not what was written.
+        """
+        parts: list[bytes] = []
+        while size > 0:
+            found = self._find(offset)
+            if found is None or not found.offset <= offset < found.offset + found.size:
+                break
+            start = offset - found.offset
+            part = self._data(found)[start : start + size]
+            parts.append(part)
+            offset, size = offset + len(part), size - len(part)
+        return b"".join(parts)
+
     def verify(self) -> int:
         """Reads every frame; how many bytes of records there are. Raises Damaged."""
         return sum(map(len, self.contents()))

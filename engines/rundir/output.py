@@ -83,6 +83,28 @@ class Output(Closeable):
             if self._known_hole() == hole:
                 return Chunk(records, end)
 
+    def raw(self, offset: int, size: int) -> bytes:
+        """The bytes of the records from ``offset`` on, headers too; fewer where there are no more.
+
+        None of them are from behind a hole.
+
+        Raises:
+            Damaged: they are in a part of the archive that is not what was written.
+        """
+        if not self.open():
+            return b""
+        while True:
+            hole = self._known_hole()
+            room = size
+            if hole is not None and offset < hole.end:
+                room = min(size, max(0, hole.begin - offset))
+            if self._archive is not None:
+                return self._archive.raw(offset, room)
+            data = os.pread(self._fd, room, offset)
+            # What was noted by now may have been taken out while it was read.
+            if self._known_hole() == hole:
+                return data
+
     def feed(self, splitter: Splitter, max_bytes: int) -> list[Block] | None:
         """Feeds the next records; the lines that end with them, or None if there are none yet."""
         chunk = self.read(splitter.offset, max_bytes)

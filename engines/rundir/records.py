@@ -27,12 +27,14 @@ __all__ = [
     "OUT",
     "Gap",
     "Record",
+    "Span",
     "decode_gap",
     "encode_gap",
     "header",
     "mend",
     "parse_records",
     "read_records",
+    "record_spans",
     "starts_record",
 ]
 
@@ -53,6 +55,10 @@ class Record(NamedTuple):
     kind: int
     time_ms: int
     data: bytes
+
+
+Span = tuple[int, int, int]
+"""The kind of a record, and where its bytes begin and end in a block of records."""
 
 
 class Gap(NamedTuple):
@@ -120,6 +126,26 @@ def parse_records(data: bytes, start: int = 0) -> tuple[list[Record], int]:
         records.append(Record(kind, time_ms, data[start + HEADER_SIZE : stop]))
         start = stop
     return records, start
+
+
+def record_spans(data: bytes) -> tuple[list[Span], int]:
+    """Where the records of a block that begins with one lie in it, and the place behind them.
+
+    The block may cut the last one off: its span ends with the block, the place is where the record
+    would end. Nothing is copied.
+    """
+    spans: list[Span] = []
+    start, end = 0, len(data)
+    while start + HEADER_SIZE <= end:
+        size, kind, _ = _HEADER.unpack_from(data, start)
+        if not OUT <= kind <= GAP or size > MAX_RECORD:
+            break
+        stop = start + HEADER_SIZE + size
+        spans.append((kind, start + HEADER_SIZE, stop))
+        start = stop
+    if start > end:
+        spans[-1] = (*spans[-1][:2], end)
+    return spans, start
 
 
 def starts_record(fd: int, offset: int, size: int) -> bool:

@@ -13,16 +13,17 @@ from contextlib import suppress
 from engines.rundir.closeable import Closeable
 from engines.rundir.directory import INDEX, RunDir
 from engines.rundir.index import Points
-from engines.rundir.lines import Point
+from engines.rundir.lines import START, Point
 from engines.rundir.output import Output
-from engines.rundir.records import ERR, GAP, OUT
+from engines.rundir.records import ERR, GAP, OUT, Span, record_spans
 
 __all__ = ["Skim"]
 
 _STRETCH_BYTES = 1 << 18
-_READ_BYTES = 1 << 18
+_HEADERS = 1 << 10
+_MOST_BYTES = 1 << 23
 _MOST_AHEAD = 1 << 20
-"""A line that stays open for longer than this many bytes is waited for by whoever reads lines."""
+"""A line that stays open for longer than this many bytes is left to whoever reads lines."""
 
 
 class Skim(Closeable):
@@ -36,8 +37,9 @@ class Skim(Closeable):
 
     def __init__(self, run: RunDir, text: bytes, *, ignore_case: bool) -> None:
         self._text = text
-        self._ignore_case = ignore_case
+        self._ignore_case = ignore_case and text.lower() != text.upper()
         self._output = Output(run)
+        self._last = START
         self._points: Points | None = None
         with suppress(OSError):
             self._points = Points(run.file(INDEX)).hold()
@@ -60,12 +62,12 @@ class Skim(Closeable):
         points = self._points
         if points is None or not self._output.open():
             return line, True
-        begin = points.at(line)
+        begin = self._last if self._last.line == line else points.at(line)
         end = points.behind(begin, _STRETCH_BYTES)
         if end is None or end.line <= line:
             return line, True
-        found = self._bytes(begin, end)
-        return end.line, found is None or any(map(self._holds, found))
+        self._last = end
+        return end.line, self._may_hold(begin, end)
 
     def before(self, line: int, size: int) -> int:
         """A line about ``size`` bytes of output before another one; 0 if nobody knows."""
@@ -77,32 +79,72 @@ class Skim(Closeable):
             return 0  # what follows the last point may be of any size
         return points.before(end, size).line
 
-    def _holds(self, data: bytes) -> bool:
-        return self._text in (data.lower() if self._ignore_case else data)
+    def _may_hold(self, begin: Point, end: Point) -> bool:
+        """Whether a line from one point to another may hold the text.
 
-    def _bytes(self, begin: Point, end: Point) -> tuple[bytes, bytes] | None:
-        """What the two streams say from one point to another; None if that cannot be said."""
-        if end.skip_out + end.skip_err > _MOST_AHEAD:
-            return None
-        said: dict[int, list[bytes]] = {OUT: [], ERR: []}
-        offset = begin.offset
-        # Of the records from the end's offset on only so many bytes belong to lines before it.
-        left = {OUT: end.skip_out, ERR: end.skip_err}
-        while offset < end.offset or any(left.values()):
-            room = end.offset - offset if offset < end.offset else _READ_BYTES
-            chunk = self._output.read(offset, min(room, _READ_BYTES))
-            if chunk.jumped or not chunk.records:
+        Looks at the records as they lie in the file, and at what meets where one ends: what is
+        read is copied once at most.
+        """
+        size = end.offset - begin.offset
+        if size > _MOST_BYTES or end.skip_out + end.skip_err > _MOST_AHEAD:
+            return True
+        data = self._output.raw(begin.offset, size)
+        ahead = self._ahead(end)
+        spans, behind = record_spans(data)
+        if behind != size or len(data) != size or ahead is None:
+            return True  # no record begins where the index says so
+        following = record_spans(ahead)[0]
+        if self._ignore_case:
+            data, ahead = data.lower(), ahead.lower()
+        if self._text in data or self._text in ahead:
+            return True
+        meeting = _Meeting(len(self._text) - 1)
+        known = meeting.add(data, spans) and meeting.add(ahead, following)
+        return not known or self._text in meeting
+
+    def _ahead(self, end: Point) -> bytes | None:
+        """The records behind a point that belong to lines before it; None if nobody can say."""
+        ahead = end.skip_out + end.skip_err
+        size = ahead + _HEADERS if ahead else 0
+        while 0 < size <= _MOST_BYTES:
+            data = self._output.raw(end.offset, size)
+            spans, behind = record_spans(data)
+            left = {OUT: end.skip_out, ERR: end.skip_err, GAP: 0}
+            for kind, start, stop in spans:
+                left[kind] -= stop - start
+                if left[OUT] <= 0 and left[ERR] <= 0:
+                    return data[: stop + min(0, left[kind])]
+            if behind <= len(data):
                 return None
-            if any(record.kind == GAP for record in chunk.records):
-                return None
-            if offset < end.offset < chunk.end:
-                return None  # no record begins where the index says so
-            for kind, _, data in chunk.records:
-                if offset < end.offset:
-                    said[kind].append(data)
-                elif left[kind]:
-                    said[kind].append(data[: left[kind]])
-                    left[kind] = max(0, left[kind] - len(data))
-            offset = chunk.end
-        out, err = (b"".join(said[kind]) for kind in (OUT, ERR))
-        return out[begin.skip_out :], err[begin.skip_err :]
+            size *= 4
+        return None if ahead else b""
+
+
+class _Meeting:
+    """What stands on both sides of each place where a record of a stream ends and its next begins.
+
+    Args:
+        size: how many bytes of a side count.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._sides: dict[int, list[bytes]] = {OUT: [], ERR: []}
+
+    def __contains__(self, text: bytes) -> bool:
+        """Whether a text may lie across such a place."""
+        return any(text in b"".join(sides) for sides in self._sides.values())
+
+    def add(self, data: bytes, spans: list[Span]) -> bool:
+        """Takes the records that follow; False if one is a gap."""
+        size = self._size
+        for kind, start, stop in spans:
+            if kind == GAP:
+                return False
+            sides = self._sides[kind]
+            if stop - start > 2 * size:
+                sides.append(data[start : start + size])
+                sides.append(data[stop - size : stop])
+            else:
+                sides.append(data[start:stop])
+        return True

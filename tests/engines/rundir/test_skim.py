@@ -32,6 +32,7 @@ SAID = st.lists(
                 b"\n",
                 b"x" * 40,
                 b"Needle \n\n",
+                b"NEEdle" * 12,
                 b"e\n",
             ]
         ),
@@ -55,7 +56,7 @@ def recorded(path: Path, said: list[tuple[int, bytes]]) -> RunDir:
     return run
 
 
-def holding(run: RunDir, text: bytes) -> set[int]:
+def holding(run: RunDir, text: bytes, *, ignore_case: bool = False) -> set[int]:
     """The numbers of the lines that hold a text, read one after the other."""
     found: dict[int, bytes] = {}
     with Replay(run) as replay:
@@ -66,7 +67,9 @@ def holding(run: RunDir, text: bytes) -> set[int]:
                 for at, data in enumerate(block.data.split(b"\n"), block.first):
                     found[at] = found.get(at, b"") + data
             line, part, at_end = page.next_line, page.next_part, page.at_end
-    return {number for number, data in found.items() if text in data}
+    return {
+        number for number, data in found.items() if text in (data.lower() if ignore_case else data)
+    }
 
 
 @pytest.fixture
@@ -83,24 +86,29 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     deadline=None,
 )
 @given(
-    SAID, st.sampled_from([b"needle", b"e", b"xx", b"nowhere"]), st.booleans(), st.integers(1, 9)
+    SAID,
+    st.sampled_from([b"needle", b"e", b"xx", b"nowhere"]),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 9),
 )
 @pytest.mark.usefixtures("small")
 def test_no_line_that_holds_it_is_passed_over(
     tmp_path_factory: pytest.TempPathFactory,
     said: list[tuple[int, bytes]],
     text: bytes,
+    ignore_case: bool,  # noqa: FBT001 - drawn
     sealed: bool,  # noqa: FBT001 - drawn
     line: int,
 ) -> None:
     """Of two streams in any pieces, long lines in parts, recorded or sealed."""
     run = recorded(tmp_path_factory.mktemp("skim") / "run", said)
-    held = holding(run, text)
+    held = holding(run, text, ignore_case=ignore_case)
     if sealed and said:
         sealing = Seal(run)
         while sealing.step():
             pass
-    with Skim(run, text, ignore_case=False) as skimming:
+    with Skim(run, text, ignore_case=ignore_case) as skimming:
         behind, _ = skimming.stretch(line)
         while behind > line:
             found, read = skimming.stretch(line)
@@ -125,6 +133,20 @@ def test_most_of_a_log_is_passed_over(tmp_path: Path) -> None:
             line = found[0]
     assert line > 190_000
     assert 0 < left < 40_000
+
+
+def test_a_log_in_very_small_records_is_passed_over(tmp_path: Path) -> None:
+    """However many records a line comes in, of either stream, and whatever their headers are."""
+    pieces = [(OUT, b"%d" % (n % 10)) for n in range(65)] + [(OUT, b"Q" * 81), (OUT, b"end\n")]
+    others = [(ERR, b"w"), (ERR, b"arn\n")]
+    run = recorded(tmp_path / "run", [*pieces, *others] * 1000)
+    with Skim(run, b"needle", ignore_case=True) as skimming:
+        line, left = 1, 0
+        while (found := skimming.stretch(line))[0] > line:
+            left += found[1]
+            line = found[0]
+    assert line > 1000
+    assert not left
 
 
 def test_what_was_not_kept_is_read(tmp_path: Path) -> None:
