@@ -11,6 +11,8 @@ its keys begin with that. A node that is alone has no name here.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,12 +54,14 @@ __all__ = [
     "WANTING",
     "WHY",
     "Family",
+    "families_in",
     "family",
     "lua_names",
     "own_root",
     "script_keys",
 ]
 
+_NAMES = re.compile(r"\b[A-Z][A-Z_]*\b")
 _ROOT = "narthex:"
 _AT = f"{_ROOT}at:"
 """What the keys of a node with a name begin with, before the name."""
@@ -237,19 +241,26 @@ TASK_KEYS = (
     WANTING,
     WHY,
 )
-"""The families that the task scripts are handed."""
+"""The families that the task scripts are handed, each script those that it names."""
 
 FAMILIES = (*TASK_KEYS, OCCUPANCY, PROBE, NODE, NODE_KEY, FORGOTTEN, PEER, REQUEST, NODES, BEATS)
 
 
-def script_keys(node: str) -> tuple[str, ...]:
-    """What a task script of a node is handed as its keys."""
-    own = tuple(one.of_node(node) for one in TASK_KEYS)
+def families_in(text: str) -> tuple[Family, ...]:
+    """The families of TASK_KEYS that the text of a script names, remarks included."""
+    words = set(_NAMES.findall(text))
+    known = {id(value): name for name, value in globals().items() if isinstance(value, Family)}
+    return tuple(one for one in TASK_KEYS if known[id(one)] in words)
+
+
+def script_keys(families: Iterable[Family], node: str) -> tuple[str, ...]:
+    """What a task script of a node that names these families is handed as its keys."""
+    own = tuple(one.of_node(node) for one in families)
     # A node that is alone pays for no more.
     return (*own, own_root(node), _AT, NODES.key(), BEATS.key()) if node else own
 
 
-def lua_names() -> str:
+def lua_names(families: Sequence[Family]) -> str:
     """What a task script begins with: a local for the prefix of each family, by its name here.
 
     What follows the prefix is said there. All keys of a node live in one Redis, so that a script
@@ -257,13 +268,13 @@ def lua_names() -> str:
     alone, and then there is no NODES; ``at_node(READY, name)`` is a prefix as another node has it.
     """
     known = {id(value): name for name, value in globals().items() if isinstance(value, Family)}
-    names = [f"local {known[id(one)]} = KEYS[{place}]" for place, one in enumerate(TASK_KEYS, 1)]
-    return "\n".join([*names, _LUA_NODES])
+    names = [f"local {known[id(one)]} = KEYS[{place}]" for place, one in enumerate(families, 1)]
+    return "\n".join([*names, _LUA_NODES.format(*range(len(names) + 1, len(names) + 5))])
 
 
-_LUA_NODES = f"""\
-local HERE, AT = KEYS[{len(TASK_KEYS) + 1}], KEYS[{len(TASK_KEYS) + 2}]
-local NODES, BEATS = KEYS[{len(TASK_KEYS) + 3}], KEYS[{len(TASK_KEYS) + 4}]
+_LUA_NODES = """\
+local HERE, AT = KEYS[{}], KEYS[{}]
+local NODES, BEATS = KEYS[{}], KEYS[{}]
 local NODE_NAME = HERE and string.sub(HERE, #AT + 1, -2) or ''
 local function at_node(key, node)
   return AT .. node .. ':' .. string.sub(key, #HERE + 1)

@@ -107,7 +107,7 @@ class NodeMembership:
 
     async def _open_up(self, ask: Callable[..., Awaitable[object]]) -> None:
         """From one node to several: what it had for itself is made anew under its name."""
-        await _Scripts(ask).run("leave_alone", keys.script_keys(""))
+        await _Scripts(ask).run("leave_alone", keys.script_keys(script("leave_alone").families, ""))
         await ask("SET", keys.NODE.key(), SEVERAL)
 
 

@@ -24,6 +24,7 @@ _TAKES = re.compile(r"^-- ARGV +(.*\n(?:--  .*\n)*)", re.MULTILINE)
 _REMARK = re.compile(r"\([^()]*\)|\n--")
 _NAME = re.compile(r"[a-z][a-z_]*(\.\.\.)?", re.ASCII)
 _REST = "..."
+_KEYS = "-- include keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Script:
     """A script with its parts in place.
 
     ``names`` are its arguments in order; ``rest`` is the name for any number of further ones, empty
-    if it takes none. ``digest`` is what Redis knows the text by.
+    if it takes none. ``digest`` is what Redis knows the text by. ``families`` are those whose
+    prefixes it is handed as its keys, none if it says nothing of them.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Script:
     digest: str
     names: tuple[str, ...]
     rest: str
+    families: tuple[keys.Family, ...] = ()
 
     def arguments(self, named: Mapping[str, Value], rest: Sequence[Value]) -> list[Value]:
         """The values of a call in the script's order.
@@ -65,10 +68,10 @@ class Script:
 def script(name: str) -> Script:
     """The script of that name, from ``scripts/<name>.lua``.
 
-    A line ``-- include part`` stands for the file of that name in ``scripts/parts``, one
-    ``-- include keys`` for the names of the families in ``keys``, and ``-- include arguments`` for
-    a local for each argument; of ``blocks...`` it is ``blocks_at``, the place in ARGV where those
-    begin.
+    A line ``-- include part`` stands for the file of that name in ``scripts/parts``. In place of
+    ``-- include keys`` stand the names of those families in ``keys`` that it names, and of
+    ``-- include arguments`` a local for each argument; of ``blocks...`` it is ``blocks_at``, the
+    place in ARGV where those begin.
     """
     folder = resources.files("gateway.stores") / "scripts"
     source = (folder / f"{name}.lua").read_text("utf-8")
@@ -76,14 +79,18 @@ def script(name: str) -> Script:
 
     def part(part_name: str) -> str:
         if part_name == "keys":
-            return keys.lua_names()
+            return _KEYS  # which they are is known when all parts are in place
         if part_name == "arguments":
             return _locals(names, rest)
         return (folder / "parts" / f"{part_name}.lua").read_text("utf-8").rstrip()
 
     text = _INCLUDE.sub(lambda found: part(found[1]), source)
+    families: tuple[keys.Family, ...] = ()
+    if _KEYS in text:
+        families = keys.families_in(text)
+        text = text.replace(_KEYS, keys.lua_names(families))
     digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-    return Script(name, text, digest, names, rest)
+    return Script(name, text, digest, names, rest, families)
 
 
 def _taken(name: str, source: str) -> tuple[tuple[str, ...], str]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from gateway.stores import keys
 from gateway.stores.redis_client import RedisClient, Value, unavailable, wrong_type
 from gateway.stores.replies import integer, items, text
+from gateway.stores.script import script
 from protocol.errors import GatewayError
 
 __all__ = ["TaskScripts"]
@@ -24,19 +25,25 @@ class TaskScripts:
 
     def __init__(self, link: RedisClient) -> None:
         self._link = link
-        self._keys = keys.script_keys(link.space)
+        self._keys: dict[str, tuple[str, ...]] = {}
         self._mending = asyncio.Lock()
 
     async def run(self, name: str, /, *rest: Value, **named: Value) -> object:
         """The script's reply. Raises UNAVAILABLE after mending if a key had a foreign type."""
         try:
-            return await self._link.run(name, self._keys, *rest, **named)
+            return await self._link.run(name, self._keys_of(name), *rest, **named)
         except GatewayError as error:
             if not wrong_type(error.__cause__):
                 raise
             if not self._mending.locked():
                 await self.mend()
             raise unavailable() from error
+
+    def _keys_of(self, name: str) -> tuple[str, ...]:
+        found = self._keys.get(name)
+        if found is None:
+            found = self._keys[name] = keys.script_keys(script(name).families, self._link.space)
+        return found
 
     async def mend(self) -> int:
         """Removes every key of ours that has a foreign type; how many there were."""

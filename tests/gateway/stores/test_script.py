@@ -89,3 +89,19 @@ async def test_a_wrong_call_never_gets_to_redis(
     """It is a fault of the program, and says which script it is about."""
     with pytest.raises(TypeError, match="release"):
         await TaskScripts(link).run("release", *rest, **named)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_script_is_handed_the_families_that_it_names(name: str) -> None:
+    """No less, for each has a local, and the prefixes of a call follow in the same order."""
+    found = script(name)
+    declared = re.findall(r"^local ([A-Z_]+) = KEYS\[\d+\]$", found.text, flags=re.MULTILINE)
+    assert [getattr(keys, one) for one in declared] == list(found.families)
+    if "-- include keys" in (FOLDER / f"{name}.lua").read_text():
+        assert declared
+        code = re.sub(r"--.*|'[^']*'", "", found.text)
+        used = {one for one in re.findall(r"\b[A-Z][A-Z_]+\b", code) if hasattr(keys, one)}
+        assert used - {"NODES", "BEATS"} <= set(declared)
+        assert keys.script_keys(found.families, "") == tuple(
+            family.prefix for family in found.families
+        )
