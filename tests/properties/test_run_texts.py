@@ -84,12 +84,12 @@ class Engines:
         self.wait(self._zygote.close())
         self._loop.close()
 
-    def python(self, code: str) -> tuple[Exit, list[bytes]]:
+    def python(self, code: str, seconds: float = SECONDS) -> tuple[Exit, list[bytes]]:
         """A statement of the session, which has a secret: how it ended and what it said."""
 
         async def said() -> tuple[RunDir, Exit]:
             run = await self.seat.say(code, environment={"TOK": SECRET}, hidden=(SECRET,))
-            return run, await self.seat.end(run, SECONDS)
+            return run, await self.seat.end(run, seconds)
 
         return self._checked(*self.wait(said()))
 
@@ -143,8 +143,13 @@ def leaves_truly(engines: Engines, text: str) -> None:
 
 
 def is_code(engines: Engines, text: str) -> None:
-    """Text that stands in the code itself ends somehow, in the words of Python or of the engine."""
-    ending, _ = engines.python(f"x = 1  # {text}\n")
+    """Text that stands in the code itself ends somehow, in the words of Python or of the engine.
+
+    A line that begins with an exclamation mark is a command of the system. One that begins with
+    that, a per cent sign or a slash is IPython's, which reads the whole text anew for each.
+    """
+    allowed = SECONDS + len(text.splitlines()) / 4 + text.count("!")
+    ending, _ = engines.python(f"x = 1  # {text}\n", allowed)
     assert ending.kind in {ExitKind.EXITED, ExitKind.START_FAILED}, ending
 
 
