@@ -209,7 +209,8 @@ def _peers(config: Config, stores: Stores, tokens: Tokens) -> Peers | None:
     """The other nodes, None for one that is alone."""
     if not config.node.name:
         return None
-    return Peers(PeerSeal(config.node.name, tokens, stores.redis), config.node.seconds)
+    node = config.node
+    return Peers(PeerSeal(node.name, tokens, stores.redis), node.seconds, node.authority)
 
 
 def _fetcher(config: Config, paths: DataPaths, stores: Stores) -> AccountFetcher | None:

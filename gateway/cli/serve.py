@@ -12,7 +12,7 @@ from gateway.cli import options
 from gateway.cli.lines import print_record
 from gateway.cli.trouble import Trouble
 from gateway.config import Config, ConfigError, load, variables
-from gateway.config.certificate import load_certificate
+from gateway.config.certificate import check_authority, load_certificate
 from gateway.config.isolation import chosen_shim, is_sandboxed
 from gateway.data_paths import DataPaths
 from gateway.plugins import load_dialects, load_engines, load_services
@@ -109,4 +109,5 @@ def _load_all(config: Config) -> str:
     if not chosen:
         raise ConfigError(why)
     load_certificate(config.server)
+    check_authority(config.node)
     return f"{chosen}: {why}"

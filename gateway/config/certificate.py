@@ -10,10 +10,10 @@ import ssl
 import stat
 from pathlib import Path
 
-from gateway.config.settings import Server
+from gateway.config.settings import Node, Server
 from gateway.config.sources import ConfigError
 
-__all__ = ["Certificate", "load_certificate"]
+__all__ = ["Certificate", "check_authority", "load_certificate"]
 
 _PASSWORD = ""
 _OTHERS = 0o007
@@ -60,6 +60,26 @@ class Certificate:
                 f"server.tls_certificate: cannot read {self._certificate}: {error.strerror}"
             ) from error
         return context
+
+
+def check_authority(node: Node) -> None:
+    """Sees to it that the certificates by which other nodes are believed can be read.
+
+    Raises:
+        ConfigError: they cannot, with why.
+    """
+    if not node.authority:
+        return
+    try:
+        ssl.create_default_context(cafile=node.authority)
+    except ssl.SSLError as error:
+        raise ConfigError(
+            f"node.authority: {node.authority} holds no certificates in PEM ({_reason(error)})"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"node.authority: cannot read {node.authority}: {error.strerror}"
+        ) from error
 
 
 def load_certificate(server: Server) -> Certificate | None:

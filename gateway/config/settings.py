@@ -74,6 +74,7 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")]
     address: Annotated[str, msgspec.Meta(max_length=300)]
+    authority: Annotated[str, msgspec.Meta(max_length=4096)]
     seconds: Seconds
     accounts: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$")]
 

@@ -20,6 +20,7 @@ from gateway.services.parts import Parts
 from gateway.services.peers import Peers
 from gateway.services.service import Verb
 from gateway.services.tasks import Tasks
+from gateway.stores.node_registry import KnownNode
 from gateway.stores.request_homes import RequestHomes
 from protocol.command import Command
 from protocol.commands.directory import (
@@ -108,7 +109,7 @@ class Elsewhere:
         *,
         longest_wait: float,
         accounts: str = "",
-        fetch: Callable[[str], Awaitable[None]],
+        fetch: Callable[[KnownNode], Awaitable[None]],
     ) -> None:
         self._accounts = accounts
         self._fetch = fetch
@@ -165,20 +166,16 @@ class Elsewhere:
             return self._on_task(do)
         return do
 
-    def _is_here(self, node: str) -> bool:
-        return node in {"", self._peers.own}
-
     def _on_task(self, do: Do) -> Do:
         async def row(caller: Caller, command: Any) -> Any:  # noqa: ANN401 - whatever is asked
             task = await self._lookup.seen(caller, command.task)
-            if self._is_here(task.node) or not await self._peers.knows(task.node):
+            node = await self._peers.find(task.node)
+            if node is None:
                 return await do(caller, command)
             wait = 0.0
             if isinstance(command, KillAndReport | ReadKill):
                 wait = min(max(command.wait_seconds, 0.0), self._longest_wait)
-            return await self._peers.ask(
-                task.node, caller, replace(command, task=ById(task.id)), wait
-            )
+            return await self._peers.ask(node, caller, replace(command, task=ById(task.id)), wait)
 
         return row
 
@@ -199,7 +196,7 @@ class Elsewhere:
         lost: GatewayError | None = None
         for node in await self._peers.others():
             try:
-                return await self._peers.ask(node.name, caller, command)
+                return await self._peers.ask(node, caller, command)
             except GatewayError as error:
                 if error.subject is Subject.NODE:
                     lost = error
@@ -213,51 +210,61 @@ class Elsewhere:
             if command.request_id:
                 owner = self._tasks.owner_of(caller, command.owner)
                 node = await self._home(owner, command.request_id, node)
-            if self._is_here(node):
+            if node is None:
                 return cast("Task", await do(caller, command))
             return await self._peers.ask(node, caller, command)
 
         return row
 
-    async def _having(self, caller: Caller, inputs: Sequence[FileInput]) -> str:
-        """The node that has the inputs of a task; this one if there are none, or nobody has."""
+    async def _having(self, caller: Caller, inputs: Sequence[FileInput]) -> KnownNode | None:
+        """The other node that has the inputs of a task; None if this one has, or nobody."""
         if not inputs or self._describe is None:
-            return self._peers.own
+            return None
         wanted = DescribeData(inputs[0].object_id)
         if await _has(lambda: cast("Do", self._describe)(caller, wanted)):
-            return self._peers.own
+            return None
         lost: GatewayError | None = None
         for node in await self._peers.others():
             try:
-                if await _has(partial(self._peers.ask, node.name, caller, wanted)):
-                    return node.name
+                if await _has(partial(self._peers.ask, node, caller, wanted)):
+                    return node
             except GatewayError as error:
                 if error.subject is not Subject.NODE:
                     raise
                 lost = error
         if lost is not None:
             raise lost
-        return self._peers.own
+        return None
 
-    async def _home(self, owner: str, request_id: str, wanted: str) -> str:
-        """The node that has a request id. One that was forgotten has it no more."""
-        node = await self._homes.of(owner, request_id, wanted)
-        if self._is_here(node) or await self._peers.knows(node):
-            return node
-        await self._homes.move(owner, request_id, wanted)
-        return wanted
+    async def _home(
+        self, owner: str, request_id: str, wanted: KnownNode | None
+    ) -> KnownNode | None:
+        """The other node that has a request id, None if it is this one.
+
+        It is the one that is ``wanted``, unless another has it; one that was forgotten has it no
+        more.
+        """
+        name = wanted.name if wanted is not None else self._peers.own
+        home = await self._homes.of(owner, request_id, name)
+        if home == name:
+            return wanted
+        node = await self._peers.find(home)
+        if node is None and not self._peers.is_here(home):
+            await self._homes.move(owner, request_id, name)
+            return wanted
+        return node
 
     def _group(self, do: Do) -> Do:
         async def row(caller: Caller, command: SubmitGroup) -> Group:
             owner = self._tasks.owner_of(caller, command.owner)
-            node = self._peers.own
+            node: KnownNode | None = None
             # A name leads to one node for as long as anybody asks for it, also after its group.
             if command.name:
                 whose = f"{_SPACES}{command.space}" if command.space else owner
                 node = await self._home(whose, f"group {command.name}", node)
             elif command.request_id:
                 node = await self._home(owner, f"group request {command.request_id}", node)
-            if self._is_here(node):
+            if node is None:
                 return cast("Group", await do(caller, command))
             return await self._peers.ask(node, caller, command)
 
@@ -285,14 +292,15 @@ class Elsewhere:
 
         async def row(caller: Caller, command: Any) -> Any:  # noqa: ANN401 - whatever is asked
             try:
-                found = await self._peers.ask(self._accounts, caller, command)
+                home = await self._peers.named(self._accounts)
+                found = await self._peers.ask(home, caller, command)
             except GatewayError as error:
                 if not reads or error.subject is not Subject.NODE:
                     raise
                 return await do(caller, command)
             if not reads:
                 with suppress(GatewayError):  # it comes a moment later
-                    await self._fetch(self._accounts)
+                    await self._fetch(home)
             return found
 
         return row
@@ -312,7 +320,7 @@ class Elsewhere:
         found = list(await do(caller, command))
         for node in await self._peers.others():
             try:
-                found += await self._peers.ask(node.name, caller, command)
+                found += await self._peers.ask(node, caller, command)
             except GatewayError as error:
                 if error.subject is not Subject.NODE:
                     raise
@@ -328,10 +336,11 @@ class Elsewhere:
             gone: set[str] = set()
             for task in page.tasks if left > 0 else ():
                 mine = task.owner == caller.user.name
-                if not mine or self._is_here(task.node) or task.node in gone:
+                if not mine or self._peers.is_here(task.node) or task.node in gone:
                     continue
                 try:
-                    said = await self._peers.ask(task.node, caller, ReadSubmission(ById(task.id)))
+                    node = await self._peers.named(task.node)
+                    said = await self._peers.ask(node, caller, ReadSubmission(ById(task.id)))
                 except GatewayError as error:
                     if error.subject is Subject.NODE:
                         gone.add(task.node)

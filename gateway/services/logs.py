@@ -155,10 +155,11 @@ def _elsewhere(peers: Peers) -> ReadElsewhere:
     """
 
     async def read(task: Task, cursor: Cursor, lines: int, size: int) -> LogPage | None:
-        if task.node in {"", peers.own} or not await peers.knows(task.node):
+        node = await peers.find(task.node)
+        if node is None:
             return None
         owner = Caller(Principal(task.owner, Role.USER))
-        read = await peers.ask(task.node, owner, ReadLog(ById(task.id), cursor, lines, size))
+        read = await peers.ask(node, owner, ReadLog(ById(task.id), cursor, lines, size))
         return read.page
 
     return read

@@ -23,6 +23,7 @@ from gateway.journal import journal
 from gateway.services.peers import Peers, away
 from gateway.stores.atomic_file import replace, try_lock
 from gateway.stores.directory_file import decoded
+from gateway.stores.node_registry import KnownNode
 from gateway.stores.revocations import Revocations
 from protocol.errors import GatewayError, Subject
 
@@ -92,26 +93,27 @@ class AccountFetcher:
         with suppress(GatewayError):
             for node in await self._peers.others():
                 try:
-                    await self.fetch(node.name)
+                    await self.fetch(node)
                 except GatewayError as error:
                     if error.subject is not Subject.NODE:
                         _journal.warning(
                             "accounts not fetched", node=node.name, error=error.message
                         )
 
-    async def fetch(self, node: str) -> None:
+    async def fetch(self, node: KnownNode) -> None:
         """Fetches from one node. UNAVAILABLE if it cannot be reached, or the disk refuses."""
         own = await asyncio.to_thread(_read, self._directory)
-        known = _digest(own) if node == self._home else _NOT_WANTED
+        at_home = node.name == self._home
+        known = _digest(own) if at_home else _NOT_WANTED
         data, revoked = await self._peers.accounts(node, known)
         await self._revocations.learn(revoked, clock.now_ms())
-        if node == self._home and data is not None:
+        if at_home and data is not None:
             try:
                 decoded(data)
             except msgspec.MsgspecError as error:
-                raise away(node) from error
+                raise away(node.name) from error
             await asyncio.to_thread(replace, self._directory, data)
-            _journal.info("users and groups fetched", node=node)
+            _journal.info("users and groups fetched", node=node.name)
 
 
 def _read(path: Path) -> bytes:

@@ -28,15 +28,21 @@ class PeerLine:
         self._left = 0
 
     @classmethod
-    async def ask(cls, address: str, path: str, headers: dict[str, str], body: bytes) -> PeerLine:
-        """Sends a request and reads the head of its answer."""
+    async def ask(
+        cls,
+        address: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        trust: ssl.SSLContext | None = None,
+    ) -> PeerLine:
+        """Sends a request and reads the head of its answer; with TLS if it says whom to trust."""
         url = urlsplit(address)
-        secure = url.scheme == "https"
         host = url.hostname or ""
         reader, writer = await asyncio.open_connection(
             host,
-            url.port or (443 if secure else 80),
-            ssl=ssl.create_default_context() if secure else None,
+            url.port or (443 if trust else 80),
+            ssl=trust,
             limit=_HEAD_BYTES,
         )
         line = cls(reader, writer)

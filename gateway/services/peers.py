@@ -7,6 +7,7 @@ refusal comes back. Who cannot be reached in time is said to be so, and nothing 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -120,12 +121,16 @@ class Peers:
     Args:
         seal: what requests and answers are sealed with.
         seconds: how long another node may take to answer.
+        authority: a file with the certificates that nodes with https are believed by; empty for
+            those that the system believes.
     """
 
-    def __init__(self, seal: PeerSeal, seconds: float) -> None:
+    def __init__(self, seal: PeerSeal, seconds: float, authority: str = "") -> None:
         self.own = seal.own
         self.seal = seal
         self._seconds = seconds
+        self._authority = authority
+        self._trust: ssl.SSLContext | None = None
         self._registry = NodeRegistry(seal.link)
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -133,12 +138,25 @@ class Peers:
         """All nodes but this one."""
         return [node for node in await self._registry.nodes() if node.name != self.own]
 
-    async def knows(self, node: str) -> bool:
-        """Whether another node has this name; one that was forgotten has nothing any more."""
-        return any(one.name == node for one in await self.others())
+    def is_here(self, node: str) -> bool:
+        """Whether this is the node of that name; what has none is of a time without names."""
+        return node in {"", self.own}
+
+    async def find(self, node: str) -> KnownNode | None:
+        """Another node; None if it is this one or was forgotten: that has nothing any more."""
+        if self.is_here(node):
+            return None
+        return next((one for one in await self.others() if one.name == node), None)
+
+    async def named(self, node: str) -> KnownNode:
+        """Another node that is needed. UNAVAILABLE if there is none of that name."""
+        found = await self.find(node)
+        if found is None:
+            raise away(node)
+        return found
 
     async def ask(
-        self, node: str, caller: Caller, command: Command[R], wait_seconds: float = 0.0
+        self, node: KnownNode, caller: Caller, command: Command[R], wait_seconds: float = 0.0
     ) -> R:
         """What a node answers to a command; ``wait_seconds`` is how long it may wait for news.
 
@@ -148,26 +166,25 @@ class Peers:
         asked = (caller.principal, caller.address, caller.reads, command)
         return cast("R", await self._answer(node, asked, wait_seconds))
 
-    async def accounts(self, node: str, known: str) -> tuple[bytes | None, dict[str, int]]:
+    async def accounts(self, node: KnownNode, known: str) -> tuple[bytes | None, dict[str, int]]:
         """What a node tells of its accounts (``AccountSource.report``). Raises as ``ask``."""
         found = await self._answer(node, (known,), 0.0)
         return cast("tuple[bytes | None, dict[str, int]]", found)
 
-    async def _answer(self, node: str, asked: tuple[object, ...], wait_seconds: float) -> object:
-        known = {one.name: one for one in await self.others()}.get(node)
-        if known is None:
-            raise away(node)
+    async def _answer(
+        self, node: KnownNode, asked: tuple[object, ...], wait_seconds: float
+    ) -> object:
         body, _ = encoded(asked)
         answer: _Answer | None = None
         try:
             async with asyncio.timeout(self._seconds + wait_seconds), self._turns:
-                answer = await self._sent(known, body)
+                answer = await self._sent(node, body)
                 kind, data = await answer.piece()
         except (OSError, TimeoutError, ValueError) as error:
             if answer is not None:
                 answer.close()
-            _journal.warning("a node cannot be reached", node=node, error=type(error).__name__)
-            raise away(node) from error
+            _journal.warning("a node cannot be reached", node=node.name, error=_said(error))
+            raise away(node.name) from error
         except BaseException:
             if answer is not None:
                 answer.close()
@@ -186,5 +203,22 @@ class Peers:
             "x-narthex-digest": digest,
             "x-narthex-seal": self.seal.request(self.own, node.name, word, digest),
         }
-        line = await PeerLine.ask(node.address, PEER_PATH, headers, body)
+        secure = node.address.startswith("https:")
+        trust = await self._trusted() if secure else None
+        line = await PeerLine.ask(node.address, PEER_PATH, headers, body, trust)
         return _Answer(node.name, line, self.seal, word)
+
+    async def _trusted(self) -> ssl.SSLContext:
+        """Whose certificates are believed. Read once: the files of a system take some ms."""
+        if self._trust is None:
+            self._trust = await asyncio.to_thread(
+                ssl.create_default_context, cafile=self._authority or None
+            )
+        return self._trust
+
+
+def _said(error: BaseException) -> str:
+    """What went wrong, for the journal: of TLS the reason, for it is a matter of settings."""
+    if isinstance(error, ssl.SSLError):
+        return getattr(error, "verify_message", "") or error.reason or "TLS"
+    return type(error).__name__

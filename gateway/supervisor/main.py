@@ -24,7 +24,7 @@ import orjson
 from gateway.auth.tokens import SigningKeyError
 from gateway.backoff import Backoff
 from gateway.config import Config, ConfigError, load, loopback, wants_sandbox
-from gateway.config.certificate import load_certificate
+from gateway.config.certificate import check_authority, load_certificate
 from gateway.config.isolation import is_sandboxed
 from gateway.data_paths import DataPathError, DataPaths
 from gateway.journal import journal, set_up
@@ -79,6 +79,7 @@ def serve(
         named_services(config)
         is_sandboxed(config)
         load_certificate(config.server)
+        check_authority(config.node)
         set_up(config.log, "supervisor")
         gateway = _Gateway(config, paths, path, overrides, tell)
         _begin_anew(asyncio.run(gateway.serve()))
@@ -151,6 +152,7 @@ class _Gateway:
             load_dialects(config)
             is_sandboxed(config)
             load_certificate(config.server)
+            check_authority(config.node)
         except (ConfigError, GatewayError) as error:
             _journal.error("no restart: the configuration is at fault", reason=str(error))
             return

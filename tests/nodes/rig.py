@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Pair:
     redis: OwnRedis
     ports: dict[str, int]
     more: dict[str, str] = field(default_factory=dict)
+    own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     running: dict[str, tuple[contextlib.ExitStack, Served]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Served:
@@ -35,13 +36,15 @@ class Pair:
         return self.running[name][1]
 
     def environment(self, name: str) -> dict[str, str]:
-        """The settings of a node."""
+        """The settings of a node; it is reached by https if it has a certificate."""
+        scheme = "https" if "NARTHEX_SERVER_TLS_CERTIFICATE" in self.more else "http"
         return {
             "NARTHEX_REDIS_URL": f"unix://{self.redis.socket}",
             "NARTHEX_NODE_NAME": name,
-            "NARTHEX_NODE_ADDRESS": f"http://127.0.0.1:{self.ports[name]}",
+            "NARTHEX_NODE_ADDRESS": f"{scheme}://127.0.0.1:{self.ports[name]}",
             "NARTHEX_NODE_ACCOUNTS": NAMES[0],
             **self.more,
+            **self.own.get(name, {}),
         }
 
     def start(self, name: str) -> Served:
@@ -61,8 +64,13 @@ class Pair:
 
 
 @contextlib.contextmanager
-def pair(folder: Path, **more: str) -> Iterator[Pair]:
-    """Both nodes, running, with the same keys and users."""
+def pair(
+    folder: Path, own: Mapping[str, Mapping[str, str]] | None = None, **more: str
+) -> Iterator[Pair]:
+    """Both nodes, running, with the same keys and users.
+
+    ``more`` are settings of both, ``own`` those of each by its name.
+    """
     folder.mkdir(exist_ok=True)
     paths = {name: DataPaths.of(folder / name) for name in NAMES}
     asyncio.run(prepare(paths["a"]))
@@ -70,7 +78,7 @@ def pair(folder: Path, **more: str) -> Iterator[Pair]:
     shutil.copy2(paths["a"].token_key, paths["b"].token_key)
     shutil.copy2(paths["a"].directory, paths["b"].directory)
     with own_redis(folder / "redis") as redis:
-        nodes = Pair(folder, redis, _ports(), dict(more))
+        nodes = Pair(folder, redis, _ports(), dict(more), own or {})
         try:
             for name in NAMES:
                 nodes.start(name)

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.storm
 def nodes(tmp_path: Path) -> Iterator[Pair]:
     """Both nodes; small windows, so that what is not short lies on a disk only."""
     more = {"NARTHEX_RETENTION_HOT_BYTES": "4096", "NARTHEX_SERVER_WORKERS": "2"}
-    with pair(tmp_path / "n", **more) as running:
+    with pair(tmp_path / "n", None, **more) as running:
         yield running
 
 

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import pytest
 
 from tests.gateway.cli.command import narthex
 from tests.journeys.entrance import Caller, frame, opened, received, shell
 from tests.journeys.openpai import Pai, config
 from tests.journeys.test_results import MANY, Reader
-from tests.nodes.rig import NAMES, Pair, pair
+from tests.nodes.rig import NAMES, Pair
 from tests.support.waiting import wait_until_sync
 
 REQUESTS = 100
-
-
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Both nodes; small windows, so that what is not short lies on a disk only."""
-    folder = tmp_path_factory.mktemp("n")
-    with pair(folder, NARTHEX_RETENTION_HOT_BYTES="4096", NARTHEX_SERVER_WORKERS="1") as running:
-        yield running
-
-
-@pytest.fixture
-def at_a(nodes: Pair) -> Iterator[Caller]:
-    """A client of node a."""
-    with Caller(nodes["a"]) as caller:
-        yield caller
-
-
-@pytest.fixture
-def at_b(nodes: Pair) -> Iterator[Caller]:
-    """A client of node b."""
-    with Caller(nodes["b"]) as caller:
-        yield caller
 
 
 def test_a_task_of_one_node_is_seen_and_read_at_the_other(at_a: Caller, at_b: Caller) -> None:

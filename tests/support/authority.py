@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,10 @@ class Authority:
     certificate: x509.Certificate
     file: Path
     last: int = 1
+
+    def trust(self) -> ssl.SSLContext:
+        """What a client speaks TLS with that believes this authority and no other."""
+        return ssl.create_default_context(cafile=self.file)
 
     def issue(self, name: str) -> tuple[Path, Path]:
         """The files with a new certificate for 127.0.0.1 and a name, and with its key."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import Config, ConfigError, load
-from gateway.config.certificate import Certificate, load_certificate
+from gateway.config.certificate import Certificate, check_authority, load_certificate
 from tests.support.authority import authority
 from tests.support.certificates import signed_by_itself
 
@@ -88,3 +88,19 @@ def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
     key.write_bytes((tmp_path / "renewed.key").read_bytes())
     used.reload()
     assert used.context is not before
+
+
+def test_an_authority_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """By the name of its setting; a good one, and none, are taken."""
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+
+    def checked(file: Path | str) -> None:
+        check_authority(load(None, {"NARTHEX_NODE_AUTHORITY": str(file)}).node)
+
+    checked("")
+    checked(authority(tmp_path).file)
+    with pytest.raises(ConfigError, match=r"node.authority: cannot read .*No such file"):
+        checked(tmp_path / "none.pem")
+    with pytest.raises(ConfigError, match=r"node.authority: .* holds no certificates"):
+        checked(empty)
