@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from engines.rundir.directory import EVENTS, EXIT, KILL, OUTPUT, STARTED, SUSPENDED, RunDir
 from engines.rundir.progress import PROGRESS
+from gateway.clock import monotonic
 from gateway.runner.leaf_keeper import Occupied
 from gateway.stores.allotment import Allotment
 
@@ -21,6 +22,10 @@ __all__ = ["LiveRun", "LiveRuns"]
 
 _KILL_AT = 4
 """Where the request to kill stands among the facts that are looked at."""
+_POLL_SECONDS = 2.0
+"""A quiet run is looked at this often anyway: only so is the death of a shim noticed."""
+_POLLS_A_SECOND = 1000
+"""Among so many quiet runs that this would be more looks a second, each is looked at less often."""
 
 
 class LiveRun:
@@ -33,8 +38,10 @@ class LiveRun:
         "_output",
         "_paths",
         "allotment",
+        "changed_at",
         "counts",
         "group",
+        "looked_at",
         "notified",
         "occupied",
         "owner",
@@ -68,6 +75,9 @@ class LiveRun:
         self._facts: tuple[int, ...] = ()
         self._events = run.file(EVENTS)
         self._asked = -1
+        self.changed_at = monotonic()
+        """When it was at work last, as far as anybody noticed."""
+        self.looked_at = self.changed_at
         self.retell = False
         """What was told of it may have been lost: it is to be told again."""
 
@@ -95,7 +105,10 @@ class LiveRun:
     def look(self) -> bool:
         """Whether the facts on disk are others than at the last look."""
         facts = (_size(self._output), *(_size(path) for path in self._paths))
+        self.looked_at = monotonic()
         changed = facts != self._facts
+        if changed:
+            self.changed_at = self.looked_at
         self._facts = facts
         return changed
 
@@ -129,6 +142,11 @@ class LiveRuns:
     def passing(self) -> int:
         """How many runs are on their way out without a slot."""
         return len(self._runs) - len(self) - self._placed
+
+    @property
+    def poll_seconds(self) -> float:
+        """How long a quiet run may go without being looked at: longer if there are very many."""
+        return max(_POLL_SECONDS, len(self._runs) / _POLLS_A_SECOND)
 
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._runs
@@ -175,6 +193,7 @@ class LiveRuns:
         live = self._runs.get(run_id)
         if live is None:
             return False
+        live.changed_at = monotonic()
         live.notified.set()
         return True
 

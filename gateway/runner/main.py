@@ -45,6 +45,7 @@ from gateway.runner.run.placing import PlacedRuns
 from gateway.runner.run.sessions import Sessions
 from gateway.runner.run.supervise import Supervisor
 from gateway.runner.run.work_folder import WorkFolders
+from gateway.runner.tick import Tick
 from gateway.stores.bulk_restore import BulkRestore
 from gateway.stores.control import ControlStore
 from gateway.stores.errors import ForeignNode, StaleEpoch
@@ -72,7 +73,6 @@ from protocol.groups import GroupId
 
 __all__ = ["RunnerProcess", "composed", "main", "serve"]
 
-_TICK_SECONDS = 0.5
 _LOCK_SECONDS = 3.0
 _LOCK_PAUSE_SECONDS = 0.05
 _journal = journal(__name__)
@@ -134,7 +134,7 @@ class RunnerProcess:
                 group.create_task(self._groups.run())
                 group.create_task(self._retention.run())
                 group.create_task(self._retention.archiver.run())
-                group.create_task(self._tick())
+                group.create_task(Tick(self._node.live_runs, self._controller.ask).run())
                 await _stop_after(stopping)
         except* _Stopped:
             _journal.info("stopped", live=len(self._node.live_runs))
@@ -163,16 +163,6 @@ class RunnerProcess:
         if live.group:
             self._groups.run_ended(live.group)
         self._queue_consumer.notify(wanting=live.allotment is not None)
-
-    async def _tick(self) -> None:
-        """Looks at the facts of all live runs, so that a lost notification costs a moment only."""
-        while True:
-            await asyncio.sleep(_TICK_SECONDS)
-            for live in self._node.live_runs:
-                if live.look():
-                    live.notified.set()
-                if live.asked():
-                    self._controller.ask(live.run_id)
 
 
 @asynccontextmanager

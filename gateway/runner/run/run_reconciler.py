@@ -37,7 +37,6 @@ from protocol.tasks import Outcome, Reason, Task, TaskState
 __all__ = ["RunReconciler"]
 
 _POLL_SECONDS = 2.0
-"""A quiet run is looked at this often anyway: only so is the death of a shim noticed."""
 _TRIES = 3
 _START_SECONDS = 0.1
 """A start that takes longer is shown as one."""
@@ -340,7 +339,7 @@ class RunReconciler:
         if not live.waiting_bytes(self._mirror.offset):
             pause = await self._partial.turn(self._mirror.open_line())
         if not moved:
-            await live.wait(pause or _POLL_SECONDS)
+            await live.wait(pause or self._node.live_runs.poll_seconds)
 
     async def _finish(self) -> None:
         """The end, in its fixed order; every step may have been done before."""
