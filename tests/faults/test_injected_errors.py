@@ -16,7 +16,7 @@ from tests.faults.retrying_client import calling
 from tests.faults.storm import complaints
 from tests.faults.syscalls import failing
 from tests.journeys.entrance import Caller, shell
-from tests.support.processes import command
+from tests.support.processes import is_forker
 from tests.support.served import Served, serving
 
 Stage = tuple[Served, Caller]
@@ -35,7 +35,7 @@ def forkless(gateway: Served) -> Iterator[None]:
     (runner,) = gateway.parts("gateway.runner")
     with ExitStack() as stack:
         for pid in descendants(runner):
-            if any(word in command(pid) for word in (b"zygote", b"narthex-shim")):
+            if is_forker(pid):
                 stack.enter_context(failing(pid, "clone,clone3,fork,vfork", "EAGAIN"))
         yield
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.waiting import wait_until_sync
 
-__all__ = ["command", "commands", "exists", "gone", "lives", "state"]
+__all__ = ["command", "commands", "exists", "gone", "is_forker", "lives", "state"]
 
 
 def state(pid: int) -> str:
@@ -39,6 +39,11 @@ def command(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def is_forker(pid: int) -> bool:
+    """Whether a process is one that makes shims, or one of those, whichever of both kinds."""
+    return any(word in command(pid) for word in (b"shim.zygote", b"narthex-shim"))
 
 
 def commands() -> Iterator[tuple[int, bytes]]:

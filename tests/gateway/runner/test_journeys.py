@@ -14,7 +14,7 @@ from gateway.clock import now_ms
 from protocol.errors import GatewayError, Kind
 from protocol.tasks import ById, Reason, TaskId, TaskState
 from tests.gateway.runner.rig import Client, Runner
-from tests.support.processes import command, exists
+from tests.support.processes import exists, is_forker
 from tests.support.waiting import wait_until
 
 
@@ -184,7 +184,7 @@ async def _retrying(client: Client, task_id: TaskId) -> bool:
 def _zygote_of(runner: Runner) -> int:
     """The process from which a runner has its runs forked."""
     assert runner.process is not None
-    (found,) = (pid for pid in children(runner.process.pid) if b"zygote" in command(pid))
+    (found,) = (pid for pid in children(runner.process.pid) if is_forker(pid))
     return found
 
 
