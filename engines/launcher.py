@@ -55,7 +55,7 @@ class Zygote:
         answer_seconds: after this time without an answer the zygote counts as dead.
         groups: whether runs get control groups of their own where that is possible.
         nice: how far runs stand back when processors are short, 0 to 19.
-        shim: which shim the runs have; with any other than ``python`` none can be in a sandbox.
+        shim: which shim the runs have.
     """
 
     def __init__(
@@ -126,12 +126,9 @@ class Zygote:
                 startable and the OSError is raised.
 
         Raises:
-            EngineError: the zygote does not answer, twice; or the run is to be in a sandbox and
-                its shim may be one that makes none. The run was not started.
+            EngineError: the zygote does not answer, twice. The run was not started.
             OSError: no process could be made at the moment, and nothing is settled.
         """
-        if launch.sandbox is not None and self._shim != "python":
-            raise EngineError("the native shim makes no sandboxes: this run was not started")
         # The Python shim finds by itself what a secret may look like in output.
         forms = Redactor(launch.secrets).forms if self._shim != "python" else ()
         order = encode_request(_order(run, launch, notifier, forms))

@@ -12,7 +12,7 @@ import errno
 import os
 from struct import Struct
 
-__all__ = ["FILTERED", "install_filter"]
+__all__ = ["FILTERED", "filter_program", "install_filter"]
 
 FILTERED = ("x86_64", "aarch64")
 """The machines for which there is a filter."""
@@ -55,16 +55,21 @@ def install_filter() -> bool:
 
     False where there is no filter. Needs a process that refuses privileges. Raises OSError.
     """
-    machine = os.uname().machine
-    if machine not in FILTERED:
+    steps = filter_program()
+    if not steps:
         return False
-    steps = _program(machine)
     program = _Program(len(steps) // _STEP.size, steps)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return True
+
+
+def filter_program() -> bytes:
+    """The filter of this machine in the kernel's form; empty where there is none."""
+    machine = os.uname().machine
+    return _program(machine) if machine in FILTERED else b""
 
 
 def _program(machine: str) -> bytes:

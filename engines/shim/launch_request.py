@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+from engines.shim.call_filter import filter_program
 from engines.shim.sandbox import Sandbox, decode_sandbox
+from engines.shim.view import system_paths
 
 __all__ = [
     "STARTING_NICE",
@@ -70,9 +72,14 @@ class LaunchRequest(NamedTuple):
 def encode_request(order: LaunchRequest) -> bytes:
     """The message; text that stands for undecodable bytes survives.
 
-    The last field is there for a sandbox alone: the native shim makes none, and refuses it.
+    The last field is there for a sandbox alone. It ends with what the native shim is told and the
+    other one knows by itself: the paths of the system that are shown, and the filter of system
+    calls.
     """
-    return json.dumps(order if order.sandbox else order[:-1]).encode()
+    if order.sandbox is None:
+        return json.dumps(order[:-1]).encode()
+    box = (*order.sandbox, system_paths(), filter_program().hex())
+    return json.dumps((*order[:-1], box)).encode()
 
 
 def decode_request(data: bytes) -> LaunchRequest:

@@ -74,7 +74,7 @@ def decode_sandbox(value: object) -> Sandbox | None:
     if value is None:
         return None
     assert isinstance(value, list)  # noqa: S101 - we wrote it
-    network, read_only, writable, hidden, tmp_bytes, later, uid, name = value
+    network, read_only, writable, hidden, tmp_bytes, later, uid, name, *_ = value
     seen = (tuple(read_only), tuple(writable), tuple(hidden))
     return Sandbox(network, *seen, int(tmp_bytes), later, int(uid), name)
 
@@ -136,6 +136,7 @@ def enter(box: Sandbox, directory: str, door: int = -1, *, dies: bool = True) ->
         calls.restrict(box.later, calls.READ_ONLY, below=False)
     _give_up_rights(box.uid)
     os.chdir(directory)
+    calls.scope_names()
     install_filter()
     # Who waits for the task may still hold its pipes, and then its exec could not be told by them.
     os.read(free, 1)

@@ -13,7 +13,7 @@ import stat
 
 from engines.shim import system_calls as calls
 
-__all__ = ["SYSTEM", "build", "let_in", "shut_out"]
+__all__ = ["SYSTEM", "build", "let_in", "shut_out", "system_paths"]
 
 SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"),
@@ -26,9 +26,9 @@ SYSTEM = (
     *("/etc/timezone",),
 )
 _ACCOUNTS = ("/etc/passwd", "/etc/group")
+"""What of the system every task may read; of /etc no more than programs need to start."""
 _JAVA = "java-"
 """Debian keeps the settings of each Java in a folder of /etc that begins so."""
-"""What of the system every task may read; of /etc no more than programs need to start."""
 
 _BASE = "/sys"
 """Covered in a namespace of our own: a folder that is everywhere and has nothing that is let in."""
@@ -65,9 +65,8 @@ def build(
     # Opened before anything is covered, and each by its own name only.
     given = {path: calls.open_without_links(path) for path in writable}
     calls.mount("none", "/", "", calls.PRIVATE | calls.RECURSIVE)
-    java = (f"/etc/{name}" for name in os.listdir("/etc") if name.startswith(_JAVA))
-    system = [path for path in SYSTEM if not user or path not in _ACCOUNTS]
-    held = _hold((*system, *java, *read_only))
+    system = [path for path in system_paths() if not user or path not in _ACCOUNTS]
+    held = _hold((*system, *read_only))
     accounts = {path: _read(path) for path in _ACCOUNTS} if user else {}
     secrets = {path: os.path.isdir(path) for path in hidden if os.path.lexists(path)}
     calls.mount("tmpfs", _BASE, "tmpfs", calls.NOSUID | calls.NODEV, "mode=0755")
@@ -102,6 +101,11 @@ def build(
         calls.restrict(f"{_NEW}{path}", calls.READ_ONLY, below=False)
     calls.restrict(_NEW, calls.READ_ONLY, below=False)
     return _NEW
+
+
+def system_paths() -> tuple[str, ...]:
+    """What of the system every task is shown where it is there."""
+    return (*SYSTEM, *(f"/etc/{name}" for name in os.listdir("/etc") if name.startswith(_JAVA)))
 
 
 def let_in(path: str, later: str, folder: int) -> None:

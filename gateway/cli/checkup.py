@@ -91,7 +91,7 @@ def _findings(config: Config, paths: DataPaths) -> Iterator[Finding]:
 
 def _shim(config: Config) -> Finding:
     """Which shim tasks get, and why that one."""
-    chosen, why = chosen_shim(config, sandboxed=wants_sandbox(config))
+    chosen, why = chosen_shim(config)
     if not chosen:
         return Finding("shim", Verdict.MISSING, why)
     return Finding("shim", Verdict.WELL, f"{chosen}: {why}")
@@ -265,7 +265,8 @@ def _sandbox(config: Config) -> Finding:
         return Finding("sandbox", Verdict.MISSING, f"tasks cannot be users of their own: {alone}")
     used = "tasks are kept apart" if wants_sandbox(config) else "not used by these settings"
     users = "no users of their own" if alone else "also as a user for each account"
-    detail = f"possible, network {runner.network}, {users}; {used}"
+    maker = chosen_shim(config)[0] or "native"
+    detail = f"possible, made by the {maker} shim, network {runner.network}, {users}; {used}"
     return Finding("sandbox", Verdict.WELL, detail)
 
 

@@ -105,7 +105,8 @@ def _load_all(config: Config) -> str:
     load_engines(config)
     load_dialects(config)
     load_services(config)
-    chosen, why = chosen_shim(config, sandboxed=is_sandboxed(config))
+    is_sandboxed(config)
+    chosen, why = chosen_shim(config)
     if not chosen:
         raise ConfigError(why)
     load_certificate(config.server)

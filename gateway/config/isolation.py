@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from engines.isolation import missing_for_sandbox, missing_for_users
-from engines.launcher import ShimChoice
 from engines.shim.native import build as native
 from gateway.config.settings import Config
 from gateway.config.sources import ConfigError, wants_sandbox
 
-__all__ = ["chosen_shim", "is_sandboxed", "usable_shim"]
+__all__ = ["chosen_shim", "is_sandboxed"]
 
 
 def is_sandboxed(config: Config) -> bool:
@@ -37,12 +36,7 @@ def is_sandboxed(config: Config) -> bool:
     )
 
 
-def usable_shim(config: Config, *, sandboxed: bool) -> ShimChoice:
-    """Which shim tasks may have: the native one makes no sandboxes."""
-    return "python" if sandboxed else config.runner.shim
-
-
-def chosen_shim(config: Config, *, sandboxed: bool) -> tuple[str, str]:
+def chosen_shim(config: Config) -> tuple[str, str]:
     """Which shim tasks get on this machine, and why that one. Blocks for a moment.
 
     It is ``native`` or ``python``, and empty if they are to have the native one and it is missing.
@@ -50,8 +44,6 @@ def chosen_shim(config: Config, *, sandboxed: bool) -> tuple[str, str]:
     wanted = config.runner.shim
     if wanted == "python":
         return "python", "runner.shim asks for it"
-    if usable_shim(config, sandboxed=sandboxed) == "python":
-        return "python", "the native one makes no sandboxes"
     built = native.find()
     if built is not None:
         return "native", f"it is at {built}"

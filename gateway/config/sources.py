@@ -293,8 +293,6 @@ class _Collected:
 
     def _check_sandbox(self, config: Config) -> None:
         runner = config.runner
-        if wants_sandbox(config) and runner.shim == "native":
-            raise ConfigError("runner.shim = 'native' makes no sandboxes: set 'auto' or 'python'")
         if runner.isolation != "none" and config.places.slurm.enabled:
             raise ConfigError(
                 "places.slurm.enabled needs runner.isolation = 'none': tasks on a cluster are not "

@@ -20,7 +20,7 @@ from engines.contract import Engine
 from engines.launcher import Zygote
 from engines.slurm import SlurmPlace
 from gateway.config import Config, ConfigError, load
-from gateway.config.isolation import is_sandboxed, usable_shim
+from gateway.config.isolation import is_sandboxed
 from gateway.data_paths import DataPathError, DataPaths
 from gateway.garbage import freeze_gc
 from gateway.journal import journal, set_up
@@ -216,7 +216,7 @@ async def composed(
         )
         sandboxed = await asyncio.to_thread(is_sandboxed, config)
         isolation = Isolation(config.runner, paths) if sandboxed else None
-        shim = usable_shim(config, sandboxed=sandboxed)
+        shim = config.runner.shim
         zygote = Zygote(nice=config.runner.nice, shim=shim)
         await zygote.start()
         stack.push_async_callback(zygote.close)

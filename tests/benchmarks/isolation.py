@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from engines.isolation import missing_for_sandbox, missing_for_users
+from engines.shim.native import build as native
 from tests.benchmarks import start
 from tests.benchmarks.figures import Figure, less, median, more
 from tests.journeys.entrance import opened, shell
@@ -34,13 +35,25 @@ _LIMITED = {
 _ROOMY = {"NARTHEX_LIMITS_WAITS_PER_USER": "1000"}
 
 
+_NATIVE = {"NARTHEX_RUNNER_SHIM": "native"}
+
+
 def modes() -> dict[str, dict[str, str]]:
-    """The modes that are possible here, with their settings."""
+    """The modes that are possible here, with their settings; those by the native shim come last."""
     found = {"limits": _LIMITED}
     for name, missing in (("sandbox", missing_for_sandbox()), ("users", missing_for_users())):
         if not missing:
             found[name] = {"NARTHEX_RUNNER_ISOLATION": name}
+    if native.find() is not None:
+        walls = [name for name in found if name != "limits"]
+        found["native none"] = _NATIVE
+        found.update({f"native {name}": {**_NATIVE, **found[name]} for name in walls})
     return found
+
+
+def _beside(name: str) -> str:
+    """What a mode is measured against: no walls, with the same shim."""
+    return "native none" if name.startswith("native ") and name != "native none" else "none"
 
 
 @contextlib.contextmanager
@@ -109,9 +122,9 @@ def measure(gateway: Served, share: float) -> list[Figure]:
     middle = {name: median(values) for name, values in taken.items()}
     figures = []
     for name in list(gateways)[1:]:
-        peer = ("mode none", middle["none"])
+        peer = (f"mode {_beside(name)}", middle[_beside(name)])
         what = f"isolation: {name}, execute to first line, p50"
         figures.append(less(what, middle[name], "ms", peer, 1.3))
-        peer = ("mode none", made["none"])
+        peer = (f"mode {_beside(name)}", made[_beside(name)])
         figures.append(more(f"isolation: {name}, true, 32 in flight", made[name], "/s", peer, 0.7))
     return figures

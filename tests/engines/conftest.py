@@ -112,7 +112,8 @@ class Runs:
 NATIVE = {"test_main", "test_kill", "test_launcher", "test_run_control"}
 """The modules whose tests see the native shim in every run; the others do in long ones."""
 SANDBOX = "sandbox"
-"""The Python shim, with each run in a sandbox: in long runs only."""
+NATIVE_SANDBOX = "native sandbox"
+"""The shims, with each run in a sandbox: in long runs only."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -121,14 +122,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "shim" in metafunc.fixturenames and not any(mark.args[0] == "shim" for mark in marks):
         often = metafunc.module.__name__.rpartition(".")[2] in NATIVE
         native = pytest.param("native", marks=() if often else (pytest.mark.storm,))
-        sandbox = pytest.param(SANDBOX, marks=pytest.mark.storm)
-        metafunc.parametrize("shim", ["python", native, sandbox], indirect=True)
+        boxed = [pytest.param(one, marks=pytest.mark.storm) for one in (SANDBOX, NATIVE_SANDBOX)]
+        metafunc.parametrize("shim", ["python", native, *boxed], indirect=True)
 
 
 @pytest.fixture
 def sandboxed(request: pytest.FixtureRequest) -> bool:
     """Whether the runs are in sandboxes."""
-    return bool(request.node.callspec.params.get("shim") == SANDBOX)
+    return request.node.callspec.params.get("shim") in {SANDBOX, NATIVE_SANDBOX}
 
 
 @pytest.fixture
@@ -138,6 +139,9 @@ def shim(request: pytest.FixtureRequest) -> ShimChoice:
         enclosable()
         return "python"
     choice: ShimChoice = request.param
+    if request.param == NATIVE_SANDBOX:
+        enclosable()
+        choice = "native"
     if choice == "native":
         native_program()
     return choice
@@ -169,10 +173,16 @@ async def runs(tmp_path: Path, shim: ShimChoice, *, sandboxed: bool) -> AsyncIte
         yield in_mode(Runs(tmp_path, zygote), sandboxed=sandboxed)
 
 
-@pytest.fixture
-async def boxed(tmp_path: Path, walls: None) -> AsyncIterator[Runs]:  # noqa: ARG001 - only asked
-    """Runs in sandboxes."""
-    async with Zygote() as zygote:
+@pytest.fixture(params=["python", "native"])
+async def boxed(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    walls: None,  # noqa: ARG001 - only asked
+) -> AsyncIterator[Runs]:
+    """Runs in sandboxes, made by each shim."""
+    if request.param == "native":
+        native_program()
+    async with Zygote(shim=request.param) as zygote:
         yield Runs(tmp_path, zygote).enclosed()
 
 

@@ -113,17 +113,6 @@ async def test_a_zygote_that_cannot_be_started_is_an_error(
     assert run.state() == RunState.ACCEPTED
 
 
-@pytest.mark.parametrize("choice", ["auto", "native"])
-async def test_no_run_loses_its_sandbox(tmp_path: Path, choice: ShimChoice) -> None:
-    """Where the shim may be one that makes none the run is refused, and stays startable."""
-    runs = Runs(tmp_path, Zygote(shim=choice)).enclosed()
-    run = runs.new()
-    with pytest.raises(EngineError, match="makes no sandboxes"):
-        await runs.launch(run, "true")
-    assert run.state() is RunState.ACCEPTED
-    assert runs.zygote.pid == 0
-
-
 async def test_shims_are_reaped_and_descriptors_stay_few(runs: Runs) -> None:
     """After many runs the zygote has no zombie and nobody has more descriptors than before."""
     await runs.run("true")

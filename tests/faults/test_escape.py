@@ -13,6 +13,7 @@ from gateway.data_paths import DataPaths
 from tests.engines.conftest import enclosable
 from tests.journeys.entrance import Caller
 from tests.support.gateway import Gateway, serving_gateway
+from tests.support.native import native_program
 from tests.support.waiting import wait_until_sync
 
 PROGRAM = Path(__file__).parent.parent / "children" / "escape.py"
@@ -43,21 +44,28 @@ SECONDS = 150.0
 
 
 @contextmanager
-def serving(folder: Path, isolation: str) -> Iterator[Gateway]:
+def serving(folder: Path, isolation: str, shim: str = "python") -> Iterator[Gateway]:
     """A gateway of that isolation, with a run of ann's that goes on."""
-    with serving_gateway(folder / "data", NARTHEX_RUNNER_ISOLATION=isolation) as gateway:
+    settings = {"NARTHEX_RUNNER_ISOLATION": isolation, "NARTHEX_RUNNER_SHIM": shim}
+    with serving_gateway(folder / "data", **settings) as gateway:
         yield gateway
 
 
-@pytest.fixture(scope="module", params=["sandbox", "users"])
+@pytest.fixture(scope="module", params=["sandbox", "users", "native sandbox", "native users"])
 def walled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    """A gateway whose tasks are in sandboxes, and one where each account is a user of its own."""
+    """A gateway whose tasks are in sandboxes, and one where each account is a user of its own.
+
+    Each with either shim.
+    """
     enclosable()
-    if request.param == "users" and (missing := missing_for_users()):
+    shim, _, isolation = request.param.rpartition(" ")
+    if isolation == "users" and (missing := missing_for_users()):
         pytest.skip(missing)
-    with serving(tmp_path_factory.mktemp("walled"), request.param) as gateway:
+    if shim:
+        native_program()
+    with serving(tmp_path_factory.mktemp("walled"), isolation, shim or "python") as gateway:
         yield gateway
 
 

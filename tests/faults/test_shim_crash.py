@@ -33,9 +33,9 @@ ROOT = Path(engines.__file__).parent.parent
 SHIM = Path(tests.children.__file__).with_name("lone_shim.py")
 WAYS = ["ahead", "alone", "native ahead", "native alone"]
 """The shim that waited for its run, as most do, and the one that was forked for it; both in C."""
-WALLED = "walled"
-"""The first of them, with its task in a sandbox."""
-LONG = [pytest.param(way, marks=pytest.mark.storm) for way in (WAYS[-1], WALLED)]
+WALLED = ("walled", "native walled")
+"""Those that waited, with the task in a sandbox."""
+LONG = [pytest.param(way, marks=pytest.mark.storm) for way in (WAYS[-1], *WALLED)]
 """In long tests only."""
 SAMPLE = 20
 LAST = 10
@@ -149,7 +149,7 @@ def test_a_crash_at_many_system_calls(tmp_path: Path, way: str) -> None:
 
 @pytest.mark.storm
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("way", [*WAYS, WALLED])
+@pytest.mark.parametrize("way", [*WAYS, *WALLED])
 def test_a_crash_at_every_system_call(tmp_path: Path, way: str) -> None:
     """At none of all points a run is started twice or called a success falsely."""
     with judging("every-crash") as judge:

@@ -23,6 +23,7 @@
 #include "order.h"
 #include "passing.h"
 #include "processes.h"
+#include "sandbox.h"
 #include "starting.h"
 #include "words.h"
 
@@ -225,6 +226,22 @@ static bool receive_order(int gate, struct order *order) {
     return data != NULL && order_decode(data, size, true, order);
 }
 
+/* Returns in a process inside of a sandbox; the others end as that one does. */
+static void enclose(const struct order *order, pid_t parent, int report) {
+    const char *culprit = NULL;
+    int failure = 0;
+    for (int fd = 1; fd <= 2 && order->sandbox.uid && !failure; fd++) {
+        /* By the name /dev/stdout they are opened anew. */
+        failure = fchown(fd, order->sandbox.uid, order->sandbox.uid) ? errno : 0;
+    }
+    failure = failure ? failure
+                      : sandbox_enter(&order->sandbox, order->directory, parent, &culprit);
+    if (failure) {
+        refuse(report, failure, culprit);
+    }
+    stand_back(STARTING_NICE, 0);
+}
+
 /* Turns this forked process into the task when it is told to. */
 static _Noreturn void become(const struct making *how, bool inside, pid_t parent,
                              const struct ends *given) {
@@ -239,12 +256,22 @@ static _Noreturn void become(const struct making *how, bool inside, pid_t parent
     if (chdir(order.directory) < 0) {
         refuse(ends.report, errno, order.directory);
     }
+    bool walls = order.sandbox.wanted && !order.flaw[0];
+    bool limited = order.bounds.memory_bytes || order.bounds.processes || order.bounds.cpu_weight;
+    if (walls && !limited) {
+        /* While the disk does what it has to before the task may be let go. */
+        enclose(&order, parent, ends.report);
+    }
     unsigned char held;
     ssize_t got;
     while ((got = read(ends.gate, &held, 1)) < 0 && errno == EINTR) {
     }
     if (got != 1) {
         _exit(NOT_STARTED);
+    }
+    if (walls && limited) {
+        /* All its processes belong into the groups of the limits, in which this one is now. */
+        enclose(&order, parent, ends.report);
     }
     limit_all(&order.bounds, held, ends.report);
     if (order.flaw[0]) {

@@ -3,11 +3,13 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "events.h"
 #include "processes.h"
 #include "run_dir.h"
+#include "sandbox.h"
 
 #define STEP_SECONDS 0.002
 #define LONG_STEP_SECONDS 0.02
@@ -72,6 +74,24 @@ static void step(struct control *one, double now) {
     }
 }
 
+/* Sends a signal to the process that was asked for, wherever it is; false if it is gone. */
+static bool signal_main(const struct control *one, int number) {
+    if (!one->sandboxed) {
+        return kill(one->pid, number) == 0; /* a child that was not reaped keeps its pid */
+    }
+    struct pids nobody = {0};
+    struct family family;
+    pid_t first;
+    pid_t task = inmost(one->pid, &first);
+    if (!task) {
+        return false;
+    }
+    family_make(&family, first, &nobody);
+    bool hit = signal_relative(task, &family, number, 0);
+    family_free(&family);
+    return hit;
+}
+
 static void send_signal(struct control *one, struct asked_signal asked) {
     bool reached;
     if (asked.tree) {
@@ -80,8 +100,7 @@ static void send_signal(struct control *one, struct asked_signal asked) {
         reached = hit.count > 0;
         pids_free(&hit);
     } else {
-        /* A child that was not reaped keeps its pid. */
-        reached = kill(one->pid, asked.number) == 0;
+        reached = signal_main(one, asked.number);
     }
     const char *said = reached ? "signalled" : "not_signalled";
     event_note(one->folder, said, asked.number, asked.tree, "");
@@ -139,7 +158,21 @@ static void take(void *with, struct event event) {
     }
 }
 
+/* Whether what stands still was killed: who waits for it stands still as well, and cannot say so. */
+static bool is_dead_inside(const struct control *one) {
+    struct text states = {0};
+    pid_t first;
+    pid_t task = inmost(one->pid, &first);
+    thread_states(task ? task : first, &states);
+    bool dead = states.size == 0 || strspn(states.at, "ZXx") == states.size;
+    text_free(&states);
+    return dead;
+}
+
 void control_look(struct control *one, double now) {
+    if (one->frozen && one->sandboxed && is_dead_inside(one)) {
+        control_end(one, now);
+    }
     uint64_t after = events_read(one->folder, one->offset, take, one);
     if (after > one->offset) {
         one->offset = after;
@@ -153,7 +186,7 @@ bool control_turn(struct control *one, double now) {
     }
     if (now >= limit_warn_at(&one->limit)) {
         one->limit.warned = true;
-        kill(one->pid, one->warning);
+        signal_main(one, one->warning);
         event_note(one->folder, "warned", one->warning, false, "");
     }
     return now >= limit_stop_at(&one->limit);

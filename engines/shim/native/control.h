@@ -19,6 +19,7 @@ struct control {
     struct freezer freezer;
     uint64_t offset;
     pid_t pid;
+    bool sandboxed; /* the process stands for one inside a sandbox */
     bool begun;
     bool over;
     struct asked_signal *signals;

@@ -14,6 +14,10 @@
 #define NUL_IN_PROGRAM "execve: embedded null character in path"
 #define NUL_IN_DIRECTORY "chdir: embedded null character in path"
 #define NUL_IN_INPUT "open: embedded null character in path"
+#define NUL_IN_SANDBOX "sandbox: embedded null character"
+#define FILTER_STEP 16 /* the digits of one step of a filter */
+#define MOST_FILTER (1 << 16)
+#define MOST_UID 0xFFFFFFFFULL
 #define BAD_NAME "illegal environment variable name"
 #define HALF "'utf-8' codec can't encode a character: surrogates not allowed"
 
@@ -153,6 +157,58 @@ static void hidden_decode(struct json *from, struct order *into) {
     }
 }
 
+static void paths_decode(struct json *from, struct order *into, struct texts *to) {
+    bool first = true;
+    json_enter(from, '[');
+    while (!from->bad && json_more(from, ']', &first)) {
+        char *path = word(from, into, NUL_IN_SANDBOX);
+        from->bad = from->bad || path[0] != '/';
+        texts_add(to, path);
+    }
+}
+
+static void filter_decode(struct json *from, struct text *into) {
+    struct text written = {0};
+    text_add(&written, "", 0);
+    json_string(from, &written);
+    from->bad = from->bad || written.size % FILTER_STEP != 0 || written.size > MOST_FILTER;
+    for (size_t i = 0; i + 1 < written.size && !from->bad; i += 2) {
+        unsigned byte = 0;
+        from->bad = sscanf(written.at + i, "%2x", &byte) != 1;
+        text_byte(into, (char)byte);
+    }
+    text_free(&written);
+}
+
+/* False for one into which something is to be let later: there is no door to it. */
+static bool sandbox_decode(struct json *from, struct order *into) {
+    struct sandbox *box = &into->sandbox;
+    bool first = true;
+    box->wanted = true;
+    json_enter(from, '[');
+    next(from, &first);
+    box->network = word(from, into, NUL_IN_SANDBOX);
+    struct texts *const lists[] = {&box->read_only, &box->writable, &box->hidden};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        next(from, &first);
+        paths_decode(from, into, lists[i]);
+    }
+    box->tmp_bytes = count(from, &first);
+    next(from, &first);
+    char *later = word(from, into, NUL_IN_SANDBOX);
+    bool sound = !later[0];
+    free(later);
+    uint64_t uid = count(from, &first);
+    box->uid = (unsigned)uid;
+    next(from, &first);
+    box->name = word(from, into, NUL_IN_SANDBOX);
+    next(from, &first);
+    paths_decode(from, into, &box->system);
+    next(from, &first);
+    filter_decode(from, &box->filter);
+    return sound && uid < MOST_UID && !json_more(from, ']', &first);
+}
+
 char *order_data(int message, size_t *size) {
     struct stat facts;
     if (fstat(message, &facts) < 0 || facts.st_size <= 0 || facts.st_size > MOST_BYTES) {
@@ -194,7 +250,8 @@ bool order_decode(const char *data, size_t size, bool task, struct order *into) 
     next(&from, &first);
     hidden_decode(&from, into);
     if (json_more(&from, ']', &first)) {
-        return false; /* a sandbox, of which nothing is known here: better no task than no walls */
+        /* Better no task than one with other walls than those that were meant. */
+        sound = sandbox_decode(&from, into) && !json_more(&from, ']', &first) && sound;
     }
     return json_done(&from) && sound;
 }
@@ -210,6 +267,13 @@ void order_free(struct order *one) {
         text_free(&one->hidden[i]);
     }
     free(one->hidden);
+    free(one->sandbox.network);
+    free(one->sandbox.name);
+    texts_free(&one->sandbox.read_only);
+    texts_free(&one->sandbox.writable);
+    texts_free(&one->sandbox.hidden);
+    texts_free(&one->sandbox.system);
+    text_free(&one->sandbox.filter);
     *one = (struct order){0};
 }
 

@@ -28,6 +28,20 @@ struct texts {
     size_t room;
 };
 
+/* What a task is to see of the machine: as engines/shim/sandbox.py says. */
+struct sandbox {
+    bool wanted; /* without it the rest is empty */
+    char *network;
+    struct texts read_only;
+    struct texts writable;
+    struct texts hidden;
+    uint64_t tmp_bytes;
+    unsigned uid;
+    char *name;
+    struct texts system; /* what everybody is shown */
+    struct text filter;  /* the program that filters system calls, empty for none */
+};
+
 struct order {
     char *run;
     struct texts argv;
@@ -38,6 +52,7 @@ struct order {
     char *stdin_path;
     struct text *hidden; /* what must not be recorded, the longest first */
     size_t hidden_count;
+    struct sandbox sandbox;
     char flaw[96];
 };
 

@@ -19,6 +19,7 @@
 #include "listener.h"
 #include "processes.h"
 #include "run_dir.h"
+#include "sandbox.h"
 #include "watch.h"
 
 #define POLL_SECONDS 1.0 /* a request is told by a knock: this is for one that was lost */
@@ -28,16 +29,24 @@
 #define TELL_SECONDS 0.005 /* a run that says or ends something sooner is told with that */
 #define PIPE_BYTES ((size_t)1 << 16)
 #define LAST_READS 64
+#define INSIDE 2 /* what waits for a task in a sandbox and what reaps there are not the task's */
 #define MOST_POLL_MS 60000
 
 static struct watch watch;
 static char read_buffer[PIPE_BYTES];
 
+/* The process that executed what was ordered, while it lives. */
+static pid_t task(void) {
+    pid_t first;
+    pid_t found = watch.order->sandbox.wanted ? inmost(watch.pid, &first) : 0;
+    return found ? found : watch.pid;
+}
+
 /* States that the task runs; whoever sees what it says finds it running, or ended. */
 static void state_begun(void) {
     struct text data = {0};
     watch.tell_at = NEVER;
-    encode_started(watch.pid, watch.started_ms, &data);
+    encode_started(task(), watch.started_ms, &data);
     state_fact(watch.order->run, "started", &data, false);
     text_free(&data);
 }
@@ -104,6 +113,7 @@ static void settle(double now) {
     bool settled = stand_back(nice, 0);
     if (!watch.ended) {
         settled &= stand_back(nice, watch.pid); /* a child that was not reaped keeps its pid */
+        settled &= stand_back(nice, task());    /* who waits for it has a session of its own */
     }
     watch.settle_at = settled ? NEVER : now + NEW_SECONDS;
 }
@@ -318,9 +328,11 @@ struct ending supervise(const struct run *run) {
     hidden_make(&watch.hidden, run->order->hidden, run->order->hidden_count);
     watch.redactors[OUT].hidden = watch.redactors[ERR].hidden = &watch.hidden;
     control_make(&watch.control, run->order->run, run->group, &run->order->bounds, on_changed);
+    watch.control.sandboxed = run->order->sandbox.wanted;
     watch.wake = wake_open();
     when_out_of_memory = lose;
-    limits_make(&watch.limits, run->group, &run->order->bounds, 0);
+    limits_make(&watch.limits, run->group, &run->order->bounds,
+                run->order->sandbox.wanted ? INSIDE : 0);
     begin(run);
     keep();
     struct ending ending = classify_exit(&watch);

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 import sys
 import tempfile
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from engines.python import PythonEngine
 from engines.rundir.directory import OUTPUT, ExitKind, RunState
 from engines.rundir.records import parse_records
 from engines.rundir.requests import RunEvent, note_event
+from engines.shim import system_calls as calls
 from engines.shim.sandbox import Sandbox, command
 from engines.suite import read_lines
 from engines.trees import give_tree
@@ -26,6 +30,19 @@ from tests.engines.sessions import Seat, seated
 from tests.faults.syscalls import delaying
 from tests.support.unprivileged import needs_root
 from tests.support.waiting import wait_until
+
+
+def landlocked() -> bool:
+    """Whether a process of this machine can be kept from others' sockets."""
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            processes.refuse_privileges()
+            status = 0 if calls.scope_names() else 1
+        finally:
+            os._exit(status)
+    return os.waitpid(pid, 0)[1] == 0
 
 
 async def said(runs: Runs, script: str) -> list[bytes]:
@@ -151,6 +168,30 @@ async def test_a_network_of_its_own_leads_nowhere(
     listening += "c = socket.create_connection(s.getsockname(), 1); print(1)"
     ending, run = await boxed.run(sys.executable, "-c", listening)
     assert (ending.exit_code == 0) == (expected == [b"1"]), read_lines(run)
+
+
+@pytest.mark.skipif(not landlocked(), reason="this kernel has no scopes of Landlock")
+async def test_sockets_without_a_file_are_its_own(boxed: Runs) -> None:
+    """On the machine's own network as well: others' are refused, those inside are reached."""
+    name = f"\0narthex-{uuid.uuid4()}"
+    connecting = f"""
+import socket
+with socket.socket(socket.AF_UNIX) as one:
+    try:
+        one.connect({name!r})
+    except PermissionError:
+        print("refused", flush=True)
+with socket.socket(socket.AF_UNIX) as own, socket.socket(socket.AF_UNIX) as other:
+    own.bind({name!r} + "-inside")
+    own.listen()
+    other.connect({name!r} + "-inside")
+    print("inside", flush=True)
+"""
+    with socket.socket(socket.AF_UNIX) as outside:
+        outside.bind(name)
+        outside.listen()
+        _, run = await boxed.run(sys.executable, "-c", connecting)
+    assert read_lines(run) == [(1, b"refused"), (1, b"inside")]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

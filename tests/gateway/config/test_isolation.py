@@ -86,34 +86,25 @@ def test_paths_are_whole_and_of_engines(value: str, complaint: str) -> None:
 def test_the_shim_is_the_native_one_where_it_keeps_what_is_promised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By default it is, but for sandboxes and where it was not built; each time it says why."""
+    """By default it is, but where it was not built; each time it says why."""
     config, asked = load(None, {}), load(None, {"NARTHEX_RUNNER_SHIM": "native"})
     path = native_program()
-    assert chosen_shim(config, sandboxed=False) == ("native", f"it is at {path}")
-    assert chosen_shim(config, sandboxed=True) == ("python", "the native one makes no sandboxes")
+    assert chosen_shim(config) == ("native", f"it is at {path}")
     other = load(None, {"NARTHEX_RUNNER_SHIM": "python"})
-    assert chosen_shim(other, sandboxed=False) == ("python", "runner.shim asks for it")
+    assert chosen_shim(other) == ("python", "runner.shim asks for it")
     monkeypatch.setattr(native.find, "__defaults__", (tmp_path,))
-    chosen, why = chosen_shim(config, sandboxed=False)
+    chosen, why = chosen_shim(config)
     assert chosen == "python"
     assert "was not built" in why
-    chosen, why = chosen_shim(asked, sandboxed=False)
+    chosen, why = chosen_shim(asked)
     assert not chosen
     assert why.startswith("runner.shim is native, but")
 
 
-@pytest.mark.parametrize(
-    ("other", "complaint"),
-    [
-        ({"NARTHEX_RUNNER_SHIM": "native"}, "makes no sandboxes"),
-        ({"NARTHEX_PLACES_SLURM_ENABLED": "true"}, "not kept apart"),
-    ],
-)
-def test_what_makes_no_sandboxes_is_refused_beside_one(
-    other: dict[str, str], complaint: str
-) -> None:
+def test_what_makes_no_sandboxes_is_refused_beside_one() -> None:
     """Nobody is promised walls that one way of starting a task does not have."""
-    with pytest.raises(ConfigError, match=complaint):
+    other = {"NARTHEX_PLACES_SLURM_ENABLED": "true"}
+    with pytest.raises(ConfigError, match="not kept apart"):
         configured("sandbox", other)
-    with pytest.raises(ConfigError, match=complaint):
+    with pytest.raises(ConfigError, match="not kept apart"):
         configured("auto", OPEN, other)

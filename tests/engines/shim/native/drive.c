@@ -118,6 +118,25 @@ static void add_texts(struct text *to, const struct texts *all) {
     text_byte(to, ']');
 }
 
+static void add_sandbox(struct text *out, const struct sandbox *box) {
+    text_byte(out, '[');
+    json_add_word(out, box->network);
+    const struct texts *const lists[] = {&box->read_only, &box->writable, &box->hidden};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        text_word(out, ", ");
+        add_texts(out, lists[i]);
+    }
+    text_format(out, ", %" PRIu64 ", \"\", %u, ", box->tmp_bytes, box->uid);
+    json_add_word(out, box->name);
+    text_word(out, ", ");
+    add_texts(out, &box->system);
+    text_word(out, ", \"");
+    for (size_t i = 0; i < box->filter.size; i++) {
+        text_format(out, "%02x", (unsigned char)box->filter.at[i]);
+    }
+    text_word(out, "\"]");
+}
+
 /* An order, as a list in JSON; nothing if it makes no sense. */
 static void decode_order(void) {
     struct order order;
@@ -152,6 +171,10 @@ static void decode_order(void) {
         }
         text_word(&out, "], ");
         json_add_word(&out, order.flaw);
+        if (order.sandbox.wanted) {
+            text_word(&out, ", ");
+            add_sandbox(&out, &order.sandbox);
+        }
         text_byte(&out, ']');
     }
     fwrite(out.at == NULL ? "" : out.at, 1, out.size, stdout);

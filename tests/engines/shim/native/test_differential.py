@@ -20,10 +20,12 @@ from engines.rundir.holes import HOLE
 from engines.rundir.requests import read_events
 from engines.rundir.texts import sentence
 from engines.shim import limit_groups, recorder, tally
+from engines.shim.call_filter import filter_program
 from engines.shim.launch_request import Bounds, LaunchRequest, decode_request, encode_request
 from engines.shim.recorder import Recorder
 from engines.shim.redact import Redactor
-from engines.shim.sandbox import Sandbox
+from engines.shim.sandbox import NETWORKS, Sandbox, decode_sandbox
+from engines.shim.view import system_paths
 from tests.engines.shim.native.drive import (
     PLAIN,
     SANITIZED,
@@ -202,15 +204,55 @@ def test_broken_orders(
     assert not said or json.loads(said)
 
 
+paths = st.lists(words.map(lambda word: f"/{word}"), max_size=3).map(tuple)
+boxes = st.builds(
+    Sandbox,
+    st.sampled_from(NETWORKS),
+    *(paths, paths, paths),
+    counts,
+    st.just(""),
+    st.integers(0, (1 << 32) - 2),
+    words,
+)
+
+
 @builds
-@given(order=orders, box=st.builds(Sandbox))
+@given(order=orders, box=boxes)
 @examples
-def test_an_order_for_a_sandbox_is_refused(
+def test_orders_for_a_sandbox(kind: tuple[str, ...], order: LaunchRequest, box: Sandbox) -> None:
+    """What a task is to see is read to the last byte, and the filter is the one of Python."""
+    data = encode_request(order._replace(sandbox=box))
+    *_, flaw, seen = json.loads(drive(kind, data, "order"))
+    *given, later, uid, name, system, steps = seen
+    assert flaw == ""
+    assert decode_sandbox([*given, later, uid, name]) == box
+    assert tuple(system) == system_paths()
+    assert bytes.fromhex(steps) == filter_program()
+
+
+@builds
+@given(order=orders, box=boxes, place=st.integers(0, 5000), byte=st.integers(0, 255))
+@examples
+def test_broken_orders_for_a_sandbox(
+    kind: tuple[str, ...], order: LaunchRequest, box: Sandbox, place: int, byte: int
+) -> None:
+    """A changed one is read or refused, and never read as one without a sandbox."""
+    data = bytearray(encode_request(order._replace(sandbox=box)))
+    begun = len(encode_request(order)) - 1
+    data[begun + place % (len(data) - begun)] = byte
+    said = drive(kind, bytes(data), "order")
+    assert not said or len(json.loads(said)) == len(LaunchRequest._fields)
+
+
+@builds
+@given(order=orders, box=boxes)
+@examples
+def test_a_door_into_a_sandbox_is_refused(
     kind: tuple[str, ...], order: LaunchRequest, box: Sandbox
 ) -> None:
-    """What the native shim cannot do is never left out: the same order without it is read."""
-    assert drive(kind, encode_request(order), "order")
-    assert not drive(kind, encode_request(order._replace(sandbox=box)), "order")
+    """The native shim has none, and never leaves out what it cannot do."""
+    later = order._replace(sandbox=box._replace(later="/later"))
+    assert not drive(kind, encode_request(later), "order")
 
 
 members = st.dictionaries(
