@@ -127,7 +127,7 @@ def _assembled(  # noqa: PLR0913, PLR0917 - one for each part
     key = load_key(paths.token_key)
     tokens = Tokens(key, config.auth.max_token_seconds)
     peers = _peers(config, stores, tokens)
-    identify = Identify(tokens, stores.directory, stores.revocations, clock.now_ms)
+    identify = Identify(tokens, stores.directory, stores.revocations, stores.tokens, clock.now_ms)
     parts = Parts(
         config=config,
         paths=paths,

@@ -19,13 +19,14 @@ _HOME_BITS = 64
 class Access(Enum):
     """Who may give a command.
 
-    OPEN is anybody at all. READ and USER are users, about what is theirs; READ changes nothing and
-    is the only one that may ever be opened further, for what its owner shares. ADMIN is
-    administrators.
+    OPEN is anybody at all. READ, LOOK and USER are users, about what is theirs. READ and LOOK
+    change nothing, and a token for reading gives no others; READ is the only one that may ever be
+    opened further, for what its owner shares. ADMIN is administrators.
     """
 
     OPEN = "open"
     READ = "read"
+    LOOK = "look"
     USER = "user"
     ADMIN = "admin"
 

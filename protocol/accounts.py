@@ -12,6 +12,7 @@ __all__ = [
     "Principal",
     "Reads",
     "Role",
+    "Scope",
     "Ticket",
     "Token",
     "TokenFacts",
@@ -49,6 +50,24 @@ class TokenKind(StrEnum):
     APPLICATION = "application"
 
 
+class Scope(StrEnum):
+    """What of its user's rights a token has.
+
+    FULL is all of them. TASKS is what is the user's own (to submit, kill, read and write), without
+    the rights of an administrator; READ is to look at that, and to change nothing. Neither of the
+    two manages users, passwords or tokens.
+    """
+
+    FULL = "full"
+    TASKS = "tasks"
+    READ = "read"
+
+    def within(self, other: Scope) -> Scope:
+        """The narrower of two."""
+        order = list(Scope)
+        return max(self, other, key=order.index)
+
+
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
     """What a token says besides whose it is. Times are whole seconds since the epoch.
@@ -66,6 +85,7 @@ class TokenFacts:
     parents: tuple[str, ...] = ()
     by: str = ""
     proved: bool = False
+    scope: Scope = Scope.FULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +112,11 @@ class Principal:
     def application(self) -> bool:
         """Whether it is a program with a token of its own."""
         return self.token is not None and self.token.kind is TokenKind.APPLICATION
+
+    @property
+    def scope(self) -> Scope:
+        """What of the user's rights the proof gives."""
+        return Scope.FULL if self.token is None else self.token.scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +168,10 @@ class IssuedToken:
     """A token that is alive, as a list shows it.
 
     ``token`` is the signed token itself, empty where the asker may not have it: it is somebody
-    else's, or it outlives what it was asked with.
+    else's, or it outlives what it was asked with. ``used_ms`` is when a token of an application was
+    last believed, to the minute; 0 for never, and for others.
     """
 
     facts: TokenFacts
     token: str = field(default="", repr=False)
+    used_ms: int = 0

@@ -7,9 +7,12 @@ message, by itself or joined to others. Which verb has which access stands in th
 from __future__ import annotations
 
 from gateway.caller import Access, Caller, sees
+from protocol.accounts import Scope
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["admit"]
+
+_CHANGES_NOTHING = (Access.READ, Access.LOOK)
 
 
 def admit(caller: Caller, access: Access, owner: str = "", others: str = "ask for this") -> None:
@@ -25,6 +28,8 @@ def admit(caller: Caller, access: Access, owner: str = "", others: str = "ask fo
     principal = caller.user
     if access is Access.ADMIN and not principal.admin:
         raise GatewayError(Kind.FORBIDDEN, "only an administrator may ask for this")
+    if principal.scope is Scope.READ and access not in _CHANGES_NOTHING:
+        raise GatewayError(Kind.FORBIDDEN, "this token is for reading alone")
     if owner and not sees(principal, owner):
         raise GatewayError(Kind.FORBIDDEN, f"only an administrator may {others}")
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from gateway.auth.tokens import Tokens
-from protocol.accounts import Principal, Role, Token, TokenFacts, TokenKind
+from protocol.accounts import Principal, Role, Scope, Token, TokenFacts, TokenKind
 from protocol.errors import GatewayError, Kind
 
-__all__ = ["Identify", "Known", "Registry", "Revoked"]
+__all__ = ["Identify", "Known", "Registry", "Revoked", "Uses"]
 
 
 class Known(Protocol):
@@ -52,12 +52,26 @@ class Revoked(Protocol):
         ...
 
 
+class Uses(Protocol):
+    """Keeps when tokens of applications were last believed."""
+
+    def used(self, user: str, token_id: str, now_ms: int) -> None:
+        """It was just now."""
+        ...
+
+
 class Identify:
     """Tells who holds a credential. ``now_ms`` is the wall clock."""
 
     def __init__(
-        self, tokens: Tokens, accounts: Registry, revoked: Revoked, now_ms: Callable[[], int]
+        self,
+        tokens: Tokens,
+        accounts: Registry,
+        revoked: Revoked,
+        uses: Uses,
+        now_ms: Callable[[], int],
     ) -> None:
+        self._uses = uses
         self._tokens = tokens
         self._accounts = accounts
         self._revoked = revoked
@@ -69,12 +83,17 @@ class Identify:
         Raises:
             GatewayError: UNAUTHENTICATED, or UNAVAILABLE if that cannot be told now.
         """
-        claims = self._tokens.read(credential.token, self._now_ms())
+        now_ms = self._now_ms()
+        claims = self._tokens.read(credential.token, now_ms)
         user = self._accounts.find(claims.name)
         facts = claims.facts
         if user is None or _older(facts, user) or self._ended(facts):
             raise GatewayError(Kind.UNAUTHENTICATED, "the token is not valid or has expired")
-        principal = Principal(claims.name, user.role, facts.id, facts.expires * 1000, facts)
+        if facts.kind is TokenKind.APPLICATION:
+            self._uses.used(claims.name, facts.id, now_ms)
+        # What a token is for alone is never what only an administrator may.
+        role = user.role if facts.scope is Scope.FULL else Role.USER
+        principal = Principal(claims.name, role, facts.id, facts.expires * 1000, facts)
         return self._acting(principal, credential.acting)
 
     def _ended(self, facts: TokenFacts) -> bool:

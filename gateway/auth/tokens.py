@@ -15,7 +15,7 @@ import jwt
 from gateway.auth.short_tokens import AUDIENCE, ISSUER
 from gateway.auth.signing_key import KEY_BYTES, SigningKeyError, load_key, make_key
 from gateway.ids import new_token_id
-from protocol.accounts import Principal, Role, Ticket, TokenFacts, TokenKind
+from protocol.accounts import Principal, Role, Scope, Ticket, TokenFacts, TokenKind
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["Claims", "SigningKeyError", "Tokens", "load_key", "make_key"]
@@ -24,9 +24,10 @@ MAX_TOKEN_BYTES = 8192
 _ALGORITHM = "HS256"
 _LEEWAY_SECONDS = 60
 _CLAIMS = frozenset({"iss", "aud", "sub", "jti", "iat", "exp"})
-_MORE_CLAIMS = frozenset({"max", "par", "act", "app", "pwd"})
+_MORE_CLAIMS = frozenset({"max", "par", "act", "app", "pwd", "scp"})
 """How far it may be renewed, what it was derived from, for which administrator, for an
-application, and bought with a password; each left out where there is nothing to say."""
+application, bought with a password, and for what alone; each left out where there is nothing to
+say."""
 _HEADER = frozenset({"alg", "typ"})
 _MAX_NAME = 256
 _MAX_PARENTS = 8
@@ -105,6 +106,8 @@ class Tokens:
             claims["app"] = True
         if facts.proved:
             claims["pwd"] = True
+        if facts.scope is not Scope.FULL:
+            claims["scp"] = facts.scope.value
         token = jwt.encode(claims, self._key, algorithm=_ALGORITHM)
         expires_ms = facts.expires * 1000
         return Ticket(token, Principal(name, role, facts.id, expires_ms, facts), expires_ms)
@@ -195,4 +198,6 @@ def _facts(token_id: str, issued: int, expires: int, claims: dict[str, object]) 
     if any(claims.get(name, True) is not True for name in ("app", "pwd")):
         raise ValueError("kind")
     kind = TokenKind.APPLICATION if "app" in claims else TokenKind.BROWSER
-    return TokenFacts(token_id, issued, expires, until, kind, tuple(parents), by, "pwd" in claims)
+    scope = Scope(str(claims.get("scp", Scope.FULL)))
+    proved = "pwd" in claims
+    return TokenFacts(token_id, issued, expires, until, kind, tuple(parents), by, proved, scope)

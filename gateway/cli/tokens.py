@@ -11,12 +11,12 @@ from gateway.cli.lines import print_done, print_record
 from gateway.cli.local import ask
 from gateway.cli.records import iso
 from gateway.cli.table import moment, print_table
-from protocol.accounts import IssuedToken, TokenKind
+from protocol.accounts import IssuedToken, Scope, TokenKind
 from protocol.commands.tokens import IssueToken, ListTokens, RevokeToken
 
 __all__ = ["token"]
 
-_HEADINGS = ("ID", "KIND", "ISSUED", "EXPIRES", "FROM")
+_HEADINGS = ("ID", "KIND", "SCOPE", "ISSUED", "EXPIRES", "USED", "FROM")
 
 
 @click.group(invoke_without_command=True)
@@ -27,6 +27,13 @@ _HEADINGS = ("ID", "KIND", "ISSUED", "EXPIRES", "FROM")
     is_flag=True,
     help="For a program: it outlives a change of the password and cannot manage users.",
 )
+@click.option(
+    "--scope",
+    type=click.Choice([one.value for one in Scope]),
+    default=Scope.FULL.value,
+    show_default=True,
+    help="What of the user's rights it has: all, their own tasks and files, or to read those.",
+)
 @options.data_dir
 @options.as_json
 @click.pass_context
@@ -36,6 +43,7 @@ def token(
     name: str | None,
     ttl: int | None,
     application: bool,
+    scope: str,
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -45,7 +53,7 @@ def token(
     if name is None:
         raise click.UsageError("missing option '--user': whom the token speaks for")
     kind = TokenKind.APPLICATION if application else TokenKind.BROWSER
-    ticket = ask(data_dir, IssueToken(kind, ttl or 0, name))
+    ticket = ask(data_dir, IssueToken(kind, ttl or 0, name, Scope(scope)))
     if as_json:
         expires = iso(ticket.expires_ms)
         print_record({"type": "token", "token": ticket.token, "user": name, "expires": expires})
@@ -95,8 +103,10 @@ def _record(one: IssuedToken) -> dict[str, object]:
         "type": "issued_token",
         "id": facts.id,
         "kind": str(facts.kind),
+        "scope": str(facts.scope),
         "issued": iso(facts.issued * 1000),
         "expires": iso(facts.expires * 1000),
+        "used": iso(one.used_ms) if one.used_ms else None,
         "parents": list(facts.parents),
         "by": facts.by,
     }
@@ -108,7 +118,9 @@ def _cells(one: IssuedToken) -> tuple[str, ...]:
     return (
         facts.id,
         str(facts.kind),
+        str(facts.scope),
         moment(facts.issued * 1000),
         moment(facts.expires * 1000),
+        moment(one.used_ms) if one.used_ms else "-",
         origin,
     )

@@ -63,17 +63,17 @@ class FileService:
     def verbs(self) -> Sequence[Verb[Any, Any]]:
         """What is done for which command."""
         return (
-            Verb(ListFolder, Access.USER, for_user(self.list)),
-            Verb(CheckFile, Access.USER, for_user(self.check)),
-            Verb(ReadFile, Access.USER, for_user(self.read)),
+            Verb(ListFolder, Access.LOOK, for_user(self.list)),
+            Verb(CheckFile, Access.LOOK, for_user(self.check)),
+            Verb(ReadFile, Access.LOOK, for_user(self.read)),
             Verb(WriteFile, Access.USER, for_user(self.write)),
             Verb(MakeFolder, Access.USER, for_user(self.make_folder)),
             Verb(RenameFile, Access.USER, for_user(self.rename)),
             Verb(RemoveFile, Access.USER, for_user(self.remove)),
             Verb(ReceiveFiles, Access.USER, for_user(self.receive)),
-            Verb(OpenFile, Access.USER, for_user(self.open)),
+            Verb(OpenFile, Access.LOOK, for_user(self.open)),
             Verb(ReceiveFile, Access.USER, for_user(self.receive_one)),
-            Verb(ReadTail, Access.USER, for_user(self.read_tail)),
+            Verb(ReadTail, Access.LOOK, for_user(self.read_tail)),
             Verb(ChangeMode, Access.USER, for_user(self.change_mode)),
         )
 

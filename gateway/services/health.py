@@ -50,7 +50,7 @@ class HealthService:
     @property
     def verbs(self) -> Sequence[Verb[Any, Any]]:
         """What is done for which command."""
-        return (Verb(ReadHealth, Access.USER, self.read),)
+        return (Verb(ReadHealth, Access.LOOK, self.read),)
 
     async def read(self, _caller: Caller, _command: ReadHealth) -> tuple[HealthPart, ...]:
         """All parts, in a fixed order."""

@@ -65,7 +65,7 @@ class History:
         return (
             Verb(
                 TaskQuery,
-                Access.USER,
+                Access.LOOK,
                 self.search,
                 owner=lambda command: command.owner,
                 others="list others' tasks",
@@ -74,7 +74,7 @@ class History:
             Verb(Refuse, Access.USER, self.refuse),
             Verb(
                 ReadLoad,
-                Access.USER,
+                Access.LOOK,
                 self.load,
                 owner=lambda command: command.user,
                 others="ask about others",

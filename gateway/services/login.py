@@ -90,8 +90,8 @@ class LoginService:
             Verb(Login, Access.OPEN, self.login),
             Verb(Logout, Access.OPEN, self.logout),
             Verb(ReadLoginKey, Access.OPEN, self.read_key),
-            Verb(WhoAmI, Access.USER, for_user(self.who_am_i)),
-            Verb(Renew, Access.USER, for_user(self.renew)),
+            Verb(WhoAmI, Access.LOOK, for_user(self.who_am_i)),
+            Verb(Renew, Access.LOOK, for_user(self.renew)),
             Verb(
                 OpenLogin,
                 Access.USER,

@@ -70,8 +70,8 @@ class ObjectService:
         """What is done for which command."""
         return (
             Verb(StoreData, Access.USER, for_user(self.store)),
-            Verb(DescribeData, Access.USER, for_user(self.describe)),
-            Verb(OpenData, Access.USER, for_user(self.open)),
+            Verb(DescribeData, Access.LOOK, for_user(self.describe)),
+            Verb(OpenData, Access.LOOK, for_user(self.open)),
             Verb(DeleteData, Access.USER, for_user(self.delete)),
         )
 

@@ -43,7 +43,7 @@ class EngineSessions:
     def verbs(self) -> Sequence[Verb[Any, Any]]:
         """What is done for which command."""
         return (
-            Verb(ListSessions, Access.USER, for_user(self.list)),
+            Verb(ListSessions, Access.LOOK, for_user(self.list)),
             Verb(EndSession, Access.USER, for_user(self.end)),
         )
 

@@ -114,7 +114,7 @@ class Tasks:
             Verb(Kill, Access.USER, self._killed),
             Verb(Rerun, Access.USER, self._rerun),
             Verb(DeleteTask, Access.USER, on_task(self._deleted)),
-            Verb(ListEngines, Access.USER, self.list_engines),
+            Verb(ListEngines, Access.LOOK, self.list_engines),
         )
 
     async def list_engines(self, _caller: Caller, _command: ListEngines) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from gateway.services.parts import Issuer, Parts
 from gateway.services.service import Verb, for_user
 from gateway.stores.directory import Account
 from gateway.stores.tokens import TokenRecords
-from protocol.accounts import IssuedToken, Principal, Ticket, TokenFacts, TokenKind
+from protocol.accounts import IssuedToken, Principal, Scope, Ticket, TokenFacts, TokenKind
 from protocol.commands.tokens import IssueToken, ListTokens, RevokeToken
 from protocol.errors import GatewayError, Kind, Subject
 
@@ -104,7 +104,7 @@ class TokenService:
         """What is done for which command."""
         return (
             Verb(IssueToken, Access.USER, for_user(self.issue), _user, "issue tokens for others"),
-            Verb(ListTokens, Access.USER, for_user(self.list), _user, "list others' tokens"),
+            Verb(ListTokens, Access.LOOK, for_user(self.list), _user, "list others' tokens"),
             Verb(RevokeToken, Access.USER, for_user(self.revoke), _user, "revoke others' tokens"),
         )
 
@@ -136,18 +136,24 @@ class TokenService:
         return ticket
 
     async def derived(
-        self, principal: Principal, user: str, seconds: int = 0, kind: TokenKind | None = None
+        self,
+        principal: Principal,
+        user: str,
+        seconds: int = 0,
+        kind: TokenKind | None = None,
+        scope: Scope = Scope.FULL,
     ) -> Ticket:
         """A token of its own for the holder of another, or for a user they act for.
 
-        It ends with that one at the latest, and whenever that one is made worthless.
+        It ends with that one at the latest, and whenever that one is made worthless; it is never
+        for more than that one is.
         """
         account = known_user(self._users, user or principal.name)
         parent, now = principal.token, clock.now_ms() // 1000
         by = self._administrator(principal, account)
         expires = now + min(seconds or self._seconds, self._max_seconds)
         if parent is None:
-            facts = TokenFacts(new_token_id(), now, expires, expires, by=by)
+            facts = TokenFacts(new_token_id(), now, expires, expires, by=by, scope=scope)
             return await self._given(account, facts)
         expires = min(expires, parent.expires)
         if expires <= now:
@@ -160,6 +166,7 @@ class TokenService:
             parent.kind if kind is None else kind,
             (*parent.parents, parent.id),
             by,
+            scope=parent.scope.within(scope),
         )
         return await self._given(account, facts)
 
@@ -199,7 +206,7 @@ class TokenService:
             )
         proved = principal.token is None or principal.token.proved
         if not (application and proved):
-            return await self.derived(principal, command.user, seconds, command.kind)
+            return await self.derived(principal, command.user, seconds, command.kind, command.scope)
         account = known_user(self._users, command.user or principal.name)
         now = clock.now_ms() // 1000
         facts = TokenFacts(
@@ -209,6 +216,7 @@ class TokenService:
             now + seconds,
             command.kind,
             by=self._administrator(principal, account),
+            scope=command.scope,
         )
         return await self._given(account, facts)
 
@@ -218,7 +226,11 @@ class TokenService:
         account = known_user(self._users, command.user or principal.name)
         found = await self._records.list(account.name, clock.now_ms())
         return tuple(
-            IssuedToken(facts, self._shown(principal, account, facts))
+            IssuedToken(
+                facts,
+                self._shown(principal, account, facts),
+                self._records.last_use(account.name, facts.id),
+            )
             for facts in found
             if self._good(account, facts)
         )
@@ -303,7 +315,7 @@ def _user(command: IssueToken | ListTokens | RevokeToken) -> str:
 
 
 def by_person(principal: Principal) -> Principal:
-    """The principal, unless it is a program with a token of its own.
+    """The principal, unless it is a program with a token of its own, or has a token for less.
 
     Raises:
         GatewayError: FORBIDDEN.
@@ -311,5 +323,10 @@ def by_person(principal: Principal) -> Principal:
     if principal.application:
         raise GatewayError(
             Kind.FORBIDDEN, "a token of an application does not manage users, tokens or queues"
+        )
+    if principal.scope is not Scope.FULL:
+        raise GatewayError(
+            Kind.FORBIDDEN,
+            f"a token for {principal.scope.value} alone does not manage users, tokens or queues",
         )
     return principal

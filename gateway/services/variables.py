@@ -47,7 +47,7 @@ class VariableService:
         return (
             Verb(
                 ListVariables,
-                Access.USER,
+                Access.LOOK,
                 for_user(self.list),
                 owner=lambda asked: asked.owner,
                 others="use others' variables",

@@ -229,7 +229,7 @@ class Conversation:
             try:
                 caller = Caller(self._principal, self._address)
                 # A row of the table is as closed here as over HTTP, whatever its command is.
-                admit(caller, Access.OPEN if ask.open else Access.USER)
+                admit(caller, Access.OPEN if ask.open else Access.LOOK)
                 return await self._dispatch(caller, ask.command)
             except GatewayError as error:
                 if error.kind is not Kind.UNAVAILABLE or not ask.patient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.accounts import IssuedToken, Ticket, TokenKind
+from protocol.accounts import IssuedToken, Scope, Ticket, TokenKind
 from protocol.command import Command
 
 __all__ = ["IssueToken", "ListTokens", "RevokeToken"]
@@ -16,12 +16,14 @@ class IssueToken(Command[Ticket]):
 
     ``seconds`` 0 is the configured life of a login, for an application the longest there is. Only
     a login by password buys a token that outlives it; any other token, one that ends with itself.
-    Not for applications.
+    ``scope`` is what of the user's rights it has, never more than what it is asked with. Not for
+    applications, nor for tokens of a narrower scope.
     """
 
     kind: TokenKind = TokenKind.BROWSER
     seconds: int = 0
     user: str = ""
+    scope: Scope = Scope.FULL
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ import pytest
 
 from gateway.auth.tokens import Tokens, load_key
 from gateway.data_paths import DataPaths
+from gateway.ids import new_token_id
 from gateway.stores.directory import Directory
-from protocol.accounts import Role
+from protocol.accounts import Role, Scope, TokenFacts, TokenKind
 from tests.support.served import Served, serving
 
 __all__ = ["PASSWORD", "Gateway", "gateway", "own_gateway", "serving_gateway"]
@@ -52,6 +53,14 @@ class Gateway:
         """A good token for a user."""
         now = int(time.time() * 1000)
         return Tokens(self.key, _YEAR).issue(user, Role.USER, now, seconds).token
+
+    def application(self, user: str, scope: Scope, seconds: int = 600) -> dict[str, str]:
+        """What authenticates a program of a user that may so much."""
+        now = int(time.time())
+        ends = (now + seconds, now + seconds)
+        facts = TokenFacts(new_token_id(), now, *ends, TokenKind.APPLICATION, scope=scope)
+        ticket = Tokens(self.key, _YEAR).sign(user, Role.USER, facts)
+        return {"Authorization": f"Bearer {ticket.token}"}
 
     def headers(self, user: str = "ann") -> dict[str, str]:
         """What authenticates a user's requests."""

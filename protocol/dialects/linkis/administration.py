@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from protocol.accounts import IssuedToken, Ticket, TokenKind
+from protocol.accounts import IssuedToken, Scope, Ticket, TokenKind
 from protocol.commands.directory import (
     AddUser,
     DropGroup,
@@ -89,9 +89,13 @@ def _parse_tokens(request: Request) -> ListTokens:
 
 
 def _parse_issue(request: Request) -> IssueToken:
-    """A token of an application, for ``seconds``."""
-    seconds = _fields(request).count("seconds", 0, _MOST_SECONDS)
-    return IssueToken(TokenKind.APPLICATION, seconds)
+    """A token of an application, for ``seconds``, with the rights of a ``scope``."""
+    fields = _fields(request)
+    seconds = fields.count("seconds", 0, _MOST_SECONDS)
+    scope = fields.text("scope") or Scope.FULL.value
+    if scope not in set(Scope):
+        raise invalid("scope", f"must be one of {', '.join(Scope)}")
+    return IssueToken(TokenKind.APPLICATION, seconds, scope=Scope(scope))
 
 
 def _parse_revoke(request: Request) -> RevokeToken:
@@ -189,8 +193,10 @@ def _token(issued: IssuedToken) -> dict[str, object]:
     return {
         "id": facts.id,
         "kind": facts.kind.value,
+        "scope": facts.scope.value,
         "issuedTime": facts.issued * 1000,
         "expiresTime": facts.expires * 1000,
+        "usedTime": issued.used_ms,
         "by": facts.by,
     }
 

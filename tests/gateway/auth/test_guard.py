@@ -5,14 +5,14 @@ import pytest
 from gateway.auth.guard import admit
 from gateway.auth.throttle import Throttle
 from gateway.caller import Access, Caller, sees
-from protocol.accounts import Principal, Role
+from protocol.accounts import Principal, Role, Scope, TokenFacts
 from protocol.errors import GatewayError, Kind
 
 ANN = Principal("ann", Role.USER)
 ADMIN = Principal("admin", Role.ADMIN)
 
 
-@pytest.mark.parametrize("access", [Access.READ, Access.USER, Access.ADMIN])
+@pytest.mark.parametrize("access", [Access.READ, Access.LOOK, Access.USER, Access.ADMIN])
 def test_strangers_are_asked_to_log_in(access: Access) -> None:
     """Whoever is nobody may do nothing but what is open."""
     admit(Caller(None), Access.OPEN)
@@ -21,7 +21,7 @@ def test_strangers_are_asked_to_log_in(access: Access) -> None:
     assert error.value.kind is Kind.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("access", [Access.READ, Access.USER])
+@pytest.mark.parametrize("access", [Access.READ, Access.LOOK, Access.USER])
 def test_what_speaks_of_others_is_for_administrators(access: Access) -> None:
     """A command about oneself passes, one about somebody else only from an administrator."""
     admit(Caller(ANN), access)
@@ -38,6 +38,21 @@ def test_some_verbs_are_for_administrators() -> None:
     with pytest.raises(GatewayError) as error:
         admit(Caller(ANN), Access.ADMIN, "ann")
     assert error.value.kind is Kind.FORBIDDEN
+
+
+def test_a_token_for_reading_changes_nothing() -> None:
+    """Even of an administrator; one for tasks is like its user."""
+
+    def caller(scope: Scope) -> Caller:
+        return Caller(Principal("ann", Role.USER, token=TokenFacts("t", 0, 9, 9, scope=scope)))
+
+    for access in (Access.OPEN, Access.READ, Access.LOOK):
+        admit(caller(Scope.READ), access, "ann")
+    admit(caller(Scope.TASKS), Access.USER, "ann")
+    for access in (Access.USER, Access.ADMIN):
+        with pytest.raises(GatewayError) as error:
+            admit(caller(Scope.READ), access)
+        assert error.value.kind is Kind.FORBIDDEN
 
 
 def test_owners_and_administrators_see() -> None:

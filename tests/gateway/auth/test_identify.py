@@ -6,7 +6,7 @@ import pytest
 
 from gateway.auth.identify import Identify
 from gateway.auth.tokens import Tokens
-from protocol.accounts import Principal, Role, Token
+from protocol.accounts import Principal, Role, Scope, Token, TokenFacts, TokenKind
 from protocol.errors import GatewayError, Kind
 
 NOW = 1_700_000_000_000
@@ -27,10 +27,15 @@ class Users:
     def __init__(self) -> None:
         self.known = {"root": User(Role.ADMIN), "ann": User(Role.USER), "Bob": User(Role.USER)}
         self.gone: set[str] = set()
+        self.seen: list[tuple[str, str, int]] = []
 
     def find(self, name: str) -> User | None:
         """The user of that name."""
         return self.known.get(name)
+
+    def used(self, user: str, token_id: str, now_ms: int) -> None:
+        """Notes who used which token when."""
+        self.seen.append((user, token_id, now_ms))
 
     def revoked(self, token_id: str) -> bool:
         """Whether the token is on the list."""
@@ -44,7 +49,7 @@ def identified(name: str, acting: str = "", users: Users | None = None) -> Princ
     """Whom the token of a user proves."""
     users = users or Users()
     ticket = TOKENS.issue(name, Role.USER, NOW, 100)
-    identify = Identify(TOKENS, users, users, lambda: NOW)
+    identify = Identify(TOKENS, users, users, users, lambda: NOW)
     return identify(Token(ticket.token, acting=acting))
 
 
@@ -69,6 +74,39 @@ def test_nobody_else_does(name: str, acting: str) -> None:
     assert caught.value.kind is Kind.UNAUTHENTICATED
 
 
+def application(name: str, scope: Scope) -> str:
+    """A token of a program."""
+    now = NOW // 1000
+    facts = TokenFacts("a1", now, now + 100, now + 100, TokenKind.APPLICATION, scope=scope)
+    return TOKENS.sign(name, Role.ADMIN, facts).token
+
+
+@pytest.mark.parametrize("scope", [Scope.TASKS, Scope.READ])
+def test_a_narrow_token_of_an_administrator_is_not_one(scope: Scope) -> None:
+    """Nor does it speak for others."""
+    users = Users()
+    identify = Identify(TOKENS, users, users, users, lambda: NOW)
+    found = identify(Token(application("root", scope)))
+    assert (found.role, found.scope) == (Role.USER, scope)
+    assert identify(Token(application("root", Scope.FULL))).role is Role.ADMIN
+    with pytest.raises(GatewayError, match="not one for user"):
+        identify(Token(application("root", scope), acting="ann"))
+
+
+def test_the_use_of_an_application_is_noted() -> None:
+    """Only if it is believed, and not that of a login."""
+    users = Users()
+    identify = Identify(TOKENS, users, users, users, lambda: NOW)
+    identify(Token(TOKENS.issue("ann", Role.USER, NOW, 100).token))
+    assert users.seen == []
+    identify(Token(application("ann", Scope.READ)))
+    assert users.seen == [("ann", "a1", NOW)]
+    users.gone.add("a1")
+    with pytest.raises(GatewayError):
+        identify(Token(application("ann", Scope.READ)))
+    assert len(users.seen) == 1
+
+
 def test_a_renewed_ticket_is_revoked_with_the_old_one() -> None:
     """It has the same id."""
     first = TOKENS.issue("ann", Role.USER, NOW, 100)
@@ -77,4 +115,4 @@ def test_a_renewed_ticket_is_revoked_with_the_old_one() -> None:
     users.gone.add(first.principal.token_id)
     for ticket in (first, second):
         with pytest.raises(GatewayError):
-            Identify(TOKENS, users, users, lambda: NOW)(Token(ticket.token))
+            Identify(TOKENS, users, users, users, lambda: NOW)(Token(ticket.token))

@@ -126,6 +126,10 @@ def test_every_claim_is_required(tokens: Tokens, missing: str) -> None:
         {"nbf": 0},
         {"role": "admin"},
         {"admin": True},
+        {"scp": "everything"},
+        {"scp": ["read"]},
+        {"scp": None},
+        {"scp": 1},
     ],
     ids=str,
 )

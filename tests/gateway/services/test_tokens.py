@@ -10,7 +10,7 @@ from gateway import clock
 from gateway.auth.identify import Identify
 from gateway.auth.tokens import Tokens
 from gateway.caller import Caller
-from protocol.accounts import Principal, Role, Ticket, Token, TokenKind
+from protocol.accounts import Principal, Role, Scope, Ticket, Token, TokenKind
 from protocol.command import Command
 from protocol.commands.directory import AddUser, Join, Leave, RemoveUser, SetPassword
 from protocol.commands.login import Login, Logout, OpenLogin, Renew
@@ -33,7 +33,9 @@ class People:
         assert isinstance(issuer, Tokens)
         self.tokens = issuer
         stores = core.parts.stores
-        self.identify = Identify(issuer, stores.directory, stores.revocations, clock.now_ms)
+        self.identify = Identify(
+            issuer, stores.directory, stores.revocations, stores.tokens, clock.now_ms
+        )
 
     async def log_in(self, name: str, seconds: int = 0) -> str:
         """A token bought with the password."""
@@ -299,3 +301,45 @@ async def test_people_get_in_when_their_login_cannot_be_listed(people: People) -
     )
     await people.ask(login, Logout())
     assert not people.good(login)
+
+
+# A token may be for less than its user may.
+
+
+async def test_a_narrow_token_buys_no_wider_one(people: People) -> None:
+    """By no verb that gives one; and it manages nothing, whoever it is of."""
+    login = await people.log_in("root")
+    for scope in (Scope.TASKS, Scope.READ):
+        narrow = await people.ticket(login, IssueToken(TokenKind.BROWSER, scope=scope))
+        commands: tuple[Command[object], ...] = (
+            *(IssueToken(), ListTokens(), RevokeToken(), AddUser("eve", PASSWORD)),
+            *(SetPassword("another long one", PASSWORD), Join("ann", "admin"), OpenLogin("ann")),
+        )
+        for command in commands:
+            assert await refused_as(people.ask(narrow, command)) is Kind.FORBIDDEN
+        if scope is Scope.TASKS:
+            bought = await people.ticket(narrow, OpenLogin())
+            assert people.identify(Token(bought)).scope is Scope.TASKS
+        else:
+            assert await refused_as(people.ask(narrow, OpenLogin())) is Kind.FORBIDDEN
+    kept = await people.ticket(login, OpenLogin())
+    assert people.identify(Token(kept)).scope is Scope.FULL
+
+
+async def test_a_list_says_for_what_and_when(people: People) -> None:
+    """The scope of each token, and when one of an application was used."""
+    login = await people.log_in("ann")
+    made = await people.ticket(login, IssueToken(TokenKind.APPLICATION, scope=Scope.READ))
+
+    async def listed() -> tuple[Scope, int]:
+        found = await people.ask(login, ListTokens())
+        assert isinstance(found, tuple)
+        (one,) = [one for one in found if one.facts.kind is TokenKind.APPLICATION]
+        return one.facts.scope, one.used_ms
+
+    assert await listed() == (Scope.READ, 0)
+    begun = clock.now_ms()
+    people.identify(Token(made))
+    scope, used = await listed()
+    assert scope is Scope.READ
+    assert begun <= used <= clock.now_ms()

@@ -77,6 +77,33 @@ async def test_lists_have_bounds(tmp_path: Path) -> None:
     assert caught.value.kind is Kind.EXHAUSTED
 
 
+async def test_the_last_use_is_kept_to_the_minute(tmp_path: Path) -> None:
+    """By whichever process; it is forgotten with the token, and with its user."""
+    records, other = TokenRecords(tmp_path / "tokens"), TokenRecords(tmp_path / "tokens")
+    for name in ("a", "b"):
+        await records.note("ann", facts(name, kind=TokenKind.APPLICATION), NOW_MS)
+    assert other.last_use("ann", "a") == 0
+    records.used("ann", "a", NOW_MS)
+    records.used("ann", "a", NOW_MS + 59_000)
+    assert other.last_use("ann", "a") == NOW_MS
+    other.used("ann", "a", NOW_MS + 70_000)
+    assert records.last_use("ann", "a") == NOW_MS + 70_000
+    assert records.last_use("bob", "a") == records.last_use("ann", "b") == 0
+    records.used("ann", "b", NOW_MS)
+    await records.forget("ann", {"a"}, NOW_MS)
+    assert (records.last_use("ann", "a"), records.last_use("ann", "b")) == (0, NOW_MS)
+    await records.drop("ann")
+    assert list((tmp_path / "tokens").glob("ann*")) == []
+
+
+async def test_a_use_that_cannot_be_kept_is_no_fault(tmp_path: Path) -> None:
+    """Whoever has a good token gets in."""
+    (tmp_path / "tokens").write_text("in the way")
+    records = TokenRecords(tmp_path / "tokens")
+    records.used("ann", "a", NOW_MS)
+    assert records.last_use("ann", "a") == 0
+
+
 async def test_a_damaged_list_is_told(tmp_path: Path) -> None:
     """It is unavailable, and is not written over."""
     records = TokenRecords(tmp_path / "tokens")

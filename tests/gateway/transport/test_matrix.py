@@ -19,7 +19,7 @@ from websockets.sync.client import connect
 
 from gateway.config import load
 from gateway.plugins import load_dialects
-from protocol.accounts import Reads
+from protocol.accounts import Reads, Scope
 from protocol.dialect import WebSocketDialect
 from protocol.dialects.linkis.envelope import ROOT
 from tests.support.gateway import Gateway, serving_gateway
@@ -313,9 +313,70 @@ def test_over_http_owners_and_administrators_are_answered(world: World) -> None:
     assert min(seen.values()) > len(readers) / 3, seen
 
 
-def said(gateway: Gateway, user: str, thing: Thing, methods: list[str]) -> Iterator[dict[str, Any]]:
+def test_a_token_for_reading_changes_nothing(world: World) -> None:
+    """S09: by no call of any dialect, over HTTP or by message; and it reads what its user reads."""
+    gateway = world.gateway
+    listed = f"{ROOT}/jobhistory/list"
+
+    def state(client: httpx.Client) -> object:
+        return world.events(), client.get(listed).json()["data"]["totalPage"]
+
+    def runs() -> set[str]:
+        return {path.name for path in (gateway.data / "spool" / "live").iterdir()}
+
+    known = runs()
+    with gateway.client("ann") as ann, gateway.client("") as client:
+        before = state(ann)
+        read = refused = 0
+        for _, method, template, _ in ROWS:
+            if not NEW.search(template) or template.endswith("/tokens"):
+                # A new one each time: some calls log out what they come with.
+                headers = gateway.application("ann", Scope.READ)
+                reply = asked(client, method, template, world.hers, headers)
+                read += reply.status_code == 200
+                refused += reply.status_code == 403
+        calm = [method for method in MESSAGES if not NEW.search(method)]
+        headers = gateway.application("ann", Scope.READ)
+        messages = list(said(gateway, headers, world.hers, calm))
+        assert state(ann) == before
+        # Each dialect says so in its own words.
+        for path, body in (
+            (
+                f"{ROOT}/entrance/execute",
+                {"executeApplicationName": "shell", "runType": "shell", "executionCode": "true"},
+            ),
+            ("/run", {"command": "true"}),
+            (
+                "/api/v1/jobs",
+                {"jobName": "no", "image": "", "taskRoles": [{"name": "w", "command": "true"}]},
+            ),
+        ):
+            assert client.post(path, json=body, headers=headers).status_code == 403, path
+        assert state(ann) == before
+    assert runs() <= known
+    assert read > 60
+    assert refused > 60
+    assert sum(message["status"] == 0 for message in messages) > 20
+
+
+def test_a_token_for_tasks_has_no_rights_of_an_administrator(world: World) -> None:
+    """S09: an administrator's one sees what a user sees who is nobody to ann."""
+    gateway = world.gateway
+    headers = gateway.application("admin", Scope.TASKS)
+    path = f"{ROOT}/entrance/{world.hers.exec_id}/status"
+    with gateway.client("") as client:
+        assert client.get(path, headers=headers).is_client_error
+        assert client.get(path, headers=gateway.application("admin", Scope.FULL)).is_success
+        assert client.get(f"{ROOT}/narthex/users", headers=headers).json()["status"] != 0
+        body = {"executeApplicationName": "shell", "runType": "shell", "executionCode": "true"}
+        assert client.post(f"{ROOT}/entrance/execute", json=body, headers=headers).is_success
+
+
+def said(
+    gateway: Gateway, user: str | dict[str, str], thing: Thing, methods: list[str]
+) -> Iterator[dict[str, Any]]:
     """The answers to messages about a thing, in turn."""
-    headers = gateway.headers(user) if user else {}
+    headers = user if isinstance(user, dict) else gateway.headers(user) if user else {}
     url = f"{gateway.socket_url}?resume=false"
     with connect(url, additional_headers=headers, max_size=None) as socket:
         for method in methods:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from protocol.accounts import IssuedToken, Principal, Role, Ticket, TokenFacts, TokenKind
+from protocol.accounts import IssuedToken, Principal, Role, Scope, Ticket, TokenFacts, TokenKind
 from protocol.commands.directory import (
     AddUser,
     DropGroup,
@@ -60,6 +60,10 @@ def reported(method: str, path: str, found: object) -> Any:  # noqa: ANN401 - JS
         ),
         ("GET", "tokens", None, ListTokens()),
         ("POST", "tokens", {"seconds": 60}, IssueToken(TokenKind.APPLICATION, 60)),
+        (
+            *("POST", "tokens", {"scope": "read"}),
+            IssueToken(TokenKind.APPLICATION, scope=Scope.READ),
+        ),
         ("POST", "tokens/{id}/revoke", {}, RevokeToken("t1")),
         ("POST", "password", {"password": "new", "old": "o"}, SetPassword("new", "o")),
         ("GET", "users", None, ListUsers()),
@@ -94,6 +98,8 @@ def test_what_is_asked(method: str, path: str, body: object, command: object) ->
         ("queues/{name}/status", {}),
         ("tokens", {"seconds": -1}),
         ("tokens", {"seconds": "soon"}),
+        ("tokens", {"scope": "everything"}),
+        ("tokens", {"scope": ["read"]}),
         ("password", {"password": 5}),
         ("users", {"password": "x"}),
         ("users", {"name": "eve", "groups": "lab"}),
@@ -131,8 +137,18 @@ def test_health_is_whole_only_if_all_parts_are_well() -> None:
 def test_a_list_of_tokens_holds_no_secret() -> None:
     """Only a token that was just made is told."""
     facts = TokenFacts("t1", 10, 20, 30, TokenKind.APPLICATION)
-    assert reported("GET", "/narthex/tokens", (IssuedToken(facts, "the secret"),))["tokens"] == [
-        {"id": "t1", "kind": "application", "issuedTime": 10_000, "expiresTime": 20_000, "by": ""}
+    assert reported("GET", "/narthex/tokens", (IssuedToken(facts, "the secret", 15_000),))[
+        "tokens"
+    ] == [
+        {
+            "id": "t1",
+            "kind": "application",
+            "scope": "full",
+            "by": "",
+            "issuedTime": 10_000,
+            "expiresTime": 20_000,
+            "usedTime": 15_000,
+        }
     ]
     ticket = Ticket("the secret", Principal("ann", Role.USER), 20_000)
     made = reported("POST", "/narthex/tokens", ticket)["ticket"]
