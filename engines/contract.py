@@ -49,7 +49,7 @@ class Limits:
     ``most_seconds`` is the longest running time that may be asked for later; ``warn_signal`` is
     sent to the main process ``warn_seconds`` before its running time is over. ``cpu_weight``, from
     1 to 10000, is its share of processors that others want too; one without has 100. Control groups
-    alone keep that.
+    alone keep that. What begins with ``user`` is for all runs of ``user``, a word for somebody.
     """
 
     seconds: float = 0.0
@@ -64,6 +64,10 @@ class Limits:
     warn_signal: int = 0
     warn_seconds: float = 0.0
     cpu_weight: int = 0
+    user: str = ""
+    user_processes: int = 0
+    user_memory_bytes: int = 0
+    user_cpu_weight: int = 0
 
     def bounds(self) -> Bounds:
         """The same for a shim, which knows nothing of engines."""

@@ -29,7 +29,8 @@ class Bounds(NamedTuple):
     """The limits of a run, as in the engine contract: 0 is none, but for the grace.
 
     ``most_seconds`` is what a change of the limit may not go beyond. ``warn_signal`` is sent to the
-    main process ``warn_seconds`` before its time is up.
+    main process ``warn_seconds`` before its time is up. ``user`` is a word for all runs of one
+    user, which together have what is said of a user.
     """
 
     seconds: float
@@ -44,6 +45,10 @@ class Bounds(NamedTuple):
     warn_signal: int = 0
     warn_seconds: float = 0.0
     cpu_weight: int = 0
+    user: str = ""
+    user_processes: int = 0
+    user_memory_bytes: int = 0
+    user_cpu_weight: int = 0
 
 
 class LaunchRequest(NamedTuple):

@@ -22,6 +22,8 @@ KINDS = ("memory", "pids", "cpu")
 """The controllers that are used, by the kernel's names."""
 
 _PREFIX = cgroups.name("")
+_USER = cgroups.name("user-")
+_TRIES = 5
 _USUAL_WEIGHT = 100
 _USUAL_SHARES = 1024
 _LEAST_SHARES = 2
@@ -41,7 +43,7 @@ class Counts(NamedTuple):
 
 
 class LimitGroups:
-    """The groups that hold the limits of one run.
+    """The groups that hold the limits of one run, by version 1 in a group of all runs of its user.
 
     Args:
         parents: below which groups can be made, by controller: as ``find`` says.
@@ -58,15 +60,17 @@ class LimitGroups:
         self._counted = {"memory": own} if own else {}
         self._where: dict[str, str] = {}
         self._made: list[str] = []
+        self._user = bounds.user
         amounts = {
-            "memory": bounds.memory_bytes,
-            "pids": bounds.processes + more if bounds.processes else 0,
-            "cpu": bounds.cpu_weight,
+            "memory": (bounds.memory_bytes, bounds.user_memory_bytes),
+            "pids": (bounds.processes + more if bounds.processes else 0, bounds.user_processes),
+            "cpu": (bounds.cpu_weight, bounds.user_cpu_weight),
         }
-        for kind, amount in amounts.items():
-            if amount and kind in parents:
+        for kind, (amount, of_all) in amounts.items():
+            shared = of_all if bounds.user else 0
+            if (amount or shared) and kind in parents:
                 with contextlib.suppress(OSError):
-                    self._set(kind, parents[kind], own, owner, amount)
+                    self._set(kind, parents[kind], own, owner, amount, shared)
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -92,19 +96,46 @@ class LimitGroups:
         """Removes what was made here; for when no process of the run is left."""
         for path in self._made:
             cgroups.remove(path)
+            above = os.path.dirname(path)
+            if os.path.basename(above).startswith(_USER):
+                with contextlib.suppress(OSError):  # others of the user are in it
+                    os.rmdir(above)
 
-    def _set(self, kind: str, parent: str, own: str, owner: str, amount: int) -> None:
+    def _set(self, kind: str, parent: str, own: str, owner: str, amount: int, shared: int) -> None:
         if own and parent == os.path.dirname(own):
-            _limit(own, kind, amount)
-            self._where[kind] = own
+            # It was made before anybody knew whose run this is, so it is in no group of a user's.
+            if amount:
+                _limit(own, kind, amount)
+                self._where[kind] = own
             return
-        path = f"{parent}/{cgroups.name(owner)}"
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path, 0o700)
+        path = self._make(kind, parent, owner, shared)
         if path not in self._made:
             self._made.append(path)
-        _limit_old(path, kind, amount)
+        if amount:
+            _limit_old(path, kind, amount)
         self._where[kind] = path
+
+    def _make(self, kind: str, parent: str, owner: str, shared: int) -> str:
+        """Makes the run's group of version 1, in that of its user if they share a limit."""
+        if not shared:
+            path = f"{parent}/{cgroups.name(owner)}"
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path, 0o700)
+            return path
+        above = f"{parent}/{_USER}{self._user}"
+        path = f"{above}/{cgroups.name(owner)}"
+        for _ in range(_TRIES):
+            # Whoever ends the last run of the user removes it at the same moment.
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(above, 0o700)
+            with contextlib.suppress(FileExistsError, FileNotFoundError):
+                os.mkdir(path, 0o700)
+            if os.path.isdir(path):
+                break
+        # Less than is in use cannot be set: what was set before goes on to hold.
+        with contextlib.suppress(OSError):
+            _limit_old(above, kind, shared)
+        return path
 
 
 def find(parent: str) -> dict[str, str]:
@@ -154,15 +185,25 @@ def explain(
     if kind not in (ExitKind.EXITED, ExitKind.SIGNALLED):
         return kind, message
     if felt.killed > 0:
-        most = f" ({bounds.memory_bytes} bytes)" if bounds.memory_bytes else ""
+        most = _felt_limit(bounds.memory_bytes, " bytes", bounds.user_memory_bytes)
+        most = f" ({most})" if most else ""
         if code == 0:
             message += f"; {felt.killed} of its processes were killed for want of memory{most}"
         else:
             kind = ExitKind.OUT_OF_MEMORY
             message = f"killed for want of memory{most}: {message}"
     if felt.refused > 0:
-        message += f"; processes limit reached ({bounds.processes})"
+        most = _felt_limit(bounds.processes, "", bounds.user_processes)
+        message += f"; processes limit reached ({most})"
     return kind, message
+
+
+def _felt_limit(own: int, unit: str, shared: int) -> str:
+    """Which limit was felt; both if it may have been either."""
+    said = [f"{own}{unit}"] if own else []
+    if shared:
+        said.append(f"{shared}{unit} of all tasks of its user")
+    return ", or ".join(said)
 
 
 def _delegated(parent: str) -> dict[str, str]:
@@ -202,6 +243,10 @@ def _sweep(path: str) -> None:
     with contextlib.suppress(OSError):
         for name in os.listdir(path):
             pid, _, started = name.removeprefix(_PREFIX).partition("-")
+            if name.startswith(_USER):
+                _sweep(f"{path}/{name}")
+                with contextlib.suppress(OSError):
+                    os.rmdir(f"{path}/{name}")
             is_one = name.startswith(_PREFIX) and pid.isdigit() and started.isdigit()
             if is_one and processes.start_time(int(pid)) != int(started):
                 cgroups.remove(f"{path}/{name}")

@@ -296,10 +296,15 @@ def _limits(config: Config) -> Finding:
     held = [name for kind, name in names.items() if kind in found]
     less = [name for kind, name in names.items() if kind not in found]
     weak = [name for name in less if getattr(runner, name)]
+    own = cgroups.own_group()
+    shared = [name for kind, name in names.items() if found.get(kind, own) == own]
+    unkept = [f"user_{name}" for name in shared if getattr(runner, f"user_{name}")]
     said = [f"{', '.join(held)} hold for each run as a whole"] if held else []
     if less:
         said.append(f"no control group for {', '.join(less)}: see 'Limits' in operations.md")
-    return Finding("limits", Verdict.WEAK if weak else Verdict.WELL, "; ".join(said))
+    if unkept:
+        said.append(f"not kept without control groups of version 1: {', '.join(unkept)}")
+    return Finding("limits", Verdict.WEAK if weak or unkept else Verdict.WELL, "; ".join(said))
 
 
 def _shown(limit: int) -> str:

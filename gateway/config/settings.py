@@ -173,6 +173,9 @@ class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     processes: SizeOrNone
     memory_bytes: SizeOrNone
     cpu_weight: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+    user_processes: SizeOrNone
+    user_memory_bytes: SizeOrNone
+    user_cpu_weight: Annotated[int, msgspec.Meta(ge=0, le=10_000)]
     open_files: SizeOrNone
     file_bytes: SizeOrNone
     isolation: Literal["auto", "none", "sandbox", "users"]

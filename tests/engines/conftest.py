@@ -50,7 +50,7 @@ class Runs:
         )
 
     @staticmethod
-    def limits(**other: float) -> Limits:
+    def limits(**other: float | str) -> Limits:
         """The usual limits with some others."""
         return replace(LIMITS, **other)  # type: ignore[arg-type]
 
@@ -69,13 +69,13 @@ class Runs:
         """Asks for a start."""
         return await self.zygote.launch(run, self.order(*argv, limits=limits), self.notifier)
 
-    async def start(self, *argv: str, **limits: float) -> RunDir:
+    async def start(self, *argv: str, **limits: float | str) -> RunDir:
         """A started run, with some limits other than usual."""
         run = self.new()
         assert await self.launch(run, *argv, limits=replace(LIMITS, **limits))  # type: ignore[arg-type]
         return run
 
-    async def child(self, name: str, **limits: float) -> RunDir:
+    async def child(self, name: str, **limits: float | str) -> RunDir:
         """A started run of a misbehaving program."""
         program = "sh" if name.endswith(".sh") else sys.executable
         return await self.start(program, str(CHILDREN / name), **limits)
@@ -87,7 +87,7 @@ class Runs:
         assert ending is not None
         return ending
 
-    async def run(self, *argv: str, **limits: float) -> tuple[Exit, RunDir]:
+    async def run(self, *argv: str, **limits: float | str) -> tuple[Exit, RunDir]:
         """A run from its start to its end."""
         run = await self.start(*argv, **limits)
         return await self.end(run), run

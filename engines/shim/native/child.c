@@ -257,7 +257,9 @@ static _Noreturn void become(const struct making *how, bool inside, pid_t parent
         refuse(ends.report, errno, order.directory);
     }
     bool walls = order.sandbox.wanted && !order.flaw[0];
-    bool limited = order.bounds.memory_bytes || order.bounds.processes || order.bounds.cpu_weight;
+    const struct bounds *bounds = &order.bounds;
+    bool limited = bounds->memory_bytes || bounds->processes || bounds->cpu_weight ||
+                   bounds->user_memory_bytes || bounds->user_processes || bounds->user_cpu_weight;
     if (walls && !limited) {
         /* While the disk does what it has to before the task may be let go. */
         enclose(&order, parent, ends.report);

@@ -15,14 +15,26 @@ void fail_start(struct watch *watch, int number) {
     add_error(&watch->failure.message, number, NULL);
 }
 
+/* Which limit was felt; both if it may have been either. */
+static void add_limit(struct text *to, uint64_t own, const char *unit, uint64_t shared) {
+    if (own) {
+        text_format(to, "%" PRIu64 "%s", own, unit);
+    }
+    if (shared) {
+        text_format(to, "%s%" PRIu64 "%s of all tasks of its user", own ? ", or " : "", shared, unit);
+    }
+}
+
 /* Says what limits had to do with an ending that came by itself. */
 static void explain(const struct watch *watch, struct ending *into) {
     const struct bounds *bounds = &watch->order->bounds;
     struct counts felt = limits_counts(&watch->limits);
     struct text most = {0};
     text_add(&most, "", 0);
-    if (bounds->memory_bytes) {
-        text_format(&most, " (%" PRIu64 " bytes)", bounds->memory_bytes);
+    if (bounds->memory_bytes || bounds->user_memory_bytes) {
+        text_word(&most, " (");
+        add_limit(&most, bounds->memory_bytes, " bytes", bounds->user_memory_bytes);
+        text_byte(&most, ')');
     }
     if (felt.killed && into->exit_code == 0) {
         text_format(&into->message, "; %" PRIu64 " of its processes were killed for want of memory%s",
@@ -35,7 +47,9 @@ static void explain(const struct watch *watch, struct ending *into) {
         text_free(&before);
     }
     if (felt.refused) {
-        text_format(&into->message, "; processes limit reached (%" PRIu64 ")", bounds->processes);
+        text_word(&into->message, "; processes limit reached (");
+        add_limit(&into->message, bounds->processes, "", bounds->user_processes);
+        text_byte(&into->message, ')');
     }
     text_free(&most);
 }

@@ -21,6 +21,8 @@
 #define USUAL_SHARES 1024
 #define LEAST_SHARES 2
 #define MOST_SHARES 262144
+#define OF_USER "narthex-user-"
+#define TRIES 5
 
 static const char *const names[LIMIT_KINDS] = {"memory", "pids", "cpu"};
 static struct text parents[LIMIT_KINDS];
@@ -88,6 +90,10 @@ static bool is_usable(const char *parent) {
     return usable;
 }
 
+static bool is_of_user(const char *name) {
+    return strncmp(name, OF_USER, strlen(OF_USER)) == 0;
+}
+
 /* Removes the groups of runs that are over; one that is not empty stays. */
 static void sweep(const char *parent) {
     DIR *folder = opendir(parent);
@@ -99,6 +105,13 @@ static void sweep(const char *parent) {
         int pid;
         unsigned long long started;
         int read = 0;
+        if (is_of_user(entry->d_name)) {
+            struct text inner = {0};
+            text_format(&inner, "%s/%s", parent, entry->d_name);
+            sweep(inner.at);
+            rmdir(inner.at); /* stays if a run of the user goes on */
+            text_free(&inner);
+        }
         bool one = sscanf(entry->d_name, "narthex-%d-%llu%n", &pid, &started, &read) == 2;
         if (one && !entry->d_name[read] && start_time(pid) != started) {
             struct text path = {0};
@@ -226,21 +239,46 @@ static bool is_right_below(const char *group, const char *parent) {
            strchr(group + size + 1, '/') == NULL;
 }
 
-static void set(struct limit_groups *one, enum limit_kind kind, uint64_t amount) {
+/* Makes the run's group of version 1, in that of its user if they share a limit. */
+static bool make_old(const char *parent, enum limit_kind kind, uint64_t shared, const char *user,
+                     struct text *path) {
+    char owner[OWNER_SIZE];
+    owner_of(getpid(), owner);
+    if (!shared) {
+        cgroup_name(parent, owner, path);
+        return mkdir(path->at, 0700) == 0 || errno == EEXIST;
+    }
+    struct text above = {0};
+    bool made = false;
+    text_format(&above, "%s/" OF_USER "%s", parent, user);
+    cgroup_name(above.at, owner, path);
+    for (int i = 0; i < TRIES && !made; i++) {
+        /* Whoever ends the last run of the user removes it at the same moment. */
+        mkdir(above.at, 0700);
+        made = mkdir(path->at, 0700) == 0 || errno == EEXIST;
+    }
+    if (made) {
+        /* Less than is in use cannot be set: what was set before goes on to hold. */
+        limit_old(above.at, kind, shared);
+    }
+    text_free(&above);
+    return made;
+}
+
+static void set(struct limit_groups *one, enum limit_kind kind, uint64_t amount, uint64_t shared,
+                const char *user) {
     const char *parent = parents[kind].at;
     if (is_right_below(one->own, parent)) {
-        if (limit(one->own, kind, amount) == 0) {
+        /* It was made before anybody knew whose run this is, so it is in no group of a user's. */
+        if (amount && limit(one->own, kind, amount) == 0) {
             text_word(&one->where[kind], one->own);
         }
         return;
     }
     struct text path = {0};
-    char owner[OWNER_SIZE];
-    owner_of(getpid(), owner);
-    cgroup_name(parent, owner, &path);
-    if (mkdir(path.at, 0700) == 0 || errno == EEXIST) {
+    if (make_old(parent, kind, shared, user, &path)) {
         text_word(&one->made[kind], path.at);
-        if (limit_old(path.at, kind, amount) == 0) {
+        if (!amount || limit_old(path.at, kind, amount) == 0) {
             text_word(&one->where[kind], path.at);
         }
     }
@@ -249,6 +287,12 @@ static void set(struct limit_groups *one, enum limit_kind kind, uint64_t amount)
 
 void limits_make(struct limit_groups *one, const char *own, const struct bounds *bounds,
                  uint64_t more) {
+    const uint64_t shared[LIMIT_KINDS] = {
+        [LIMIT_MEMORY] = bounds->user_memory_bytes,
+        [LIMIT_PIDS] = bounds->user_processes,
+        [LIMIT_CPU] = bounds->user_cpu_weight,
+    };
+    bool has_user = bounds->user != NULL && bounds->user[0];
     const uint64_t amounts[LIMIT_KINDS] = {
         [LIMIT_MEMORY] = bounds->memory_bytes,
         [LIMIT_PIDS] = bounds->processes ? bounds->processes + more : 0,
@@ -256,8 +300,9 @@ void limits_make(struct limit_groups *one, const char *own, const struct bounds 
     };
     *one = (struct limit_groups){.own = own};
     for (int kind = 0; kind < LIMIT_KINDS; kind++) {
-        if (amounts[kind] && parents[kind].size) {
-            set(one, (enum limit_kind)kind, amounts[kind]);
+        uint64_t of_all = has_user ? shared[kind] : 0;
+        if ((amounts[kind] || of_all) && parents[kind].size) {
+            set(one, (enum limit_kind)kind, amounts[kind], of_all, bounds->user);
         }
     }
 }
@@ -318,6 +363,12 @@ void limits_remove(struct limit_groups *one) {
     for (int kind = 0; kind < LIMIT_KINDS; kind++) {
         if (one->made[kind].size) {
             cgroup_remove(one->made[kind].at);
+            char *slash = strrchr(one->made[kind].at, '/');
+            *slash = '\0';
+            const char *above = strrchr(one->made[kind].at, '/');
+            if (above != NULL && is_of_user(above + 1)) {
+                rmdir(one->made[kind].at); /* stays if others of the user are in it */
+            }
         }
         text_free(&one->made[kind]);
         text_free(&one->where[kind]);

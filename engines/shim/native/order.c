@@ -118,7 +118,7 @@ static uint64_t count(struct json *from, bool *first) {
     return found.value > 0 && found.value < 9e18 ? (uint64_t)found.value : 0;
 }
 
-static void bounds_decode(struct json *from, struct bounds *into) {
+static void bounds_decode(struct json *from, struct order *order, struct bounds *into) {
     bool first = true;
     json_enter(from, '[');
     into->seconds = seconds(from, &first);
@@ -136,6 +136,12 @@ static void bounds_decode(struct json *from, struct bounds *into) {
     into->warn_signal = warning < 1000 ? (int)warning : 0;
     into->warn_seconds = seconds(from, &first);
     into->cpu_weight = count(from, &first);
+    next(from, &first);
+    into->user = word(from, order, "the user of a run holds a NUL");
+    from->bad = from->bad || strchr(into->user, '/') != NULL;
+    into->user_processes = count(from, &first);
+    into->user_memory_bytes = count(from, &first);
+    into->user_cpu_weight = count(from, &first);
     while (!from->bad && json_more(from, ']', &first)) {
         json_skip(from);
     }
@@ -240,7 +246,7 @@ bool order_decode(const char *data, size_t size, bool task, struct order *into) 
     next(&from, &first);
     into->directory = word(&from, into, NUL_IN_DIRECTORY);
     next(&from, &first);
-    bounds_decode(&from, &into->bounds);
+    bounds_decode(&from, into, &into->bounds);
     next(&from, &first);
     into->notifier = word(&from, into, "");
     next(&from, &first);
@@ -261,6 +267,7 @@ void order_free(struct order *one) {
     texts_free(&one->argv);
     texts_free(&one->environment);
     free(one->directory);
+    free(one->bounds.user);
     free(one->notifier);
     free(one->stdin_path);
     for (size_t i = 0; i < one->hidden_count; i++) {

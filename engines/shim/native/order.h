@@ -19,6 +19,10 @@ struct bounds {
     int warn_signal;
     double warn_seconds;
     uint64_t cpu_weight;
+    char *user; /* a word for all runs of one user, which have the rest together */
+    uint64_t user_processes;
+    uint64_t user_memory_bytes;
+    uint64_t user_cpu_weight;
 };
 
 /* NUL-terminated texts; `flaw` is why they cannot be given to a process, empty if they can. */

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -209,8 +210,17 @@ class Launcher:
                 warn_signal=spec.warn.signal if spec.warn else 0,
                 warn_seconds=spec.warn.seconds if spec.warn else 0.0,
                 cpu_weight=_least(asked.cpu_weight, settings.cpu_weight),
+                user=_word(directory.parent, spec.owner),
+                user_processes=settings.user_processes,
+                user_memory_bytes=settings.user_memory_bytes,
+                user_cpu_weight=settings.user_cpu_weight,
             ),
         )
+
+
+def _word(folder: Path, owner: str) -> str:
+    """A word for a user of this gateway, and not of another on this machine."""
+    return f"{zlib.crc32(str(folder).encode(errors='surrogateescape')):08x}-{owner}"
 
 
 def _shorter(one: float, other: float) -> float:

@@ -35,7 +35,9 @@ for _ in range(100):
 print(made)
 """
 NONE = Bounds(0, 0, 0, 0, 0, 0, 0, 0)
-ALL = pytest.mark.parametrize("shim", ["python", "native", "sandbox"], indirect=True)
+ALL = pytest.mark.parametrize(
+    "shim", ["python", "native", "sandbox", "native sandbox"], indirect=True
+)
 """In a sandbox what keeps it counts apart."""
 
 
@@ -246,3 +248,101 @@ def test_an_ending_says_what_limits_had_to_do_with_it(
     """Only the ending of what ended by itself is another one by it."""
     bounds = NONE._replace(memory_bytes=9, processes=4)
     assert explain(kind, code, "m", felt, bounds) == expected
+
+
+USER = "5f3a-ann"
+"""A word for somebody that no other test has."""
+
+
+def of_user(user: str) -> list[str]:
+    """The groups that are there for all runs of a user."""
+    paths = set(find(cgroups.own_group()).values())
+    return [path for path in paths if Path(path, cgroups.name(f"user-{user}")).exists()]
+
+
+@pytest.fixture
+def old() -> None:
+    """Skips where limits are not kept by control groups of version 1."""
+    unified = cgroups.own_group()
+    if {"memory", "pids", "cpu"} - {k for k, at in find(unified).items() if at != unified}:
+        pytest.skip("there are no control groups of version 1 here")
+
+
+@ALL
+@pytest.mark.usefixtures("old")
+async def test_all_runs_of_a_user_share_their_memory(runs: Runs) -> None:
+    """What one of them uses the next one cannot; another user's can, and nothing is left."""
+    part = LIMIT // 4
+    hold = f"x = bytearray({part}); print('ready', flush=True); import time; time.sleep(60)"
+    all_of: dict[str, float | str] = {"user": USER, "user_memory_bytes": LIMIT}
+    first = await runs.start(sys.executable, "-c", hold, **all_of)
+    await runs.ready(first)
+    # Whoever uses most of what is shared is killed: not the first, which has a quarter of it.
+    second, _ = await runs.run(sys.executable, "-c", f"x = bytearray({LIMIT * 7 // 8})", **all_of)
+    assert (second.kind, second.signal) == (ExitKind.OUT_OF_MEMORY, 9)
+    assert f"({LIMIT} bytes of all tasks of its user)" in second.message
+    other, _ = await runs.run(
+        *(sys.executable, "-c", f"x = bytearray({LIMIT * 5 // 8})"),
+        user="5f3a-bob",
+        user_memory_bytes=LIMIT,
+    )
+    assert (other.kind, other.exit_code) == (ExitKind.EXITED, 0)
+    assert first.exit() is None
+    assert of_user(USER)
+    assert first.request_kill(0.2)
+    first.notify()
+    assert (await runs.end(first)).kind is ExitKind.KILLED
+    assert of_user(USER) == of_user("5f3a-bob") == []
+
+
+@ALL
+@pytest.mark.usefixtures("old")
+async def test_all_runs_of_a_user_share_their_processes(runs: Runs, *, sandboxed: bool) -> None:
+    """A second fork bomb finds what the first left of the room, and is told so."""
+    more = 2 if sandboxed else 0
+    all_of: dict[str, float | str] = {"user": USER, "user_processes": 40}
+    bomb = FORKER.replace("range(100)", "range(19)") + "\nprint('ready', flush=True)"
+    first = await runs.start(sys.executable, "-c", f"{bomb}\ntime.sleep(60)", **all_of)
+    await runs.ready(first)
+    ending, run = await runs.run(sys.executable, "-c", FORKER, **all_of)
+    assert read_lines(run) == [(1, str(40 - 20 - more - 1 - more).encode())]
+    assert ending.message.endswith("processes limit reached (40 of all tasks of its user)")
+    assert first.request_kill(0.2)
+    first.notify()
+    await runs.end(first)
+    assert of_user(USER) == []
+
+
+@pytest.mark.parametrize("shim", ["python", "native"], indirect=True)
+@pytest.mark.usefixtures("old")
+async def test_many_runs_of_a_user_have_one_share_of_the_processors(runs: Runs) -> None:
+    """The share is that of the group which all of them are in, beside their own limits."""
+    all_of: dict[str, float | str] = {
+        "user": USER,
+        "user_cpu_weight": 25,
+        "user_memory_bytes": LIMIT,
+    }
+    started = [await runs.start("sh", "-c", "echo ready; sleep 60", **all_of) for _ in range(2)]
+    for run in started:
+        await runs.ready(run)
+    above = Path(find(cgroups.own_group())["cpu"], cgroups.name(f"user-{USER}"))
+    assert (above / "cpu.shares").read_text().strip() == "256"
+    assert len([path for path in above.iterdir() if path.is_dir()]) == 2
+    ending, _ = await runs.run(sys.executable, "-c", HOG, memory_bytes=LIMIT // 2, **all_of)
+    assert f"({LIMIT // 2} bytes, or {LIMIT} bytes of all tasks of its user)" in ending.message
+    for run in started:
+        assert run.request_kill(0.0)
+        run.notify()
+        await runs.end(run)
+    assert of_user(USER) == []
+
+
+@pytest.mark.usefixtures("old")
+def test_what_a_shim_left_of_a_user_is_removed() -> None:
+    """An empty group of a run that is over, and then that of its user."""
+    memory = find(cgroups.own_group())["memory"]
+    above = Path(memory, cgroups.name("user-5f3a-gone"))
+    above.mkdir()
+    (above / cgroups.name("999999999-1")).mkdir()
+    find(cgroups.own_group())
+    assert not above.exists()
