@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engines.isolation import missing_for_sandbox, missing_for_users
 from engines.shim.native import build as native
 from gateway.config.settings import Config
 from gateway.config.sources import ConfigError, wants_sandbox
+from gateway.config.system_users import number_of
 
 __all__ = ["chosen_shim", "is_sandboxed"]
 
@@ -22,6 +25,7 @@ def is_sandboxed(config: Config) -> bool:
     runner = config.runner
     if runner.isolation == "users":
         missing = missing_for_users(runner.network, runner.user_ids[0])
+        missing = missing or _missing_users(runner.system_users)
     else:
         missing = missing_for_sandbox(runner.network)
     if not missing:
@@ -34,6 +38,16 @@ def is_sandboxed(config: Config) -> bool:
         " user;"
         " set server.acknowledge_trusted_users = true if that is meant"
     )
+
+
+def _missing_users(named: Mapping[str, str]) -> str:
+    """Why accounts cannot be the users of the system that are named; empty if they can."""
+    for account, name in named.items():
+        try:
+            number_of(name)
+        except ValueError as error:
+            return f"of runner.system_users, {account!r}: {error}"
+    return ""
 
 
 def chosen_shim(config: Config) -> tuple[str, str]:

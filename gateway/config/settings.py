@@ -180,6 +180,8 @@ class Runner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file_bytes: SizeOrNone
     isolation: Literal["auto", "none", "sandbox", "users"]
     user_ids: tuple[UserId, UserId]
+    system_users: dict[str, str]
+    same_users: bool
     network: Literal["none", "loopback", "host"]
     sandbox_read_only: dict[str, tuple[str, ...]]
     sandbox_writable: dict[str, tuple[str, ...]]

@@ -298,6 +298,11 @@ class _Collected:
                 "places.slurm.enabled needs runner.isolation = 'none': tasks on a cluster are not "
                 "kept apart"
             )
+        if runner.isolation != "users" and (runner.system_users or runner.same_users):
+            raise ConfigError(
+                "runner.system_users and runner.same_users need runner.isolation = 'users': else"
+                " all tasks are one user of the system"
+            )
         if sum(runner.user_ids) > _NO_USER:
             raise ConfigError(
                 f"runner.user_ids from {self._sources['runner.user_ids']}: there are no users of"

@@ -10,6 +10,7 @@ import pytest
 from engines.isolation import missing_for_users
 from gateway.client import Client
 from tests.support.gateway import Gateway, serving_gateway
+from tests.support.system_user import usable_user
 from tests.support.waiting import wait_until_sync
 
 FIRST = 1_900_000_000
@@ -88,3 +89,53 @@ def test_nothing_is_left_of_a_deleted_task(peopled: Gateway) -> None:
         name = next(path.parents[1] for path in spool.rglob("a") if path.parent.name == "work")
         own.forget(done.task)
         wait_until_sync(lambda: not name.exists(), "the run to be gone")
+
+
+def test_every_dialect_s_user_is_that_of_the_account(tmp_path: Path) -> None:
+    """Ann's tasks are the user of the system that the settings name, whoever asks for them how."""
+    if missing := missing_for_users():
+        pytest.skip(missing)  # a right of the machine, as for sandboxes
+    name, number = usable_user()
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    settings = {
+        "NARTHEX_RUNNER_ISOLATION": "users",
+        "NARTHEX_RUNNER_SYSTEM_USERS": f"{{ ann = '{name}' }}",
+        "NARTHEX_RUNNER_SANDBOX_WRITABLE": f"{{ all = ['{shared}'] }}",
+    }
+    linkis = "/api/rest_j/v1/entrance/execute"
+
+    def shell(file: str, **more: object) -> dict[str, object]:
+        body: dict[str, object] = {"executeApplicationName": "shell", "runType": "shell"}
+        return {**body, "executionCode": command(file), **more}
+
+    def command(file: str) -> str:
+        return f"id -un > {shared}/{file}.new; mv {shared}/{file}.new {shared}/{file}"
+
+    with (
+        serving_gateway(tmp_path / "data", **settings) as gateway,
+        gateway.client("ann") as ann,
+        gateway.client("admin") as admin,
+        gateway.client("") as nobody,
+    ):
+        role = {"name": "w", "command": command("openpai")}
+        pai = {"jobName": "who", "image": "", "taskRoles": [role]}
+        acting = {"Token-User": "ann", "Token-Code": gateway.token("admin")}
+        replies = (
+            ann.post(linkis, json=shell("own")),
+            admin.post(linkis, json=shell("execute-user", executeUser="ann")),
+            nobody.post(linkis, json=shell("token-user"), headers=acting),
+            ann.post("/api/v1/jobs", json=pai),
+            ann.post("/oarapi/jobs", json={"command": command("oar")}),
+            ann.post("/run", json={"command": command("job-manager")}),
+            admin.post(linkis, json=shell("another")),
+        )
+        assert all(reply.is_success for reply in replies), [reply.text for reply in replies]
+        files = ("own", "execute-user", "token-user", "openpai", "oar", "job-manager", "another")
+        wait_until_sync(lambda: all((shared / one).exists() for one in files), "all of them", 60)
+    *hers, other = [
+        ((shared / one).read_text().strip(), (shared / one).stat().st_uid) for one in files
+    ]
+    assert set(hers) == {(name, number)}
+    assert other == ("admin", FIRST)

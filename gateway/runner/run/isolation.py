@@ -7,7 +7,6 @@ wrote for it; no key, no socket of the gateway, nothing of another run. Touches 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +19,14 @@ from engines.shim.sandbox import Sandbox
 from engines.trees import give_tree
 from gateway.config import Runner
 from gateway.data_paths import DataPaths
+from gateway.runner.run.identities import Identities, Identity
 from gateway.stores.user_ids import UserIds
 
 __all__ = ["Isolation"]
 
 _ALL = "all"
 _TMP = "/tmp"  # noqa: S108 - in a sandbox it is nobody else's
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]")
-_LONGEST_NAME = 32
+_NOBODY_ELSE = Identity(0, "")
 _FOLDERS = ("HOME", "TMPDIR")
 _JAVA = "JAVA_HOME"
 
@@ -42,9 +41,10 @@ class Isolation:
 
     def __init__(self, settings: Runner, paths: DataPaths) -> None:
         self._settings = settings
-        self._users: UserIds | None = None
+        self._users: Identities | None = None
         if settings.isolation == "users":
-            self._users = UserIds(paths.user_ids, *settings.user_ids)
+            ids = UserIds(paths.user_ids, *settings.user_ids)
+            self._users = Identities(ids, settings.system_users, same=settings.same_users)
         self._hidden = (str(paths.data), str(paths.runtime))
         self._live = str(paths.spool / "live")
 
@@ -103,6 +103,7 @@ class Isolation:
     ) -> Sandbox:
         settings = self._settings
         read, write = settings.sandbox_read_only, settings.sandbox_writable
+        who = self._users.of(owner) if self._users else _NOBODY_ELSE
         given = (*read.get(_ALL, ()), *read.get(engine, ()))
         return Sandbox(
             network=settings.network,
@@ -110,6 +111,6 @@ class Isolation:
             writable=(*write.get(_ALL, ()), *write.get(engine, ()), *writable),
             hidden=self._hidden,
             tmp_bytes=settings.sandbox_tmp_bytes,
-            uid=self._users.of(owner) if self._users else 0,
-            name=_NOT_PLAIN.sub("_", owner)[:_LONGEST_NAME] if self._users else "",
+            uid=who.uid,
+            name=who.name,
         )

@@ -12,6 +12,7 @@ from engines.shim.native import build as native
 from gateway.config import Config, ConfigError, load
 from gateway.config.isolation import chosen_shim, is_sandboxed
 from tests.support.native import native_program
+from tests.support.unprivileged import needs_root
 
 OPEN = {"NARTHEX_SERVER_HOST": "0.0.0.0"}  # noqa: S104 - nobody listens there
 TRUSTED = {"NARTHEX_SERVER_ACKNOWLEDGE_TRUSTED_USERS": "true"}
@@ -108,3 +109,26 @@ def test_what_makes_no_sandboxes_is_refused_beside_one() -> None:
         configured("sandbox", other)
     with pytest.raises(ConfigError, match="not kept apart"):
         configured("auto", OPEN, other)
+
+
+def test_users_of_the_system_need_the_mode_that_makes_them() -> None:
+    """Elsewhere all tasks are one user, and nobody is promised another."""
+    for other in (
+        {"NARTHEX_RUNNER_SYSTEM_USERS": "{ ann = 'asmith' }"},
+        {"NARTHEX_RUNNER_SAME_USERS": "true"},
+    ):
+        with pytest.raises(ConfigError, match="all tasks are one user"):
+            configured("sandbox", other)
+        assert configured("users", other).runner.isolation == "users"
+
+
+@needs_root
+@pytest.mark.skipif(not POSSIBLE, reason="this machine allows no sandbox")
+@pytest.mark.parametrize(
+    ("name", "complaint"), [("no-such-user", "there is no user"), ("root", "no task may be")]
+)
+def test_a_user_who_cannot_be_is_refused_at_the_start(name: str, complaint: str) -> None:
+    """Before anybody's task would fail over it, with whose it is."""
+    config = configured("users", {"NARTHEX_RUNNER_SYSTEM_USERS": f"{{ ann = '{name}' }}"})
+    with pytest.raises(ConfigError, match=f"'ann': {complaint}"):
+        is_sandboxed(config)
