@@ -27,6 +27,7 @@ __all__ = [
     "PlaceAway",
     "PlaceRefused",
     "Placement",
+    "Share",
     "Standing",
     "Ticket",
     "granted",
@@ -71,6 +72,20 @@ class Standing(NamedTuple):
     node: str = ""
 
 
+class Share(NamedTuple):
+    """What each of so many ``tasks`` gets that start together, on whichever machine it is.
+
+    ``cpus`` processors, ``memory_mb`` of memory (0 for as much as the place gives), and the whole
+    machine if it is to be ``alone``. The ``assignment`` is a list with one for each of them.
+    """
+
+    tasks: int = 1
+    cpus: int = 1
+    memory_mb: int = 0
+    alone: bool = False
+    assignment: bytes = b""
+
+
 class Ticket(NamedTuple):
     """What a place needs for one job.
 
@@ -78,12 +93,12 @@ class Ticket(NamedTuple):
     place's own, ``seconds`` the time limit that our shim keeps (0 for none), ``node`` the one
     machine where the job must be, empty for any. On each of so many ``nodes`` it gets ``cpus``
     processors, or the whole machine if it is to be ``alone``; the porter runs on the first one.
-    With several ``tasks`` there is a porter for each, wherever there is room, and the assignment is
-    a list with one for each of them.
+    With ``shares`` several tasks start together: there is a porter for each, wherever there is
+    room, with what its share says in place of the ticket.
     """
 
     run_id: str
-    assignment: bytes
+    assignment: bytes = b""
     queue: str = ""
     cpus: int = 1
     memory_mb: int = 0
@@ -91,7 +106,7 @@ class Ticket(NamedTuple):
     node: str = ""
     nodes: int = 1
     alone: bool = False
-    tasks: int = 1
+    shares: tuple[Share, ...] = ()
 
 
 class Placement(NamedTuple):

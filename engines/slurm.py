@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from engines.contract import Health
-from engines.place import JobState, PlaceAway, PlaceRefused, Standing, Ticket
+from engines.place import JobState, PlaceAway, PlaceRefused, Share, Standing, Ticket
 
 __all__ = ["SlurmPlace"]
 
@@ -41,6 +41,19 @@ _WORDS: Mapping[str, JobState] = {
     **dict.fromkeys(("SUSPENDED", "STOPPED"), JobState.SUSPENDED),
 }
 """Slurm's states; one that is not here is an end."""
+_TOGETHER = (
+    b"#!/bin/sh\ntrap : TERM\np=\n",
+    b"""r=0
+for i in $p; do
+  while wait $i; s=$?; [ $s -gt 128 ] && kill -0 $i 2>/dev/null; do :; done
+  [ $s -gt $r ] && r=$s
+done
+exit $r
+""",
+)
+"""Around the steps of several components: it waits for all, also when it is told to end, for with
+it Slurm would end them at once. Its exit status is the largest of theirs.
+"""
 _EXITS = {
     "75": "the machine could not reach the gateway",
     "76": "the gateway refused the job",
@@ -93,29 +106,25 @@ class SlurmPlace:
         return self._kill_wait(self._call("scontrol", "show", "config"))
 
     def submit(self, ticket: Ticket) -> str:
-        """One batch job, which is never requeued."""
-        wanted = [f"--job-name={_PREFIX}{ticket.run_id}", f"--cpus-per-task={ticket.cpus}"]
+        """One batch job, which is never requeued; of shares of different sizes a heterogeneous one.
+
+        Of that Slurm takes the options of each component for themselves.
+        """
+        common = [f"--job-name={_PREFIX}{ticket.run_id}", "--no-requeue", "--export=ALL"]
+        common += ("--chdir=/", "--output=/dev/null", *self._options)
         if ticket.queue:
-            wanted.append(f"--partition={ticket.queue}")
-        if ticket.memory_mb and ticket.tasks > 1:
-            # How many of them are on a machine is not known.
-            wanted.append(f"--mem-per-cpu={math.ceil(ticket.memory_mb / ticket.cpus)}M")
-        elif ticket.memory_mb:
-            wanted.append(f"--mem={ticket.memory_mb}M")
+            common.append(f"--partition={ticket.queue}")
         if ticket.seconds:
-            wanted.append(f"--time={_minutes(ticket.seconds)}")
+            common.append(f"--time={_minutes(ticket.seconds)}")
         if ticket.node:
-            wanted.append(f"--nodelist={ticket.node}")
-        if ticket.alone:
-            wanted.append("--exclusive")
-        if ticket.tasks > 1:
-            wanted.append(f"--ntasks={ticket.tasks}")
-        else:
-            wanted += (f"--nodes={ticket.nodes}", "--ntasks-per-node=1")
+            common.append(f"--nodelist={ticket.node}")
+        components = [[*common, *_resources(share, shared=True)] for share in ticket.shares]
+        if not components:
+            own = Share(1, ticket.cpus, ticket.memory_mb, ticket.alone)
+            one = [*_resources(own, shared=False), f"--nodes={ticket.nodes}", "--ntasks-per-node=1"]
+            components.append([*common, *one])
         answer = self._call(
-            *("sbatch", "--parsable", "--no-requeue", "--export=ALL"),
-            *("--chdir=/", "--output=/dev/null", *self._options, *wanted),
-            given=self._script(ticket),
+            "sbatch", "--parsable", *_joined(components), given=self._script(ticket)
         )
         handle = answer.strip().partition(";")[0]
         if not handle.isdigit():
@@ -131,6 +140,7 @@ class SlurmPlace:
             if len(parts) != 5 or not parts[0].startswith(_PREFIX):  # noqa: PLR2004 - as asked
                 continue
             name, handle, state, reason, node = parts
+            handle = handle.partition("+")[0]  # components are one job, by the number of the first
             word = _WORDS.get(state, JobState.OVER)
             if word is JobState.WAITING and "held" in reason.lower():
                 word = JobState.HELD
@@ -173,17 +183,31 @@ class SlurmPlace:
         self._call("scontrol", "update", f"JobId={handle}", f"TimeLimit={limit}")
 
     def _script(self, ticket: Ticket) -> bytes:
-        # An exec keeps the batch step one process: what Slurm signals is the porter.
-        command = shlex.join((self._python, "-I", "-X", "utf8", "-m", "engines.placed"))
-        if ticket.tasks > 1:
-            # One step for all: each porter has the whole input and takes its own part. None is
-            # ended because another one has ended.
-            command = (
-                f"srun --ntasks={ticket.tasks} --cpus-per-task={ticket.cpus} --input=all"
-                f" --kill-on-bad-exit=0 --wait=0 --mpi=none --export=ALL --chdir=/ {command}"
-            )
-        body = ticket.assignment.replace(b"\n", b" ")
-        return b"#!/bin/sh\nexec %s <<'NARTHEX'\n%s\nNARTHEX\n" % (command.encode(), body)
+        porter = [self._python, "-I", "-X", "utf8", "-m", "engines.placed"]
+        if not ticket.shares:
+            # An exec keeps the batch step one process: what Slurm signals is the porter.
+            return b"#!/bin/sh\nexec " + _given(porter, ticket.assignment)
+        # One step for all alike: each porter has the whole input and takes its own part. None is
+        # ended because another one has ended.
+        common = ["--input=all", "--kill-on-bad-exit=0", "--wait=0", "--mpi=none", "--export=ALL"]
+        steps = [
+            [
+                "srun",
+                f"--ntasks={share.tasks}",
+                f"--cpus-per-task={share.cpus}",
+                *common,
+                "--chdir=/",
+            ]
+            for share in ticket.shares
+        ]
+        if len(steps) == 1:
+            return b"#!/bin/sh\nexec " + _given([*steps[0], *porter], ticket.shares[0].assignment)
+        # One step of several components would give its input to the first of them alone.
+        begun = [
+            _given([*step, f"--het-group={at}", *porter], share.assignment, " &") + b'p="$p $!"\n'
+            for at, (step, share) in enumerate(zip(steps, ticket.shares, strict=True))
+        ]
+        return _TOGETHER[0] + b"".join(begun) + _TOGETHER[1]
 
     def _call(self, *argv: str, given: bytes = b"") -> str:
         try:
@@ -208,6 +232,35 @@ class SlurmPlace:
     def _kill_wait(config: str) -> float:
         found = re.search(r"^KillWait\s*=\s*(\d+)", config, re.MULTILINE)
         return float(found[1]) if found else 30.0
+
+
+def _resources(share: Share, *, shared: bool) -> list[str]:
+    """The options of ``sbatch`` for some tasks alike; ``shared`` if they start with others."""
+    wanted = [f"--cpus-per-task={share.cpus}"]
+    if shared:
+        wanted.append(f"--ntasks={share.tasks}")
+    if share.memory_mb and shared:
+        # How many of them are on a machine is not known, and one way is for all components.
+        wanted.append(f"--mem-per-cpu={math.ceil(share.memory_mb / share.cpus)}M")
+    elif share.memory_mb:
+        wanted.append(f"--mem={share.memory_mb}M")
+    if share.alone:
+        wanted.append("--exclusive")
+    return wanted
+
+
+def _given(words: Sequence[str], data: bytes, more: str = "") -> bytes:
+    """A line of a script with a command that has some data, without a line feed, as its input."""
+    body = data.replace(b"\n", b" ")
+    return f"{shlex.join(words)} <<'NARTHEX'{more}\n".encode() + body + b"\nNARTHEX\n"
+
+
+def _joined(components: Sequence[Sequence[str]]) -> list[str]:
+    """The words of ``sbatch`` for several components, as it wants them."""
+    words: list[str] = []
+    for component in components:
+        words += (":", *component) if words else component
+    return words
 
 
 def _minutes(seconds: float) -> int:

@@ -163,6 +163,33 @@ def test_two_roles_are_one_job_and_reach_each_other(site: Site) -> None:
 
 
 @pytest.mark.storm
+def test_roles_of_different_sizes_get_what_each_asks_for(site: Site) -> None:
+    """One heterogeneous job: they reach each other, are held and stopped as one."""
+    before = site.jobs()
+    many = role(WORKER, 2, completion={"minFailedInstances": 2})
+    site.submit(
+        "mixed", server=role(SERVER, cpu=3, completion={"minSucceededInstances": 1}), worker=many
+    )
+    assert site.ended("mixed") == "SUCCEEDED"
+    (server,), workers = site.tasks("mixed", "server"), site.tasks("mixed", "worker")
+    assert sorted(site.output(server)[2:]) == ["worker 0", "worker 1"]
+    assert [one["containerExitCode"] for one in workers] == [0, 1]
+    assert {job.partition("+")[2] for job in site.jobs() - before} == {"0", "1"}
+
+    said = "echo $SLURM_CPUS_PER_TASK; sleep 300"
+    site.submit("apart", big=role(said, cpu=4), small=role(said, 3))
+    site.runs("apart", "big", "small")
+    everybody = site.tasks("apart", "big", "small")
+    assert [site.output(one) for one in everybody] == [["4"], ["1"], ["1"], ["1"]]
+    used = site.cluster.call("squeue", "-h", "-t", "R", "-o", "%C").split()
+    assert sorted(used) == ["3", "4"]
+    site.stop("apart")
+    assert site.ended("apart") == "STOPPED"
+    assert not processes(everybody)
+    wait_until_sync(lambda: not site.cluster.jobs(), "no job is left", 30)
+
+
+@pytest.mark.storm
 def test_one_that_fails_ends_all_or_none_as_its_role_says(site: Site) -> None:
     """By default one failure is enough; the others are killed where they run."""
     site.submit("strict", bad=role("exit 5"), good=role("sleep 300"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from engines.place import Grant, Placement, Ticket
+from engines.place import Grant, Placement, Share, Ticket
 from engines.placed.porter import Assignment
 from gateway.config import SlurmSettings
 from gateway.stores.spec import TaskSpec
@@ -43,7 +43,7 @@ class Tickets:
         limit: float | None,
         grace: float,
     ) -> Ticket:
-        """The ticket of a run, or of several: then each gets as much as the one that needs most.
+        """The ticket of a run, or of several that start together, each with what it needs.
 
         Args:
             name: by what the place is to call the job.
@@ -51,26 +51,31 @@ class Tickets:
             limit: a time limit that was asked for since, None if none was.
             grace: seconds between the signals of the place.
         """
-        assignments = [self._assignment(spec, known, grace) for spec, known in members]
-        each = [spec.wants or Wants() for spec, _ in members]
-        sizes = [size_of(wants) for wants in each]
-        limits = [
-            min(filter(None, (spec.seconds, wants.shapes[0].seconds)), default=0.0)
-            for (spec, _), wants in zip(members, each, strict=True)
-        ]
         if limit is None:
+            limits = [_limit(spec) for spec, _ in members]
             limit = max(limits) if all(limits) else 0.0
-        return Ticket(
-            name,
-            msgspec.json.encode(assignments if len(assignments) > 1 else assignments[0]),
-            self._partition(members[0][0]),
-            max(size.processors for size in sizes),
-            max(wants.memory_mb for wants in each),
-            limit,
-            nodes=sizes[0].nodes,
-            alone=any(size.alone for size in sizes),
-            tasks=len(members),
+        first = members[0][0]
+        if len(members) == 1:
+            wants = first.wants or Wants()
+            size = size_of(wants)
+            return Ticket(
+                name,
+                msgspec.json.encode(self._assignment(*members[0], grace)),
+                self._partition(first),
+                size.processors,
+                wants.memory_mb,
+                limit,
+                nodes=size.nodes,
+                alone=size.alone,
+            )
+        alike: dict[Share, list[dict[str, object]]] = {}
+        for spec, known in members:
+            alike.setdefault(_share(spec), []).append(self._assignment(spec, known, grace))
+        shares = (
+            share._replace(tasks=len(some), assignment=msgspec.json.encode(some))
+            for share, some in alike.items()
         )
+        return Ticket(name, queue=self._partition(first), seconds=limit, shares=tuple(shares))
 
     def collector(self, spec: TaskSpec, known: Placement, grant: Grant, grace: float) -> Ticket:
         """The ticket of a job that delivers the ending of a run from the machine where it was."""
@@ -110,6 +115,19 @@ def certificate_of(path: Path) -> str:
         OSError: it cannot be read.
     """
     return "\n".join(_CERTIFICATE.findall(path.read_text("ascii", "replace"))) + "\n"
+
+
+def _share(spec: TaskSpec) -> Share:
+    """What a task needs that starts together with others."""
+    wants = spec.wants or Wants()
+    size = size_of(wants)
+    return Share(1, size.processors, wants.memory_mb, size.alone)
+
+
+def _limit(spec: TaskSpec) -> float:
+    """The time limit of a task, 0 for none."""
+    wants = spec.wants or Wants()
+    return min(filter(None, (spec.seconds, wants.shapes[0].seconds)), default=0.0)
 
 
 def _ports(spec: TaskSpec) -> Mapping[str, tuple[int, int]]:
