@@ -42,6 +42,9 @@ class Pool:
         self.alive = frozenset(
             leaf.id for leaf in self.leaves.values() if leaf.state is LeafState.ALIVE
         )
+        self.dead = frozenset(
+            leaf.id for leaf in self.leaves.values() if leaf.state is LeafState.DEAD
+        )
         self._branches = lru_cache(_KEPT)(self._grown)
         self._fitting = lru_cache(_KEPT)(self._found)
         self._least = lru_cache(_KEPT)(self._measured)

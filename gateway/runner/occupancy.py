@@ -19,7 +19,7 @@ from gateway.stores.allotment import Allotment
 from gateway.stores.pool import PoolFile
 from gateway.stores.queues import QueueFile
 from protocol.placement import Pool
-from protocol.resources import Leaf, LeafState, Queue
+from protocol.resources import Leaf, Queue
 from protocol.tasks import TaskId
 
 __all__ = ["Occupancy"]
@@ -109,7 +109,7 @@ class Occupancy:
 
     def on_dead_leaves(self) -> list[LiveRun]:
         """The runs of which a leaf is dead."""
-        dead = {leaf.id for leaf in self.pool.leaves.values() if leaf.state is LeafState.DEAD}
+        dead = self.pool.dead
         if not dead:
             return []
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from gateway.clock import monotonic
@@ -25,14 +26,15 @@ class OccupancyBoard:
     async def tell(self, live: Sequence[Occupied], waiting: Mapping[str, int]) -> None:
         """Has everybody see this."""
         leaves = {leaf: TaskId(run.run_id) for run in live for leaf in run.leaves}
-        uses: dict[str, QueueUse] = {
-            name: QueueUse(waiting=count) for name, count in waiting.items() if count
-        }
+        slots, memory, running = Counter[str](), Counter[str](), Counter[str]()
         for run in live:
-            use = uses.get(run.queue, QueueUse())
-            uses[run.queue] = QueueUse(
-                use.slots + run.slots, use.memory_mb + run.memory_mb, use.running + 1, use.waiting
-            )
+            slots[run.queue] += run.slots
+            memory[run.queue] += run.memory_mb
+            running[run.queue] += 1
+        uses = {
+            name: QueueUse(slots[name], memory[name], running[name], waiting.get(name, 0))
+            for name in running.keys() | {name for name, count in waiting.items() if count}
+        }
         report = OccupancyReport(leaves, uses)
         now = monotonic()
         stale = now - self._at >= _AGAIN_SECONDS and report != OccupancyReport()

@@ -92,7 +92,11 @@ class QueueConsumer:
         node = self._node
         occupancy = node.occupancy
         pool, live = occupancy.pool, occupancy.occupied()
-        free = len(pool.alive) - sum(run.slots for run in live)
+        # One pass over all that lives: this is done for each task that comes or ends.
+        slots = Counter[str]()
+        for run in live:
+            slots[run.owner] += run.slots
+        free = len(pool.alive) - slots.total()
         if free <= 0 and not self._wanting:
             return False
         per_user = occupancy.bounds.per_user
@@ -101,9 +105,6 @@ class QueueConsumer:
         users = 2 * len(pool.alive) // per_user + 1
         waiting, alike, heads = await node.queue.look(users, each)
         self._wanting = waiting > 0
-        slots = Counter[str]()
-        for run in live:
-            slots[run.owner] += run.slots
         claims = [self._claim(head, slots[head.owner]) for head in heads]
         reasons: dict[str, str] = {}
         if waiting:
