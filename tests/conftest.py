@@ -12,6 +12,7 @@ from hypothesis import settings
 
 pytest_plugins = [
     "tests.support.redis_server",
+    "tests.support.slurm_cluster",
     "tests.support.traffic_check",
     "tests.support.workers",
 ]

@@ -20,10 +20,8 @@ from tests.journeys.test_oar_pool import (
     submitted,
 )
 from tests.support.served import command, serving
-from tests.support.slurm_cluster import SlurmCluster, placing, recording, slurm_cluster
+from tests.support.slurm_cluster import SlurmCluster, placing, recording
 from tests.support.waiting import wait_until_sync
-
-__all__ = ["slurm_cluster"]
 
 NODES = {"n1", "n2", "n3"}
 WAITING_FOR_USR2 = "trap 'echo caught; exit 5' USR2; echo up; while :; do sleep 0.1; done"

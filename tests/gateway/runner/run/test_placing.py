@@ -21,10 +21,8 @@ from protocol.resources import Ports, Queue, Wants
 from protocol.tasks import ById, FileInput, Reason, TaskState
 from tests.gateway.runner.rig import Client, Runner, running
 from tests.gateway.runner.run.test_inputs import stored
-from tests.support.slurm_cluster import SlurmCluster, placing, recording, slurm_cluster
+from tests.support.slurm_cluster import SlurmCluster, placing, recording
 from tests.support.waiting import wait_until
-
-__all__ = ["slurm_cluster"]
 
 FAR = Wants(queue="far")
 

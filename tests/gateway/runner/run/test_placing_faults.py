@@ -36,10 +36,10 @@ from tests.gateway.runner.run.test_placing import (
 from tests.support.certificates import signed_by_itself
 from tests.support.cutting_proxy import CuttingProxy, cutting
 from tests.support.ports import free_port
-from tests.support.slurm_cluster import SlurmCluster, placing, slurm_cluster, starting
+from tests.support.slurm_cluster import SlurmCluster, placing, starting
 from tests.support.waiting import wait_until
 
-__all__ = ["node_dir", "paths", "runner", "slurm_cluster"]
+__all__ = ["node_dir", "paths", "runner"]
 
 
 @contextmanager
