@@ -30,11 +30,15 @@ from tests.benchmarks.recovery import collapse
 from tests.benchmarks.start import ours
 from tests.benchmarks.usage import available_mib, private_kib, resident_mib, shares
 from tests.journeys.entrance import Caller, opened, shell
+from tests.journeys.linkis_people import User, add_user
+from tests.support.native import native_program
 from tests.support.redis_server import index_url
-from tests.support.served import Served, serving
+from tests.support.served import Served, end_runs, serving
 from tests.support.waiting import wait_until_sync
 
 _ABREAST = 16
+_EACH = 500
+"""Runs of one user."""
 _SAMPLES = 20
 _STARTS = 40
 _SETTLE_SECONDS = 12.0
@@ -93,14 +97,26 @@ def redis_pid(data: Path) -> int:
         return int(client.info("server")["process_id"])
 
 
-async def fill(gateway: Served, count: int) -> None:
-    """Submits so many sleeping runs."""
+def users(gateway: Served, count: int) -> list[User]:
+    """Whose the idle runs are: a websocket follows what its user has, a thousand tasks at most."""
+    names = [f"user{number}" for number in range(-(-count // _EACH))]
+    for name in names:
+        add_user(gateway, name)
+    return [User(gateway, name) for name in names]
+
+
+async def fill(gateway: Served, owners: Sequence[User], count: int) -> None:
+    """Submits so many sleeping runs, in turns for each user."""
     left = iter(range(count))
-    async with httpx.AsyncClient(headers=gateway.headers, timeout=120) as client:
+    async with httpx.AsyncClient(timeout=120) as client:
 
         async def work() -> None:
-            for _ in left:
-                reply = await client.post(f"{gateway.api}/execute", json=shell("exec sleep 86400"))
+            for number in left:
+                reply = await client.post(
+                    f"{gateway.api}/execute",
+                    json=shell("exec sleep 86400"),
+                    headers=owners[number % len(owners)].headers,
+                )
                 assert reply.json()["status"] == 0, reply.text
 
         async with asyncio.TaskGroup() as group:
@@ -152,9 +168,7 @@ def adopted(data: Path, count: int, more: dict[str, str]) -> tuple[float, float,
         worst = max(asyncio.run(starts_for(gateway, _AFTER_SECONDS)))
         assert running(data) == count
         began = time.perf_counter()
-        for run in live(data):
-            run.request_kill(0.0)
-            run.notify()
+        end_runs()
         wait_until_sync(lambda: not list(live(data)), "all to end", _DEADLINE)
         return everything, first, worst, time.perf_counter() - began
 
@@ -164,8 +178,9 @@ def measure(folder: Path, count: int, shim: str) -> Row:
     data, more = folder / f"runs{count}", environment(count, shim)
     with serving(data, **more) as gateway:
         asyncio.run(starts(gateway, 5))
+        owners = users(gateway, count)
         free, began = available_mib(), time.perf_counter()
-        asyncio.run(fill(gateway, count))
+        asyncio.run(fill(gateway, owners, count))
         wait_until_sync(lambda: running(data) == count, "all to run", _DEADLINE)
         filled = time.perf_counter() - began
         time.sleep(_SETTLE_SECONDS)
@@ -225,12 +240,14 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    """Measures and prints."""
+    """Measures and prints. The native shim is built if it is not there."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.growth")
     parser.add_argument("--runs", type=int, nargs="*", default=[10, 100, 1000, 10_000])
     parser.add_argument("--sockets", type=int, default=10_000)
     parser.add_argument("--shim", choices=("native", "python"), default="native")
     options = parser.parse_args(words)
+    if options.shim == "native":
+        native_program()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="nx-", ignore_cleanup_errors=True) as folder:
         for count in options.runs:
