@@ -293,7 +293,7 @@ class _Collected:
 
     def _check_sandbox(self, config: Config) -> None:
         runner = config.runner
-        if runner.isolation != "none" and config.places.slurm.enabled:
+        if wants_sandbox(config) and config.places.slurm.enabled:
             raise ConfigError(
                 "places.slurm.enabled needs runner.isolation = 'none': tasks on a cluster are not "
                 "kept apart"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Config, ConfigError, load, loopback
+from gateway.config import Config, ConfigError, load, loopback, wants_sandbox
 from gateway.plugins import load_dialects, load_engines
 from gateway.runner.run.run_environment import run_environment
 
@@ -105,8 +105,8 @@ def test_variables_of_a_task_are_no_settings(tmp_path: Path) -> None:
         ("[server]\nport = true", "server.port"),
         ("[server]\nhost = ''", "server.host"),
         ("[server]\nhost = 1", "server.host"),
-        ("[server]\nhost = '0.0.0.0'", "server.host"),
-        ("[server]\nhost = '::'", "server.host"),
+        ("[server]\nhost = '0.0.0.0'\n[runner]\nisolation = 'none'", "server.host"),
+        ("[server]\nhost = '::'\n[runner]\nisolation = 'none'", "server.host"),
         ("[server]\nworkers = 0", "server.workers"),
         ("[server]\nworkers = 65", "server.workers"),
         ("[server]\nallowed_hosts = 'x'", "server.allowed_hosts"),
@@ -183,7 +183,7 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, named: str
         ("NARTHEX_LOG_LEVEL", "loud"),
         ("NARTHEX_DIALECTS_NOBODY_MOUNT", "/x"),
         ("NARTHEX_RUNNER_WEIGHTS", "ann"),
-        ("NARTHEX_SERVER_HOST", "0.0.0.0"),  # noqa: S104 - refused
+        ("NARTHEX_SERVER_HOST", ""),
         ("NARTHEX_LIMITS_SEND_SECONDS", "inf"),
     ],
 )
@@ -214,9 +214,12 @@ def test_the_shipped_file_can_be_given_back(tmp_path: Path) -> None:
 
 
 def test_everybody_may_be_served_if_that_is_acknowledged(tmp_path: Path) -> None:
-    """Listening off loopback takes an explicit word."""
+    """Listening off loopback takes an explicit word, or a sandbox for each task."""
     path = written(tmp_path, "[server]\nhost = '0.0.0.0'\nacknowledge_trusted_users = true\n")
     assert load(path, {}).server.acknowledge_trusted_users
+    assert not wants_sandbox(load(path, {}))
+    assert not wants_sandbox(load(None, {}))
+    assert wants_sandbox(load(written(tmp_path, "[server]\nhost = '0.0.0.0'\n"), {}))
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,8 @@ def test_the_shim_is_the_native_one_where_it_keeps_what_is_promised(
 def test_what_makes_no_sandboxes_is_refused_beside_one() -> None:
     """Nobody is promised walls that one way of starting a task does not have."""
     other = {"NARTHEX_PLACES_SLURM_ENABLED": "true"}
+    assert configured("auto", other).places.slurm.enabled
+    assert configured("auto", OPEN, TRUSTED, other).places.slurm.enabled
     with pytest.raises(ConfigError, match="not kept apart"):
         configured("sandbox", other)
     with pytest.raises(ConfigError, match="not kept apart"):
