@@ -64,6 +64,8 @@ static void feed_order(const unsigned char *data, size_t size) {
         hold(known, "what is an order for the task is one for the shim");
         hold(strcmp(shim.run, task.run) == 0, "both have the same run");
         hold(shim.hidden_count == task.hidden_count, "both hide the same");
+        hold(shim.sandbox.wanted == task.sandbox.wanted, "both know of a sandbox");
+        hold(shim.sandbox.wanted || !task.sandbox.read_only.count, "without one nothing is shown");
         variable(&task, "PATH");
     }
     order_free(&shim);

@@ -17,11 +17,12 @@ import pytest
 
 from engines.shim.launch_request import Bounds, LaunchRequest, encode_request
 from engines.shim.native import build
+from engines.shim.sandbox import Sandbox
 from tests.engines.shim.native.drive import SMALL
 from tests.support.absent import missing
 
 SECONDS = int(os.environ.get("NARTHEX_FUZZ_SECONDS", "60"))
-LONGEST = 4096
+LONGEST = 16_384
 MEMORY = Path("/dev/shm")  # noqa: S108 - a name of its own is made there
 """Where files cost nothing: on a disk ten times fewer bytes are tried."""
 FLAGS = (
@@ -36,10 +37,12 @@ ORDER = LaunchRequest(
     "/work", Bounds(1.5, 3, 1 << 20, 0.25, 10, 1 << 30, 64, 1 << 20, 9.0, 15, 1e3), "/run/notify",
     ("secret",), "/work/stdin", ("secret", "c2VjcmV0"), None,
 )  # fmt: skip
+BOX = Sandbox("loopback", ("/a", "/b"), ("/c",), ("/d",), 1 << 20, "", 1_900_000_001, "ann")
 SEEDS: Mapping[str, tuple[bytes, ...]] = {
     "order": (
         encode_request(ORDER),
         encode_request(ORDER._replace(argv=["a"], environment={}, hidden=(), stdin="")),
+        encode_request(ORDER._replace(sandbox=BOX)),
         b'["/a", ["\\ud800"], {"": "x"}, "b", [0,0,0,0,0,0,0,0,0,0,0], "", [], "", []]',
     ),
     "requests": (
