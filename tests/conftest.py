@@ -10,6 +10,8 @@ from httpx import create_ssl_context
 from httpx._transports import default as transports
 from hypothesis import settings
 
+from engines.shim.native import build
+
 pytest_plugins = [
     "tests.support.redis_server",
     "tests.support.slurm_cluster",
@@ -29,6 +31,12 @@ settings.load_profile("narthex")
 # Each of the thousands of clients that tests make would read the machine's 140 certificates again,
 # which takes longer than most requests.
 vars(transports)["create_ssl_context"] = functools.cache(create_ssl_context)
+
+
+def pytest_sessionstart() -> None:
+    """Builds the native shim of these sources: with a stale one gateways would take the other."""
+    if build.compiler() and build.find() is None:
+        build.build()
 
 
 def pytest_sessionfinish() -> None:

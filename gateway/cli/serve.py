@@ -13,7 +13,7 @@ from gateway.cli.lines import print_record
 from gateway.cli.trouble import Trouble
 from gateway.config import Config, ConfigError, load, variables
 from gateway.config.certificate import check_authority, load_certificate
-from gateway.config.isolation import chosen_shim, is_sandboxed
+from gateway.config.isolation import check_shim, is_sandboxed
 from gateway.data_paths import DataPaths
 from gateway.plugins import load_dialects, load_engines, load_services
 
@@ -106,9 +106,7 @@ def _load_all(config: Config) -> str:
     load_dialects(config)
     load_services(config)
     is_sandboxed(config)
-    chosen, why = chosen_shim(config)
-    if not chosen:
-        raise ConfigError(why)
+    shim = check_shim(config)
     load_certificate(config.server)
     check_authority(config.node)
-    return f"{chosen}: {why}"
+    return shim

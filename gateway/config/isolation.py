@@ -10,7 +10,7 @@ from gateway.config.settings import Config
 from gateway.config.sources import ConfigError, wants_sandbox
 from gateway.config.system_users import number_of
 
-__all__ = ["chosen_shim", "is_sandboxed"]
+__all__ = ["check_shim", "chosen_shim", "is_sandboxed"]
 
 
 def is_sandboxed(config: Config) -> bool:
@@ -64,3 +64,15 @@ def chosen_shim(config: Config) -> tuple[str, str]:
     compiler = "there is a C compiler" if native.compiler() else "there is no C compiler"
     why = f"the native one was not built for this version ({compiler} here)"
     return ("", f"runner.shim is native, but {why}") if wanted == "native" else ("python", why)
+
+
+def check_shim(config: Config) -> str:
+    """Which shim tasks get on this machine, and why, in one line. Blocks for a moment.
+
+    Raises:
+        ConfigError: they are to have the native one, and it is missing.
+    """
+    chosen, why = chosen_shim(config)
+    if not chosen:
+        raise ConfigError(why)
+    return f"{chosen}: {why}"

@@ -25,7 +25,7 @@ from gateway.auth.tokens import SigningKeyError
 from gateway.backoff import Backoff
 from gateway.config import Config, ConfigError, load, loopback, wants_sandbox
 from gateway.config.certificate import check_authority, load_certificate
-from gateway.config.isolation import is_sandboxed
+from gateway.config.isolation import check_shim, is_sandboxed
 from gateway.data_paths import DataPathError, DataPaths
 from gateway.journal import journal, set_up
 from gateway.plugins import load_dialects, load_engines, named_services
@@ -78,6 +78,7 @@ def serve(
         load_dialects(config)
         named_services(config)
         is_sandboxed(config)
+        check_shim(config)
         load_certificate(config.server)
         check_authority(config.node)
         set_up(config.log, "supervisor")
@@ -151,6 +152,7 @@ class _Gateway:
             load_engines(config)
             load_dialects(config)
             is_sandboxed(config)
+            check_shim(config)
             load_certificate(config.server)
             check_authority(config.node)
         except (ConfigError, GatewayError) as error:

@@ -10,7 +10,7 @@ import pytest
 from engines.isolation import missing_for_sandbox
 from engines.shim.native import build as native
 from gateway.config import Config, ConfigError, load
-from gateway.config.isolation import chosen_shim, is_sandboxed
+from gateway.config.isolation import check_shim, chosen_shim, is_sandboxed
 from tests.support.native import native_program
 from tests.support.unprivileged import needs_root
 
@@ -84,7 +84,7 @@ def test_paths_are_whole_and_of_engines(value: str, complaint: str) -> None:
         load(None, {"NARTHEX_RUNNER_SANDBOX_READ_ONLY": value})
 
 
-def test_the_shim_is_the_native_one_where_it_keeps_what_is_promised(
+def test_the_shim_is_the_native_one_where_it_was_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By default it is, but where it was not built; each time it says why."""
@@ -97,9 +97,10 @@ def test_the_shim_is_the_native_one_where_it_keeps_what_is_promised(
     chosen, why = chosen_shim(config)
     assert chosen == "python"
     assert "was not built" in why
-    chosen, why = chosen_shim(asked)
-    assert not chosen
-    assert why.startswith("runner.shim is native, but")
+    assert not chosen_shim(asked)[0]
+    assert check_shim(config).startswith("python: the native one was not built")
+    with pytest.raises(ConfigError, match=r"runner\.shim is native, but"):
+        check_shim(asked)
 
 
 def test_what_makes_no_sandboxes_is_refused_beside_one() -> None:
