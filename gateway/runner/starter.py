@@ -21,6 +21,7 @@ from gateway.runner.run.placed_order import placed_allotment
 from gateway.runner.run.placing import PlacedRuns
 from gateway.stores.allotment import Allotment, write_allotment
 from gateway.stores.demand import Demand
+from gateway.stores.queue import Turn
 from protocol.errors import GatewayError, Kind
 from protocol.resources import Leaf, LeafState, Wants
 from protocol.tasks import Outcome, Reason, TaskId, TaskState
@@ -56,8 +57,14 @@ class Starter:
         itself, which needs nothing but its slot.
         """
         plain = [start for start in starts if not parts_of(start.task_id)]
+        ids = [TaskId(one.task_id) for one in plain]
+        taken = await self._claim(list(zip(ids, plain, strict=True)))
         # Those that go well are waited for as well: the next look must not meet them half-way.
-        work = [self._take(TaskId(one.task_id), one, one.leaves[0], None) for one in plain]
+        work = [
+            self._enter(task_id, one, one.leaves[0], None)
+            for task_id, one, is_ours in zip(ids, plain, taken, strict=True)
+            if is_ours
+        ]
         for outcome in await asyncio.gather(*work, return_exceptions=True):
             if outcome is not None:
                 raise outcome
@@ -145,17 +152,33 @@ class Starter:
         *,
         placed: bool = False,
     ) -> None:
+        (is_ours,) = await self._claim([(task_id, start)])
+        if is_ours:
+            await self._enter(task_id, start, leaves, allotment, placed=placed)
+
+    async def _claim(self, wanted: Sequence[tuple[TaskId, Start]]) -> list[bool]:
+        """Takes tasks out of the queue; which of them were still there."""
         node = self._node
+        turns = [Turn(task_id, start.owner, start.virtual_time) for task_id, start in wanted]
         try:
-            taken = await node.queue.take(
-                task_id, start.owner, start.virtual_time, epoch=node.epoch
-            )
+            return await node.queue.take_all(turns, epoch=node.epoch)
         except GatewayError:
-            # It may have left the queue for all that is known here.
-            self._doubt(task_id)
+            # They may have left the queue for all that is known here.
+            for task_id, _ in wanted:
+                self._doubt(task_id)
             raise
-        if not taken:
-            return
+
+    async def _enter(
+        self,
+        task_id: TaskId,
+        start: Start,
+        leaves: Iterable[int],
+        allotment: Allotment | None,
+        *,
+        placed: bool = False,
+    ) -> None:
+        """Begins to look after a task that was taken out of the queue."""
+        node = self._node
         run = None
         if is_task_id(task_id):  # a foreign writer may have queued anything
             run = node.spool.find(task_id)  # made a moment ago: its entry is in memory

@@ -19,9 +19,10 @@ from gateway.stores.replies import broken, integer, items, text
 from gateway.stores.scripting import TaskScripts
 from protocol.tasks import TaskId
 
-__all__ = ["Counts", "Look", "Needs", "TaskQueue", "Waiting"]
+__all__ = ["Counts", "Look", "Needs", "TaskQueue", "Turn", "Waiting"]
 
 _STEP = 500
+_CLAIMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class Needs(NamedTuple):
     owner: str
     demand: Demand
     data: bytes
+
+
+class Turn(NamedTuple):
+    """A task whose turn it is: whose it is, and their virtual time from then on."""
+
+    task_id: TaskId
+    owner: str
+    time: float
 
 
 class Look(NamedTuple):
@@ -134,22 +143,24 @@ class TaskQueue:
 
         ``virtual_time`` is the owner's from now on. Raises StaleEpoch.
         """
-        reply = items(
-            await self._scripts.run(
-                "claim",
-                id=task_id,
-                owner=owner,
-                virtual_time=repr(float(virtual_time)),
-                epoch=epoch,
-            )
-        )
-        match text(reply[0]):
-            case "taken":
-                return True
-            case "missing":
-                return False
-            case status:
-                raise refuse(status, reply)
+        return (await self.take_all([Turn(task_id, owner, virtual_time)], epoch=epoch))[0]
+
+    async def take_all(self, turns: Sequence[Turn], *, epoch: int) -> list[bool]:
+        """The same for several tasks, in their order, in as few calls as may be.
+
+        After a refusal some of them may have been taken.
+        """
+        taken: list[bool] = []
+        for start in range(0, len(turns), _CLAIMS):
+            step = turns[start : start + _CLAIMS]
+            words = [
+                word for one in step for word in (one.task_id, one.owner, repr(float(one.time)))
+            ]
+            reply = items(await self._scripts.run("claim", *words, epoch=epoch))
+            if reply[:1] == [b"stale"] or len(reply) != len(step):
+                raise refuse(text(reply[0]) if reply else "", reply)
+            taken += [answer == b"taken" for answer in reply]
+        return taken
 
     async def release(self, task_id: TaskId, owner: str, *, epoch: int) -> None:
         """A taken task runs no longer; its final state does the same. Raises StaleEpoch."""

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- claim: moves a task from the waiting to the running ones and lets its owner's time go on.
+-- claim: moves tasks from the waiting to the running ones and lets their owners' time go on.
 -- writes WAITING, RUNNING, FAIR, VIRTUAL, EPOCH
--- ARGV   id, owner, virtual_time (of the owner from now on), epoch
--- reply  {'taken'}, {'missing'} if it does not wait, or {'stale'}
+-- ARGV   epoch, tasks... (of each id, owner, the virtual time of the owner from then on)
+-- reply  of each 'taken', or 'missing' if it does not wait; or {'stale'}
 -- include keys
 -- include arguments
 -- include fence
@@ -11,18 +11,27 @@
 if stale(tonumber(epoch)) then
   return {'stale'}
 end
-local before = redis.call('ZSCORE', FAIR, owner)
-if dequeue(id, owner) == 0 then
-  return {'missing'}
+
+local function claim(id, owner, virtual_time)
+  local before = redis.call('ZSCORE', FAIR, owner)
+  if dequeue(id, owner) == 0 then
+    return 'missing'
+  end
+  redis.call('SADD', RUNNING .. owner, id)
+  redis.call('HSET', VIRTUAL, owner, virtual_time)
+  -- The clock of the queue is where the owner served last stood: start-time fair queueing.
+  local clock = tonumber(redis.call('HGET', VIRTUAL, '') or '0')
+  if before and tonumber(before) > clock then
+    redis.call('HSET', VIRTUAL, '', before)
+  end
+  if redis.call('EXISTS', WAITING .. owner) == 1 then
+    redis.call('ZADD', FAIR, virtual_time, owner)
+  end
+  return 'taken'
 end
-redis.call('SADD', RUNNING .. owner, id)
-redis.call('HSET', VIRTUAL, owner, virtual_time)
--- The clock of the queue is where the owner served last stood: start-time fair queueing.
-local clock = tonumber(redis.call('HGET', VIRTUAL, '') or '0')
-if before and tonumber(before) > clock then
-  redis.call('HSET', VIRTUAL, '', before)
+
+local answers = {}
+for at = tasks_at, #ARGV, 3 do
+  answers[#answers + 1] = claim(ARGV[at], ARGV[at + 1], ARGV[at + 2])
 end
-if redis.call('EXISTS', WAITING .. owner) == 1 then
-  redis.call('ZADD', FAIR, virtual_time, owner)
-end
-return {'taken'}
+return answers

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from gateway.stores.queue import Counts, TaskQueue
+import pytest
+
+from gateway.stores.errors import StaleEpoch
+from gateway.stores.queue import Counts, TaskQueue, Turn
 from gateway.stores.redis_client import RedisClient
 from gateway.stores.tasks import TaskStore
 from protocol.tasks import TaskId, TaskState
@@ -45,6 +48,24 @@ async def test_a_task_is_taken_once(tasks: TaskStore, queue: TaskQueue) -> None:
     assert await queue.counts("ann") == Counts(0, 1, 0, 1, 0)
     assert await queue.running("ann") == {task_id}
     assert await queue.heads(10, 10) == []
+
+
+async def test_tasks_are_taken_together_as_one_by_one(tasks: TaskStore, queue: TaskQueue) -> None:
+    """Of many that are taken at once each is answered for, and times go on in their order."""
+    ids = await _queued(tasks, *(["ann", "bob"] * 120))
+    await queue.take(ids[3], "bob", 1.0, epoch=EPOCH)
+    turns = [
+        Turn(task_id, "ann" if at % 2 == 0 else "bob", float(at)) for at, task_id in enumerate(ids)
+    ]
+    assert await queue.take_all(turns[:-2], epoch=EPOCH) == [at != 3 for at in range(238)]
+    assert await queue.running("ann") == set(ids[0:-2:2])
+    assert await queue.running("bob") == set(ids[1:-2:2])
+    left = {head.owner: (head.tasks, head.virtual_time) for head in await queue.heads(10, 10)}
+    assert left == {"ann": ((ids[-2],), 236.0), "bob": ((ids[-1],), 237.0)}
+    assert await queue.take_all([], epoch=EPOCH) == []
+    await queue.take_all(turns[-2:-1], epoch=EPOCH + 1)
+    with pytest.raises(StaleEpoch):
+        await queue.take_all(turns[-1:], epoch=EPOCH)
 
 
 async def test_a_final_task_neither_waits_nor_runs(tasks: TaskStore, queue: TaskQueue) -> None:
