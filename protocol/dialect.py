@@ -129,6 +129,8 @@ class Follow:
     What that one is known to have taken counts, not what it was sent. ``acknowledge`` wants to be
     told (``SubmitUnconfirmed``) if nobody is known to have taken even the answer to the submit.
     ``credit`` bounds how far it runs ahead of its client; None for as fast as the socket takes it.
+    One that ``yields`` ends, and is answered through ``failed``, where there are too many and one
+    that does not wants to begin.
     """
 
     key: int
@@ -139,6 +141,7 @@ class Follow:
     begun: bool = False
     acknowledge: bool = False
     credit: Credit | None = None
+    yields: bool = False
 
     @property
     def command(self) -> FollowTask:

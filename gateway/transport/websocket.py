@@ -95,6 +95,7 @@ class Conversation:
         self._turn = asyncio.Semaphore(_PAGES)
         self._tails: dict[int, asyncio.Task[None]] = {}
         self._following: dict[int, Following] = {}
+        self._yielding: dict[int, None] = {}
         self._group: asyncio.TaskGroup | None = None
         self._allowance = float(self._limits.message_burst)
         self._counted = clock.monotonic()
@@ -253,16 +254,26 @@ class Conversation:
 
     def _follow(self, follow: Follow) -> None:
         self._unfollow(follow.key)
-        if len(self._tails) >= self._limits.subscriptions or self._principal is None:
-            kind = Kind.UNAUTHENTICATED if self._principal is None else Kind.EXHAUSTED
-            error = GatewayError(kind, f"at most {self._limits.subscriptions} tasks are followed")
+        if self._principal is None:
+            error = GatewayError(Kind.UNAUTHENTICATED, "log in first")
             self._perform(self._session.failed(follow.key, error, clock.now_ms()))
             return
+        if len(self._tails) >= self._limits.subscriptions:
+            given_up = follow.key if follow.yields else next(iter(self._yielding), follow.key)
+            message = f"at most {self._limits.subscriptions} tasks are followed on one websocket"
+            error = GatewayError(Kind.EXHAUSTED, message)
+            self._unfollow(given_up)
+            self._perform(self._session.failed(given_up, error, clock.now_ms()))
+            if given_up == follow.key:
+                return
+        if follow.yields:
+            self._yielding[follow.key] = None
         caller = Caller(self._principal, self._address)
         self._tails[follow.key] = self._spawn(self._followed(follow, caller))
 
     def _unfollow(self, key: int) -> None:
         self._following.pop(key, None)
+        self._yielding.pop(key, None)
         tail = self._tails.pop(key, None)
         if tail is not None:
             tail.cancel()
@@ -280,6 +291,7 @@ class Conversation:
             if self._tails.get(key) is current:
                 del self._tails[key]
                 self._following.pop(key, None)
+                self._yielding.pop(key, None)
 
     async def _subscribed(self, follow: Follow, caller: Caller) -> Following:
         """The subscription; what is to be resumed is asked for until the gateway can tell."""

@@ -80,11 +80,15 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Pushing:
-    """A task whose changes are pushed; ``word`` is the status that was pushed last."""
+    """A task whose changes are pushed; ``word`` is the status that was pushed last.
+
+    ``fresh`` is the task as it was, if it was submitted here.
+    """
 
     number: int
     pushes: Pushes
     begun: bool = False
+    fresh: Task | None = None
     word: str = ""
 
 
@@ -180,12 +184,15 @@ class LinkisConversation:
         before = [Authenticate(result.token)] if isinstance(result, Ticket) else []
         return [*before, reply, *self._after(asked, result, now_ms)]
 
-    def failed(self, key: int, error: GatewayError, now_ms: int) -> Sequence[Step]:  # noqa: ARG002 - the seam's signature
+    def failed(self, key: int, error: GatewayError, now_ms: int) -> Sequence[Step]:
         """Sends the refusal of a call or subscription; what nobody asked for ends in silence."""
         book = self._book
         waiting = book.asked.pop(key, None) or book.reading.pop(key, None)
         book.resuming.pop(key, None)
-        book.pushing.pop(key, None)
+        pushing = book.pushing.pop(key, None)
+        if pushing is not None and pushing.fresh is not None and error.kind is Kind.EXHAUSTED:
+            messages = pushing.pushes.unfollowed(pushing.fresh, error.message, now_ms)
+            return [self._send(one) for one in messages]
         match waiting:
             case _Asked(call, Execute() as execute) | _Asked(
                 call, SubmitAfter(execute=execute)
@@ -324,7 +331,8 @@ class LinkisConversation:
         for key in idle:
             del self._book.pushing[key]
         key = self._book.key()
-        self._book.pushing[key] = _Pushing(task.number, Pushes(self._ids.of(task)), begun)
+        fresh = None if resumed else task
+        self._book.pushing[key] = _Pushing(task.number, Pushes(self._ids.of(task)), begun, fresh)
         # A repeated submit attaches: all of it from the beginning, whoever else is told of it.
         resume = not task.repeated
         follow = Follow(
@@ -334,6 +342,7 @@ class LinkisConversation:
             resume=resume,
             begun=begun,
             acknowledge=resumed and ACKNOWLEDGED in task.client,
+            yields=resumed,
         )
         return [*map(Unfollow, idle), follow]
 

@@ -24,7 +24,7 @@ from protocol.dialects.linkis.log_blocks import (
     passages,
 )
 from protocol.dialects.linkis.submission import ACKNOWLEDGED
-from protocol.dialects.linkis.words import STATUS_WORDS
+from protocol.dialects.linkis.words import STATUS_WORDS, time_text
 from protocol.logs import Block, Line, LogPage
 from protocol.tasks import Task
 
@@ -99,6 +99,11 @@ class Pushes:
         if not task.last_line:
             texts = banner(task, self._exec_id) + texts
         return [*self._logs(task, texts), self.progress(task), self.status(task)]
+
+    def unfollowed(self, task: Task, why: str, now_ms: int) -> list[Message]:
+        """That nothing more will be pushed of a task that goes on: a line, as errors have none."""
+        text = f"nothing is pushed of this task, ask for it: {why}"
+        return self._logs(task, [f"{time_text(now_ms)} ERROR {text}"])
 
     def lines(self, task: Task, page: LogPage, form: Form = Form.SCREEN) -> list[Message]:
         """Further lines with their numbers; ``last`` is the number of the last one in the message.

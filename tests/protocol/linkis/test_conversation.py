@@ -177,12 +177,23 @@ def test_percent_escapes_in_a_method() -> None:
     assert message(session.answered(ask.key, task(), NOW))["method"] == f"{TASK}/status"
 
 
-def test_pushes_that_are_refused_end_in_silence() -> None:
-    """Nobody asked for them, and a status other than 0 would stop every tab."""
+def test_pushes_that_are_refused_are_a_line_of_the_log() -> None:
+    """Whoever submits must know it, and a status other than 0 would stop every tab."""
     session = dialect().conversation({})
     key = executed(session)
-    assert session.failed(key, GatewayError(Kind.EXHAUSTED, "too many"), NOW) == []
+    told = message(session.failed(key, GatewayError(Kind.EXHAUSTED, "too many"), NOW))
+    assert (told["method"], told["status"]) == (f"{TASK}/log", 0)
+    assert told["data"]["log"][3].endswith(
+        " ERROR nothing is pushed of this task, ask for it: too many\n"
+    )
     assert reported(session, key, StateChanged(task())) == []
+
+
+def test_pushes_of_what_is_gone_end_in_silence() -> None:
+    """Nobody asked for them."""
+    session = dialect().conversation({})
+    key = executed(session)
+    assert session.failed(key, GatewayError(Kind.NOT_FOUND, "none"), NOW) == []
 
 
 def test_a_repeated_submit_attaches() -> None:
@@ -231,7 +242,7 @@ def test_resume_of_what_has_just_ended() -> None:
     just = task(TaskState.SUCCEEDED, number=22, finished_ms=NOW - 1000)
     old = task(TaskState.SUCCEEDED, finished_ms=NOW - 3_600_000)
     assert session.answered(ask.key, TaskPage((just, old), 2), NOW) == [
-        Follow(3, ByNumber(22), watch=PUSHED, resume=True, begun=True)
+        Follow(3, ByNumber(22), watch=PUSHED, resume=True, begun=True, yields=True)
     ]
     repeated = asked(session.received(frame(f"{ENTRANCE}/execute", BODY), NOW))
     steps = session.answered(repeated.key, just, NOW)
