@@ -159,6 +159,7 @@ orders = st.builds(
     st.builds(
         Bounds, times, times, counts, times, counts, counts, counts, counts, times,
         st.integers(0, 64), times, st.integers(0, 10_000),
+        words.map(lambda word: word.replace("/", "_")), counts, counts, st.integers(0, 10_000),
     ),
     words,
     st.lists(SECRET, max_size=3).map(tuple),
