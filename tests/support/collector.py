@@ -45,7 +45,8 @@ class Collector:
         def found() -> dict[str, Collected]:
             return {one.name: one for one in self.spans() if one.trace_id == trace_id}
 
-        wait_until_sync(lambda: set(names) <= set(found()), f"the spans {names}")
+        # Those of Spark are told after its job, by a process that has much to do.
+        wait_until_sync(lambda: set(names) <= set(found()), f"the spans {names}", 120)
         return found()
 
 

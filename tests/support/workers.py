@@ -1,4 +1,4 @@
-"""The whole suite runs in three processes (pytest-xdist), for most of it waits for other processes.
+"""The whole suite runs in two processes (pytest-xdist), as most of it waits for other processes.
 
 A file stays in one of them, so that what it starts once is started once, and all that starts Spark
 is one after another: two drivers at a time want more than a small machine has. What is named on the
@@ -13,14 +13,14 @@ import pytest
 
 __all__ = ["pytest_xdist_auto_num_workers", "pytest_xdist_make_scheduler"]
 
-_WORKERS = 3
+_WORKERS = 2
 _GIVEN = "PYTEST_XDIST_AUTO_NUM_WORKERS"
 _SPARK = "spark"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """How many processes: three for the whole suite, none beside this one for what is named."""
+    """How many processes: two for the whole suite, none beside this one for what is named."""
     if os.environ.get(_GIVEN):
         return None
     return _WORKERS if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
