@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,12 @@ __all__ = ["MemoryKeeper", "resident_bytes", "use_few_arenas"]
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
 _ARENAS = 2
-_LARGE_BYTES = 256 << 10
-"""A block of this size has pages of its own, which go when it is freed. Set, it grows no more."""
+_LARGE_BYTES = 320 << 10
+"""A block of this size has pages of its own, which go when it is freed. Set, it grows no more.
+
+More than what asyncio makes room for at each reading of a socket (256 KiB and a few bytes): fresh
+pages for each would cost more than the reading.
+"""
 
 _POLL_SECONDS = 2.0
 _GROWN_BYTES = 24 << 20
@@ -46,14 +51,18 @@ class MemoryKeeper:
     Args:
         resident: tells how many bytes the process has.
         trim: gives back what can be given back; called in a thread.
+        collect: lets go of what only refers to itself; called on the loop, when there is little to
+            look through.
     """
 
     def __init__(
         self,
         resident: Callable[[], int] = resident_bytes,
         trim: Callable[[], object] | None = None,
+        collect: Callable[[], object] = gc.collect,
     ) -> None:
         self._resident = resident
+        self._collect = collect
         self._trim = trim or _trimmer()
         self._least = resident()
         self._before = self._least
@@ -78,6 +87,10 @@ class MemoryKeeper:
         self._least = min(self._least, now)
         if now - self._least < _GROWN_BYTES and not self._unsettled:
             return
+        if calm:
+            # What refers to itself, as an error does to the message it is about, is let go of by
+            # the collector alone, and that comes with new objects: it is called when none come.
+            self._collect()
         await asyncio.to_thread(self._trim)
         left = self._resident()
         # As long as it helps, or there is work, it is tried again; then this is what it needs.

@@ -100,3 +100,16 @@ def test_the_library_gives_back_what_threads_freed() -> None:
     )
     assert int(done.stdout) < 24
     assert resident_bytes() > MIB
+
+
+async def test_what_only_refers_to_itself_is_let_go_of_in_peace() -> None:
+    """Not while the process grows, when there is much to look through, but once that is over."""
+    process = Process()
+    collected: list[int] = []
+    keeper = MemoryKeeper(process.resident, process.trim, lambda: collected.append(process.needed))
+    for _ in range(3):
+        process.needed += 50
+        await keeper.look()
+    assert collected == []
+    await keeper.look()
+    assert collected == [250]
