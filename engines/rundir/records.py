@@ -138,7 +138,7 @@ def record_spans(data: bytes) -> tuple[list[Span], int]:
     start, end = 0, len(data)
     while start + HEADER_SIZE <= end:
         size, kind, _ = _HEADER.unpack_from(data, start)
-        if not OUT <= kind <= GAP or size > MAX_RECORD:
+        if not _plausible(size, kind):
             break
         stop = start + HEADER_SIZE + size
         spans.append((kind, start + HEADER_SIZE, stop))

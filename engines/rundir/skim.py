@@ -93,16 +93,15 @@ class Skim(Closeable):
         spans, behind = record_spans(data)
         if behind != size or len(data) != size or ahead is None:
             return True  # no record begins where the index says so
-        following = record_spans(ahead)[0]
-        if self._ignore_case:
-            data, ahead = data.lower(), ahead.lower()
-        if self._text in data or self._text in ahead:
-            return True
         meeting = _Meeting(len(self._text) - 1)
-        known = meeting.add(data, spans) and meeting.add(ahead, following)
-        return not known or self._text in meeting
+        for block, records in ((data, spans), ahead):
+            # Where records lie is known by now: their headers may be changed with the rest.
+            said = block.lower() if self._ignore_case else block
+            if self._text in said or not meeting.add(said, records):
+                return True
+        return self._text in meeting
 
-    def _ahead(self, end: Point) -> bytes | None:
+    def _ahead(self, end: Point) -> tuple[bytes, list[Span]] | None:
         """The records behind a point that belong to lines before it; None if nobody can say."""
         ahead = end.skip_out + end.skip_err
         size = ahead + _HEADERS if ahead else 0
@@ -110,14 +109,15 @@ class Skim(Closeable):
             data = self._output.raw(end.offset, size)
             spans, behind = record_spans(data)
             left = {OUT: end.skip_out, ERR: end.skip_err, GAP: 0}
-            for kind, start, stop in spans:
+            for number, (kind, start, stop) in enumerate(spans):
                 left[kind] -= stop - start
                 if left[OUT] <= 0 and left[ERR] <= 0:
-                    return data[: stop + min(0, left[kind])]
+                    last = stop + min(0, left[kind])
+                    return data[:last], [*spans[:number], (kind, start, last)]
             if behind <= len(data):
                 return None
             size *= 4
-        return None if ahead else b""
+        return None if ahead else (b"", [])
 
 
 class _Meeting:
