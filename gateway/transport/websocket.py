@@ -272,11 +272,15 @@ class Conversation:
         self._tails[follow.key] = self._spawn(self._followed(follow, caller))
 
     def _unfollow(self, key: int) -> None:
-        self._following.pop(key, None)
-        self._yielding.pop(key, None)
-        tail = self._tails.pop(key, None)
+        tail = self._forget(key)
         if tail is not None:
             tail.cancel()
+
+    def _forget(self, key: int) -> asyncio.Task[None] | None:
+        """Takes a subscription out of all that is known; its tail, if there was one."""
+        self._following.pop(key, None)
+        self._yielding.pop(key, None)
+        return self._tails.pop(key, None)
 
     async def _followed(self, follow: Follow, caller: Caller) -> None:
         key, current = follow.key, asyncio.current_task()
@@ -289,9 +293,7 @@ class Conversation:
                 self._perform(self._session.failed(key, error, clock.now_ms()))
         finally:
             if self._tails.get(key) is current:
-                del self._tails[key]
-                self._following.pop(key, None)
-                self._yielding.pop(key, None)
+                self._forget(key)
 
     async def _subscribed(self, follow: Follow, caller: Caller) -> Following:
         """The subscription; what is to be resumed is asked for until the gateway can tell."""
