@@ -75,8 +75,8 @@ class Starter:
                 allotment = await self._allotted(need.wants or _PLAIN, start, leaves)
                 if allotment is None:
                     reasons[task_id] = _NO_PORTS
-                else:
-                    await self._take(task_id, start, leaves, allotment)
+                elif any(await self._claim([(task_id, start)])):
+                    await self._enter(task_id, start, leaves, allotment)
         return reasons
 
     async def hand_over(
@@ -102,7 +102,8 @@ class Starter:
                 for task_id, need in parts:
                     start = Start(task_id, claim.owner, claim.virtual_time)
                     given = placed_allotment(need.wants or _PLAIN, now_ms())
-                    await self._take(task_id, start, (), given, placed=True)
+                    if any(await self._claim([(task_id, start)])):
+                        await self._enter(task_id, start, (), given, placed=True)
         return reasons
 
     async def preempt(self, run_id: str) -> None:
@@ -142,19 +143,6 @@ class Starter:
             ports,
             now_ms(),
         )
-
-    async def _take(
-        self,
-        task_id: TaskId,
-        start: Start,
-        leaves: Iterable[int],
-        allotment: Allotment | None,
-        *,
-        placed: bool = False,
-    ) -> None:
-        (is_ours,) = await self._claim([(task_id, start)])
-        if is_ours:
-            await self._enter(task_id, start, leaves, allotment, placed=placed)
 
     async def _claim(self, wanted: Sequence[tuple[TaskId, Start]]) -> list[bool]:
         """Takes tasks out of the queue; which of them were still there."""
