@@ -82,7 +82,6 @@ async def serving(
     ):
         feed = Feed(stores.redis)
         listening = background.create_task(feed.run())
-        keeping = background.create_task(MemoryKeeper().run())
         fetcher = _fetcher(config, paths, stores)
         fetching = background.create_task(fetcher.run()) if fetcher is not None else None
         notifier = RunnerNotifier(paths.runner_socket)
@@ -101,12 +100,16 @@ async def serving(
                     tracer,
                     certificate,
                 )
-                async with server.serving(listener):
-                    yield
+                keeper = MemoryKeeper(expected=server.socket_bytes)
+                keeping = background.create_task(keeper.run())
+                try:
+                    async with server.serving(listener):
+                        yield
+                finally:
+                    keeping.cancel()
         finally:
             notifier.close()
             listening.cancel()
-            keeping.cancel()
             if fetching is not None:
                 fetching.cancel()
 

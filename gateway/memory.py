@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import gc
 from collections.abc import Callable
 from pathlib import Path
+
+from gateway.garbage import GarbageCollector
 
 __all__ = ["MemoryKeeper", "resident_bytes", "use_few_arenas"]
 
@@ -51,22 +52,28 @@ class MemoryKeeper:
     Args:
         resident: tells how many bytes the process has.
         trim: gives back what can be given back; called in a thread.
-        collect: lets go of what only refers to itself; called on the loop, when there is little to
-            look through.
+        collect: lets go of what only refers to itself; called on the loop.
+        expected: how many bytes what is open now is known to take: for them nothing is looked for.
     """
 
     def __init__(
         self,
         resident: Callable[[], int] = resident_bytes,
         trim: Callable[[], object] | None = None,
-        collect: Callable[[], object] = gc.collect,
+        collect: Callable[[], object] | None = None,
+        expected: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._resident = resident
-        self._collect = collect
+        self._count = resident
+        self._expected = expected
+        self._collect = collect or GarbageCollector()
         self._trim = trim or _trimmer()
-        self._least = resident()
+        self._least = self._resident()
         self._before = self._least
         self._unsettled = False
+
+    def _resident(self) -> int:
+        """What it has and is not expected to have."""
+        return self._count() - self._expected()
 
     async def run(self) -> None:
         """Looks until it is cancelled."""

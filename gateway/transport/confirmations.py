@@ -55,6 +55,7 @@ class Confirmations:
     def lost(self) -> None:
         """The connection has ended: nothing more is confirmed."""
         self._lost = True
+        self._ping = _to_nobody
         self._waiting.clear()
         self._asked.clear()
         if self._timer is not None:
@@ -78,3 +79,7 @@ class Confirmations:
         self._timer = None
         if self._waiting and not self._lost:
             self._ask()
+
+
+def _to_nobody(_payload: bytes) -> None:
+    """In place of the ping of a connection that is gone, which would keep what it was."""

@@ -140,6 +140,10 @@ class GatewayProtocol(WebSocketProtocol):
             self.wire.connection_lost()
             self._task = None  # the conversation ends by itself, by ConnectionLost
         super().connection_lost(exc)  # type: ignore[no-untyped-call]  # as above
+        clock = cast("asyncio.TimerHandle | None", self._callback_check_timeouts)
+        if clock is not None:
+            # It refers to this object, which refers to it, also when its time is over.
+            clock.cancel()
 
     def pause_writing(self) -> None:
         """The buffer towards the peer is full."""

@@ -41,6 +41,7 @@ from gateway.transport.connections import Connections
 from gateway.transport.gateway_protocol import GatewayProtocol
 from gateway.transport.http import HttpHandler
 from gateway.transport.sanic_adapter import Exchange, Head, plain_reply
+from gateway.transport.socket_rounds import SocketRounds
 from gateway.transport.switchboard import Switchboard
 from gateway.transport.tls import Handshakes, TlsDoor
 from gateway.transport.usage import Usage
@@ -58,6 +59,8 @@ _BACKLOG = 1024
 _ACCEPTS_A_TURN = 32
 _GOODBYE_SECONDS = 1.0
 _HEAD_BYTES = 16_384
+_SOCKET_BYTES = 30 << 10
+"""Of an idle one, as ``tests.benchmarks.growth`` measures it."""
 _journal = journal("gateway.server")
 
 
@@ -141,6 +144,7 @@ class Server:
         self.connections = connections
         self._metrics = metrics
         self._conversations: set[Conversation] = set()
+        self._rounds = SocketRounds(config)
         self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -157,12 +161,14 @@ class Server:
         logging.getLogger("sanic").setLevel(logging.ERROR)
         async with asyncio.TaskGroup() as group:
             handshakes = Handshakes(group)
+            rounds = group.create_task(self._rounds.run())
             server = await self._created(app, listener, handshakes)
             try:
                 yield
             finally:
                 await self._stop(server)
                 handshakes.abort()
+                rounds.cancel()
 
     async def _created(
         self, app: _App, listener: socket.socket, handshakes: Handshakes
@@ -190,6 +196,10 @@ class Server:
             return GatewayProtocol
         door = partial(TlsDoor, self._certificate, handshakes, self._config.server.header_seconds)
         return cast("type[asyncio.Protocol]", door)
+
+    def socket_bytes(self) -> int:
+        """About so much memory is taken by the websockets that are open."""
+        return len(self._conversations) * _SOCKET_BYTES
 
     async def handle(self, request: SanicRequest) -> None:
         """Answers one request or holds one conversation."""
@@ -302,6 +312,7 @@ class Server:
             self._dispatch,
             self._identify,
             self._heavy,
+            self._rounds,
             caller,
             credential,
             query,

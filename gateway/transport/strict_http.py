@@ -40,6 +40,8 @@ class StrictHttp(Http):
     async def http1(self) -> None:
         """Answers requests until the connection ends, and not before the last reply can be read."""
         await super().http1()  # type: ignore[no-untyped-call]  # as above
+        # It refers to this object, which would be left to the collector with all that it holds.
+        del self.response_func
         if self.unheard is not None and (self._lingers or self.request_body):
             await cast("Any", self.protocol).linger(self.unheard)
 

@@ -19,11 +19,13 @@ from gateway.auth.identify import Identify
 from gateway.caller import Access, Caller
 from gateway.config import Config
 from gateway.dispatch import Dispatch
+from gateway.garbage import forget_frames
 from gateway.journal import bound, journal
 from gateway.services.heavy_work import HeavyWork
 from gateway.tracing.current import following
 from gateway.tracing.tracer import traces
 from gateway.transport.outbox import Outbox
+from gateway.transport.socket_rounds import SocketRounds
 from gateway.transport.websocket_connection import ConnectionLost, WebSocketConnection
 from protocol.accounts import Principal, Token
 from protocol.commands.subscriptions import Following
@@ -47,7 +49,6 @@ __all__ = ["Conversation"]
 _journal = journal("gateway.websocket")
 
 _NORMAL, _POLICY, _FAULT, _RESTART, _TRY_LATER = 1000, 1008, 1011, 1012, 1013
-_POLL_SECONDS = 2.0
 _TROUBLE_SECONDS = 1.0
 _OUTSTANDING = 32
 _PAGES = 4
@@ -73,17 +74,18 @@ class Conversation:
         dispatch: Dispatch,
         identify: Identify,
         heavy: HeavyWork,
+        rounds: SocketRounds,
         caller: Caller,
         credential: Token | None,
         query: Mapping[str, str],
     ) -> None:
         self._limits = config.limits
-        self._login_seconds = config.auth.login_seconds
         self._dialect = dialect
         self._session = dialect.conversation(query)
         # What is said to the session while a thread reads a long message for it has to wait.
         self._alone = asyncio.Lock()
         self._heavy = heavy
+        self._rounds = rounds
         self._wire = wire
         self._dispatch = dispatch
         self._identify = identify
@@ -113,10 +115,11 @@ class Conversation:
         with bound(socket=ids.new_request_id()):
             try:
                 await self._held()
-            except* ConnectionLost:
-                pass
+            except* ConnectionLost as lost:
+                forget_frames(lost)
             except* _Closed as closed:
                 code, reason = _ending(closed)
+                forget_frames(closed)
             except* Exception:  # noqa: BLE001 - one of the three boundaries
                 _journal.exception("a conversation failed", user=self.user)
                 code, reason = _FAULT, "internal error"
@@ -130,13 +133,13 @@ class Conversation:
         async with asyncio.TaskGroup() as group:
             self._group = group
             group.create_task(self._outbox.drain())
-            group.create_task(
-                self._wire.alive(self._limits.ping_seconds, self._limits.pong_seconds)
-            )
-            group.create_task(self._watch_identity())
-            async with self._alone:
-                self._perform(self._session.opened(self.user, clock.now_ms()))
-            await self._listen()
+            self._rounds.enter(self, self._wire)
+            try:
+                async with self._alone:
+                    self._perform(self._session.opened(self.user, clock.now_ms()))
+                await self._listen()
+            finally:
+                self._rounds.leave(self, self._wire)
 
     async def _listen(self) -> None:
         while True:
@@ -321,19 +324,25 @@ class Conversation:
         if then is not None:
             confirmations.after(then)
 
-    async def _watch_identity(self) -> None:
-        """Ends the conversation of a stranger soon, and of a user whose ticket is worthless."""
-        deadline = clock.monotonic() + self._login_seconds
-        while True:
-            if self._principal is None:
-                left = deadline - clock.monotonic()
-                if left <= 0:
-                    raise _Closed(_POLICY, "log in first")
-                await asyncio.sleep(min(left, _POLL_SECONDS))
-                continue
+    def check_stranger(self) -> None:
+        """Ends the conversation if nobody has logged in."""
+        if self._principal is None:
+            self._end(_Closed(_POLICY, "log in first"))
+
+    def check_login(self) -> None:
+        """Ends the conversation of a user whose ticket is worthless."""
+        if self._principal is None:
+            return
+        try:
             if not self._still(self._credential, self._principal):
-                raise _Closed(_POLICY, "your login has ended")
-            await asyncio.sleep(_POLL_SECONDS)
+                self._end(_Closed(_POLICY, "your login has ended"))
+        except Exception as error:  # noqa: BLE001 - it is for this conversation alone
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        """Ends the conversation by an error, as if one of its tasks had raised it."""
+        with contextlib.suppress(ConnectionLost):
+            self._spawn(_raised(error))
 
     def _still(self, credential: Token | None, principal: Principal) -> bool:
         try:
@@ -352,6 +361,10 @@ class Conversation:
                 return self._group.create_task(work)
         work.close()
         raise ConnectionLost
+
+
+async def _raised(error: Exception) -> None:
+    raise error
 
 
 def _ending(closed: BaseExceptionGroup[_Closed]) -> tuple[int, str]:

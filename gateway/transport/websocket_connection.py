@@ -81,6 +81,7 @@ class WebSocketConnection:
         self._turn: asyncio.Handle | None = None
         self._deaf = False
         self._received_at = self._loop.time()
+        self._asked_at = 0.0
         self._ending: asyncio.TimerHandle | None = None
         self.confirmations = Confirmations(self._send_ping)
 
@@ -132,18 +133,21 @@ class WebSocketConnection:
         if self._lost:
             raise ConnectionLost
 
-    async def alive(self, ping_seconds: float, pong_seconds: float) -> None:
-        """Pings for ever; returns after it has cut off a peer that did not answer."""
-        while True:
-            await asyncio.sleep(ping_seconds)
-            if self._lost or self._protocol.state is not OPEN:
-                return
-            asked = self._loop.time()
-            self._send_ping(b"")
-            await asyncio.sleep(pong_seconds)
-            # While we do not read, silence is ours and not the peer's.
-            if self._received_at < asked and not self._paused:
-                self.abort()
+    def ping(self) -> bool:
+        """Asks the peer whether it is there; whether there was anybody to ask."""
+        if self._lost or self._protocol.state is not OPEN:
+            return False
+        self._asked_at = self._loop.time()
+        self._send_ping(b"")
+        return True
+
+    def check_pong(self) -> bool:
+        """Cuts off a peer that has said nothing since it was pinged; whether it goes on."""
+        # While we do not read, silence is ours and not the peer's.
+        if self._received_at < self._asked_at and not self._paused:
+            self.abort()
+            return False
+        return True
 
     def close(self, code: int, reason: str) -> None:
         """Begins the closing handshake; the connection ends soon whatever the peer does."""
@@ -176,6 +180,9 @@ class WebSocketConnection:
         if self._turn is None:
             self._protocol.receive_eof()
         self._flush()
+        if self._turn is None and self._protocol.eof_sent:
+            # Both have said all they had to say: what is still to be sent is sent, and no more.
+            self._transport.close()
         self._end()
         self._arrived.set()
 
@@ -183,6 +190,8 @@ class WebSocketConnection:
         """The transport is closed."""
         self._lost = True
         self.confirmations.lost()
+        # It refers to the protocol, which refers to it: nothing is parsed any more.
+        self._protocol.parser.close()
         self._unread.clear()
         for waiting in (self._ending, self._turn):
             if waiting:

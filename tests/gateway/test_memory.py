@@ -113,3 +113,23 @@ async def test_what_only_refers_to_itself_is_let_go_of_in_peace() -> None:
     assert collected == []
     await keeper.look()
     assert collected == [250]
+
+
+async def test_what_is_known_to_be_needed_is_not_looked_for() -> None:
+    """Ten thousand websockets take much, and nothing of it is to be had while they are open."""
+    process, open_mib = Process(), 0
+    collected: list[int] = []
+    keeper = MemoryKeeper(
+        process.resident,
+        process.trim,
+        lambda: collected.append(process.needed),
+        lambda: open_mib * MIB,
+    )
+    process.needed, open_mib = 400, 300
+    for _ in range(3):
+        await keeper.look()
+    assert (process.trimmed, collected) == (0, [])
+    process.needed, process.kept, open_mib = 100, 300, 0
+    for _ in range(3):
+        await keeper.look()
+    assert (process.kept, collected) == (0, [100])
