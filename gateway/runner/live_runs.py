@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,10 +23,14 @@ __all__ = ["LiveRun", "LiveRuns"]
 
 _KILL_AT = 4
 """Where the request to kill stands among the facts that are looked at."""
-_POLL_SECONDS = 2.0
-"""A quiet run is looked at this often anyway: only so is the death of a shim noticed."""
-_POLLS_A_SECOND = 1000
-"""Among so many quiet runs that this would be more looks a second, each is looked at less often."""
+_LOCK_SECONDS = 1.75
+"""How seldom it is asked whether somebody is on a run: only so is the death of a shim noticed."""
+_POLL_SECONDS = 30.0
+"""A quiet run is taken in hand this often, though nothing of it seems to have changed."""
+_POLLS_A_SECOND = 333
+"""Among so many quiet runs that this would be more of that a second, each is more seldom."""
+_SETTLED_NS = 50_000_000
+"""A folder that changed this long ago, and not since, has no change with the same stamp."""
 
 
 class LiveRun:
@@ -33,10 +38,14 @@ class LiveRun:
 
     __slots__ = (
         "_asked",
+        "_changed_ns",
         "_events",
         "_facts",
+        "_lock_seen",
+        "_locked",
         "_output",
         "_paths",
+        "_same",
         "allotment",
         "changed_at",
         "counts",
@@ -75,6 +84,10 @@ class LiveRun:
         self._facts: tuple[int, ...] = ()
         self._events = run.file(EVENTS)
         self._asked = -1
+        self._changed_ns = -1
+        self._same = False
+        self._locked = False
+        self._lock_seen = 0.0
         self.changed_at = monotonic()
         """When it was at work last, as far as anybody noticed."""
         self.looked_at = self.changed_at
@@ -104,20 +117,46 @@ class LiveRun:
 
     def look(self) -> bool:
         """Whether the facts on disk are others than at the last look."""
-        facts = (_size(self._output), *(_size(path) for path in self._paths))
         self.looked_at = monotonic()
+        changed_ns = _changed_ns(self.run.path)
+        # A fact comes and goes as a file of the folder: while that is the same, only what grows
+        # need be looked at, which is two looks in place of seven.
+        self._same = changed_ns == self._changed_ns and bool(self._facts)
+        facts = (_size(self._output), *(self._grown() if self._same else map(_size, self._paths)))
+        settled = 0 <= changed_ns < time.time_ns() - _SETTLED_NS
+        self._changed_ns = changed_ns if settled else -1
         changed = facts != self._facts
         if changed:
             self.changed_at = self.looked_at
         self._facts = facts
         return changed
 
+    def deserted(self) -> bool:
+        """Whether nobody is on the run any more since the last look; asked every two seconds."""
+        if self.placed or self.looked_at - self._lock_seen < _LOCK_SECONDS:
+            return False
+        self._lock_seen = self.looked_at
+        before = self._locked
+        try:
+            self._locked = self.run.locked()
+        except OSError:
+            return True  # whoever takes it in hand will find out what that is
+        return before and not self._locked
+
     def asked(self) -> bool:
         """Whether something was asked of it, or done about that, since the last look."""
+        if self._same and self._asked < 0:
+            return False
         size = _size(self._events)
         changed = size != self._asked
         self._asked = size
         return changed
+
+    def _grown(self) -> Iterator[int]:
+        """The facts as they were, with what a file that grows is now."""
+        *stay, progress = self._facts[1:]
+        yield from stay
+        yield progress if progress < 0 else _size(self._paths[-1])
 
 
 class LiveRuns:
@@ -145,7 +184,7 @@ class LiveRuns:
 
     @property
     def poll_seconds(self) -> float:
-        """How long a quiet run may go without being looked at: longer if there are very many."""
+        """How long a quiet run may go without being taken in hand: longer if there are many."""
         return max(_POLL_SECONDS, len(self._runs) / _POLLS_A_SECOND)
 
     def __contains__(self, run_id: object) -> bool:
@@ -196,6 +235,14 @@ class LiveRuns:
         live.changed_at = monotonic()
         live.notified.set()
         return True
+
+
+def _changed_ns(path: str) -> int:
+    """When files last came to a folder or went, in ns of the wall clock; -1 if there is none."""
+    try:
+        return os.lstat(path).st_mtime_ns
+    except OSError:
+        return -1
 
 
 def _size(path: str) -> int:

@@ -24,6 +24,7 @@ from gateway.config.isolation import is_sandboxed
 from gateway.data_paths import DataPathError, DataPaths
 from gateway.garbage import freeze_gc
 from gateway.journal import journal, set_up
+from gateway.memory import MemoryKeeper
 from gateway.plugins import load_engines
 from gateway.runner.clock_guard import ClockGuard
 from gateway.runner.groups import Groups
@@ -75,6 +76,8 @@ __all__ = ["RunnerProcess", "composed", "main", "serve"]
 
 _LOCK_SECONDS = 3.0
 _LOCK_PAUSE_SECONDS = 0.05
+_RUN_BYTES = 12 << 10
+"""Of an idle one, as ``tests.benchmarks.growth`` measures it."""
 _journal = journal(__name__)
 
 
@@ -135,6 +138,7 @@ class RunnerProcess:
                 group.create_task(self._retention.run())
                 group.create_task(self._retention.archiver.run())
                 group.create_task(Tick(self._node.live_runs, self._controller.ask).run())
+                group.create_task(MemoryKeeper(expected=self._run_bytes).run())
                 await _stop_after(stopping)
         except* _Stopped:
             _journal.info("stopped", live=len(self._node.live_runs))
@@ -142,6 +146,10 @@ class RunnerProcess:
             raise StaleEpoch from errors
         except* ForeignNode as errors:
             raise ForeignNode from errors
+
+    def _run_bytes(self) -> int:
+        """About so much memory is taken by the runs that are live."""
+        return len(self._node.live_runs) * _RUN_BYTES
 
     def _queued(self) -> None:
         """The queue may have changed."""

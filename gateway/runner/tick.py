@@ -1,8 +1,8 @@
 """The tick: looks at the facts of live runs, so that a lost notification costs a moment only.
 
-Who was at work lately is looked at every time. Of the quiet ones a bounded number is, those first
-that were not looked at for the longest time, so that ten thousand of them cost what a thousand
-cost. It is done in short slices with rests between them, in which everything else has its turn.
+Who was at work lately is looked at every time. The quiet ones are every two seconds, a bounded
+number of them in one tick, those first that were not looked at for the longest time. It is done in
+short slices with rests between them, in which everything else has its turn.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ class Pace(NamedTuple):
     seconds: float = 0.5
     lively_seconds: float = 5.0
     """So long after it was at work a run is looked at every time."""
+    quiet_seconds: float = 1.75
+    """A quiet run is looked at this much after the last time, at the tick that comes then."""
     quiet: int = 1000
-    """Quiet runs that are looked at in one tick."""
+    """Quiet runs that are looked at in one tick, at most."""
     slice_seconds: float = 0.004
     rest_share: float = 4.0
     """After each slice it rests so many times as long: a fifth of the runner's time is the most."""
@@ -54,7 +56,7 @@ class Tick:
         """Looks once at all that were at work lately, and at the next of the others."""
         begun = monotonic()
         for live in self._due(begun):
-            if live.look():
+            if live.look() or live.deserted():
                 live.notified.set()
             if live.asked():
                 self._asked(live.run_id)
@@ -66,10 +68,14 @@ class Tick:
     def _due(self, now: float) -> list[LiveRun]:
         """Those to look at now; one that leaves meanwhile may be looked at all the same."""
         lately = now - self._pace.lively_seconds
+        since = now - self._pace.quiet_seconds
         due: list[LiveRun] = []
         quiet: list[LiveRun] = []
         for live in self._live_runs:
-            (due if live.changed_at > lately else quiet).append(live)
+            if live.changed_at > lately:
+                due.append(live)
+            elif live.looked_at <= since:
+                quiet.append(live)
         if len(quiet) > self._pace.quiet:
             quiet = nsmallest(self._pace.quiet, quiet, key=lambda live: live.looked_at)
         return due + quiet

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from engines.rundir.directory import EVENTS, RunDir
+from gateway.clock import monotonic
 from gateway.runner.live_runs import LiveRun, LiveRuns
 from gateway.runner.tick import Pace, Tick
 from tests.gateway.runner.rig import record
 
 COUNT = 20
-QUIET = Pace(lively_seconds=0.0, quiet=6)
+QUIET = Pace(lively_seconds=0.0, quiet_seconds=0.0, quiet=6)
 LIVELY = Pace(lively_seconds=3600.0, quiet=0)
 
 
@@ -65,6 +67,33 @@ async def test_a_turn_looks_at_a_bounded_number_of_quiet_runs(live_runs: LiveRun
         assert len(now) == QUIET.quiet
         seen += now
     assert len(set(seen)) == 3 * QUIET.quiet
+
+
+async def test_a_quiet_run_is_not_looked_at_every_time(live_runs: LiveRuns) -> None:
+    """Only after a while."""
+    before = looks(live_runs)
+    tick = Tick(live_runs, lambda _: None, QUIET._replace(quiet_seconds=3600.0))
+    await tick.turn()
+    assert looks(live_runs) == before
+
+
+async def test_a_run_that_nobody_is_on_any_more_is_woken(
+    live_runs: LiveRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The death of a shim changes no fact: its lock falls."""
+    now = monotonic()
+    monkeypatch.setattr("gateway.runner.live_runs.monotonic", lambda: now)
+    first, *_ = live_runs
+    lock = first.run.take()
+    assert lock is not None
+    tick = Tick(live_runs, lambda _: None, LIVELY)
+    await tick.turn()
+    os.close(lock)
+    await tick.turn()
+    assert noticed(live_runs) == set(), "it is not asked for at every look"
+    now += 2.0
+    await tick.turn()
+    assert noticed(live_runs) == {first.run_id}
 
 
 async def test_who_was_at_work_lately_is_looked_at_every_time(live_runs: LiveRuns) -> None:
@@ -119,5 +148,5 @@ def test_among_very_many_each_is_polled_less_often(live_runs: LiveRuns) -> None:
     few = live_runs.poll_seconds
     for number in range(10_000):
         live_runs.enter(LiveRun(f"more{number}", "ada", RunDir(f"/nowhere/{number}")))
-    assert few == 2.0
-    assert live_runs.poll_seconds == pytest.approx(10.02)
+    assert few == 30.0
+    assert live_runs.poll_seconds == pytest.approx(10_020 / 333)
