@@ -32,6 +32,10 @@ for _ in range(2):
     peer.close()
 END
 """
+GATHERING = SERVER.replace("import os, socket", "import os, socket\npeers = []").replace(
+    "peer.close()", "peers.append(peer)"
+)
+"""A server that lets nobody go before it has heard both."""
 WORKER = """
 until { exec 3<>"/dev/tcp/$PAI_HOST_IP_server_0/$PAI_PORT_LIST_server_0_web"; } 2>/dev/null
 do sleep 0.1; done
@@ -39,6 +43,11 @@ printf '%s' "worker $PAI_TASK_INDEX" >&3
 echo "port $PAI_CONTAINER_HOST_PORT of $PAI_TASK_ROLE_worker_HOST_LIST"
 exit $PAI_TASK_INDEX
 """
+PATIENT = WORKER.replace("exit ", "cat <&3; exit ")
+"""A worker that goes on when its server lets it go."""
+
+ANY_SIZES = pytest.mark.parametrize("cpu", [1, 2], ids=["one size", "two sizes"])
+"""How many processors the first role asks for: with 2 the job has a part in Slurm for each role."""
 
 
 def role(
@@ -99,6 +108,15 @@ class Site:
 
         wait_until_sync(running, f"{name} runs", 60)
 
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """In the block Slurm starts nothing."""
+        self.cluster.call("scontrol", "update", "PartitionName=batch", "State=DOWN")
+        try:
+            yield
+        finally:
+            self.cluster.call("scontrol", "update", "PartitionName=batch", "State=UP")
+
     def output(self, task: dict[str, Any]) -> list[str]:
         """What an instance printed."""
         return self.pai.http.get(f"{task['containerLog']}user.pai.stdout").text.splitlines()
@@ -106,6 +124,15 @@ class Site:
     def jobs(self) -> set[str]:
         """All jobs that Slurm knows, those included that are over."""
         return set(self.cluster.call("squeue", "-h", "-t", "all", "-o", "%i").split())
+
+    def whole(self, before: set[str]) -> set[str]:
+        """The jobs that came since then, without their parts for roles of different sizes."""
+        return {job.partition("+")[0] for job in self.jobs() - before}
+
+    def has(self, state: str, count: int) -> bool:
+        """Whether so many jobs, or parts of one, have a state, as ``squeue`` abbreviates it."""
+        words = self.cluster.call("squeue", "-h", "-o", "%t").split()
+        return words == [state] * count
 
 
 def processes(tasks: list[dict[str, Any]]) -> list[int]:
@@ -203,51 +230,86 @@ def test_one_that_fails_ends_all_or_none_as_its_role_says(site: Site) -> None:
     assert site.output(site.tasks("mild", "good")[0]) == ["done"]
 
 
+@ANY_SIZES
 @pytest.mark.storm
-def test_a_job_is_stopped_as_a_whole(site: Site) -> None:
+def test_a_job_is_stopped_as_a_whole(site: Site, cpu: int) -> None:
     """Also one that waits in Slurm; nothing is left on the nodes or in Slurm."""
-    site.submit("long", a=role("sleep 300"), b=role("trap '' TERM; sleep 300", 2))
-    site.runs("long", "a", "b")
-    everybody = site.tasks("long", "a", "b")
+    name = f"long{cpu}"
+    site.submit(name, a=role("sleep 300", cpu=cpu), b=role("trap '' TERM; sleep 300", 2))
+    site.runs(name, "a", "b")
+    everybody = site.tasks(name, "a", "b")
     assert len(processes(everybody)) >= 3
-    site.stop("long")
-    assert site.ended("long") == "STOPPED"
+    site.stop(name)
+    assert site.ended(name) == "STOPPED"
     assert not processes(everybody)
-    site.submit("wide", a=role("sleep 300", cpu=4))
-    site.runs("wide", "a")
-    site.submit("huge", a=role("true", cpu=4), b=role("true", 2, cpu=4))
+    site.submit(f"wide{cpu}", a=role("sleep 300", cpu=4))
+    site.runs(f"wide{cpu}", "a")
+    site.submit(f"huge{cpu}", a=role("true", cpu=5 - cpu), b=role("true", 2, cpu=4))
     pending = ("squeue", "-h", "-t", "PD", "-o", "%r")
     wait_until_sync(lambda: "Resources" in site.cluster.call(*pending), "it waits in Slurm", 60)
-    site.stop("huge")
-    assert site.ended("huge") == "STOPPED"
-    site.stop("wide")
-    assert site.ended("wide") == "STOPPED"
+    site.stop(f"huge{cpu}")
+    assert site.ended(f"huge{cpu}") == "STOPPED"
+    site.stop(f"wide{cpu}")
+    assert site.ended(f"wide{cpu}") == "STOPPED"
     wait_until_sync(lambda: not site.cluster.jobs(), "no job is left", 30)
 
 
 @pytest.mark.storm
-def test_a_job_starts_once_though_the_runner_dies_again_and_again(site: Site) -> None:
-    """While it waits in Slurm, when its members ask for their start, and while they run."""
+def test_parts_that_slurm_suspends_are_stopped_as_one(site: Site) -> None:
+    """A job of roles of different sizes: one that stands still is ended all the same."""
     before = site.jobs()
-    site.cluster.call("scontrol", "update", "PartitionName=batch", "State=DOWN")
-    try:
-        site.submit("often", server=role(SERVER), worker=role(WORKER + "echo no", 2))
+    site.submit("still", a=role("sleep 300", cpu=2), b=role("sleep 300", 2))
+    site.runs("still", "a", "b")
+    everybody = site.tasks("still", "a", "b")
+    (job,) = site.whole(before)
+    site.cluster.call("scontrol", "suspend", job)
+    wait_until_sync(lambda: site.has("S", 2), "both parts are suspended", 60)
+    site.stop("still")
+    assert site.ended("still") == "STOPPED"
+    assert not processes(everybody)
+    wait_until_sync(lambda: not site.cluster.jobs(), "no job is left", 30)
+
+
+@pytest.mark.storm
+def test_parts_that_are_held_start_together(site: Site) -> None:
+    """A job of roles of different sizes that somebody holds in Slurm waits, and is released."""
+    before = site.jobs()
+    with site.closed():
+        many = role(PATIENT, 2, completion={"minFailedInstances": 2})
+        done = {"minSucceededInstances": 1}
+        site.submit("held", server=role(GATHERING, cpu=2, completion=done), worker=many)
+        wait_until_sync(lambda: site.jobs() - before, "it waits in Slurm", 60)
+        (job,) = site.whole(before)
+        site.cluster.call("scontrol", "hold", job)
+    reasons = ("squeue", "-h", "-o", "%r")
+    wait_until_sync(lambda: "JobHeld" in site.cluster.call(*reasons), "it is held", 60)
+    assert {one["taskState"] for one in site.tasks("held", "server", "worker")} == {"WAITING"}
+    site.cluster.call("scontrol", "release", job)
+    assert site.ended("held") == "SUCCEEDED"
+    assert site.whole(before) == {job}
+
+
+@ANY_SIZES
+@pytest.mark.storm
+def test_a_job_starts_once_though_the_runner_dies_again_and_again(site: Site, cpu: int) -> None:
+    """While it waits in Slurm, when its members ask for their start, and while they run."""
+    before, name = site.jobs(), f"often{cpu}"
+    with site.closed():
+        site.submit(name, server=role(GATHERING, cpu=cpu), worker=role(PATIENT, 2))
         wait_until_sync(lambda: site.jobs() - before, "it waits in Slurm", 60)
         kill_runner(site.served)
-    finally:
-        site.cluster.call("scontrol", "update", "PartitionName=batch", "State=UP")
     running = ("squeue", "-h", "-t", "R", "-o", "%i")
     wait_until_sync(lambda: site.cluster.call(*running), "Slurm starts it", 60)
     kill_runner(site.served)
     wait_until_sync(
-        lambda: any(one["taskState"] == "RUNNING" for one in site.tasks("often", "server")),
+        lambda: any(one["taskState"] == "RUNNING" for one in site.tasks(name, "server")),
         "a member runs",
         60,
     )
     kill_runner(site.served)
-    assert site.ended("often") == "FAILED", "one worker ends with 1, which its role does not allow"
-    assert len(site.jobs() - before) == 1
-    assert sorted(site.output(site.tasks("often", "server")[0])[2:]) == ["worker 0", "worker 1"]
+    assert site.ended(name) == "FAILED", "one worker ends with 1, which its role does not allow"
+    assert len(site.whole(before)) == 1
+    assert sorted(site.output(site.tasks(name, "server")[0])[2:]) == ["worker 0", "worker 1"]
 
 
 def kill_runner(served: Served) -> None:
@@ -269,11 +331,12 @@ def test_a_member_that_is_run_again_finds_the_others(site: Site) -> None:
     assert site.output(site.tasks("again", "server")[0])[2:] == ["worker 0"] * 2
 
 
+@ANY_SIZES
 @pytest.mark.storm
-def test_a_node_that_is_lost_ends_the_job_and_all_of_it(tmp_path: Path) -> None:
+def test_a_node_that_is_lost_ends_the_job_and_all_of_it(tmp_path: Path, cpu: int) -> None:
     """Slurm ends the others; what goes on where it cannot reach is ended over the landing."""
     with starting() as cluster, site_of(tmp_path / "data", cluster) as site:
-        site.submit("torn", a=role("sleep 300", cpu=3), b=role("sleep 300", cpu=3))
+        site.submit("torn", a=role("sleep 300", cpu=2 + cpu), b=role("sleep 300", cpu=3))
         site.runs("torn", "a", "b")
         everybody = site.tasks("torn", "a", "b")
         assert len({one["containerNodeName"] for one in everybody}) == 2
