@@ -27,7 +27,7 @@ _LOCK_SECONDS = 1.75
 """How seldom it is asked whether somebody is on a run: only so is the death of a shim noticed."""
 _POLL_SECONDS = 30.0
 """A quiet run is taken in hand this often, though nothing of it seems to have changed."""
-_POLLS_A_SECOND = 333
+_POLLS_A_SECOND = 100
 """Among so many quiet runs that this would be more of that a second, each is more seldom."""
 _SETTLED_NS = 50_000_000
 """A folder that changed this long ago, and not since, has no change with the same stamp."""
@@ -171,6 +171,8 @@ class LiveRuns:
         self._owners: Counter[str] = Counter()
         self._refused: set[str] = set()
         self._placed = 0
+        self.changes = 0
+        """Counts who came and who left."""
         self.left = asyncio.Event()
 
     def __len__(self) -> int:
@@ -206,6 +208,7 @@ class LiveRuns:
         if live.run_id in self._runs or live.run_id in self._refused:
             return False
         self._runs[live.run_id] = live
+        self.changes += 1
         self._placed += live.placed
         if live.counts:
             self._owners[live.owner] += 1
@@ -220,6 +223,7 @@ class LiveRuns:
         if self._runs.get(live.run_id) is not live:
             return
         del self._runs[live.run_id]
+        self.changes += 1
         self._placed -= live.placed
         if live.counts:
             self._owners[live.owner] -= 1

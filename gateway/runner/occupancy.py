@@ -7,6 +7,7 @@ its run directory, every other one gets any that is free.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
@@ -44,6 +45,10 @@ class Occupancy:
         self._queue_file = queues
         self._live_runs = live_runs
         self._serial = count(1)
+        self._given = 0
+        self._picture: tuple[int, int] | None = None
+        self._occupied: list[Occupied] = []
+        self._slots = Counter[str]()
         self.gangs: dict[str, tuple[TaskId, ...]] = {}
         """Of each group attempt that starts together and is complete: its tasks."""
         self.group_ports: dict[str, frozenset[int]] = {}
@@ -71,7 +76,34 @@ class Occupancy:
         return self._queue_file.all()
 
     def occupied(self) -> list[Occupied]:
-        """All live runs that have slots, each with its leaves if there are enough."""
+        """All live runs that have slots, each with its leaves if there are enough.
+
+        The same list as before, if nothing has changed.
+        """
+        self._look()
+        return self._occupied
+
+    def slots(self) -> Counter[str]:
+        """How many slots each user has."""
+        self._look()
+        return self._slots
+
+    def _look(self) -> None:
+        """Looks through all that lives if that is another picture than the last time.
+
+        It is asked for with each task that comes or ends, and every second besides.
+        """
+        if self._picture == (self._live_runs.changes, self._given):
+            return
+        self._occupied = self._looked()
+        self._slots = Counter[str]()
+        for held in self._occupied:
+            self._slots[held.owner] += held.slots
+        # Whether one that may be preempted is ending is seen on the run alone.
+        stays = all(held.leaves and not held.preemptible for held in self._occupied)
+        self._picture = (self._live_runs.changes, self._given) if stays else None
+
+    def _looked(self) -> list[Occupied]:
         found, without = [], []
         for live in self._live_runs:
             if not live.counts:
@@ -88,6 +120,7 @@ class Occupancy:
         self, live: LiveRun, allotment: Allotment | None, leaves: Iterable[int] = ()
     ) -> Occupied:
         """Notes what a run has: what is on record of it, or leaves that nobody else has."""
+        self._given += 1
         if allotment is None:
             held = Occupied(live.run_id, live.owner, tuple(leaves), since=next(self._serial))
             live.occupied = held

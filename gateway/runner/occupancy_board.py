@@ -22,9 +22,14 @@ class OccupancyBoard:
         self._store = store
         self._reported = OccupancyReport()
         self._at = -_AGAIN_SECONDS
+        self._live: Sequence[Occupied] | None = None
+        self._waiting: Mapping[str, int] = {}
 
     async def tell(self, live: Sequence[Occupied], waiting: Mapping[str, int]) -> None:
-        """Has everybody see this."""
+        """Has everybody see this. A list that was told before must not have changed."""
+        now = monotonic()
+        if live is self._live and waiting == self._waiting and now - self._at < _AGAIN_SECONDS:
+            return
         leaves = {leaf: TaskId(run.run_id) for run in live for leaf in run.leaves}
         slots, memory, running = Counter[str](), Counter[str](), Counter[str]()
         for run in live:
@@ -36,8 +41,8 @@ class OccupancyBoard:
             for name in running.keys() | {name for name, count in waiting.items() if count}
         }
         report = OccupancyReport(leaves, uses)
-        now = monotonic()
         stale = now - self._at >= _AGAIN_SECONDS and report != OccupancyReport()
         if report != self._reported or stale:
             await self._store.write(report)
             self._reported, self._at = report, now
+        self._live, self._waiting = live, waiting

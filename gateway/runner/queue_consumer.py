@@ -92,10 +92,7 @@ class QueueConsumer:
         node = self._node
         occupancy = node.occupancy
         pool, live = occupancy.pool, occupancy.occupied()
-        # One pass over all that lives: this is done for each task that comes or ends.
-        slots = Counter[str]()
-        for run in live:
-            slots[run.owner] += run.slots
+        slots = occupancy.slots()
         free = len(pool.alive) - slots.total()
         if free <= 0 and not self._wanting:
             return False
