@@ -6,10 +6,12 @@ import functools
 import os
 import sys
 
+import pytest
 from httpx import create_ssl_context
 from httpx._transports import default as transports
 from hypothesis import settings
 
+from engines.rundir.spread import spread_below
 from engines.shim.native import build
 
 pytest_plugins = [
@@ -43,3 +45,9 @@ def pytest_sessionfinish() -> None:
     """Leaves no run behind that waits for ever for a test that failed."""
     if served := sys.modules.get("tests.support.served"):
         served.end_runs()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _spread(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests remove very many files, after which ext4 is slow where all of them lay together."""
+    spread_below(tmp_path_factory.getbasetemp())

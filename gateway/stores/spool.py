@@ -28,6 +28,7 @@ from engines.rundir.creation import Claimed, adopt_new, create_run
 from engines.rundir.directory import KILL, RunDir
 from engines.rundir.facts import Exit, ExitKind
 from engines.rundir.requests import RunEvent, encode_event
+from engines.rundir.spread import spread_below
 from gateway.ids import is_task_id
 from gateway.stores.atomic_file import private_folder, refuse_network
 from gateway.stores.disk_errors import disk_refused
@@ -87,6 +88,7 @@ class Spool:
         runs = self.runs
         for folder in (self._root, runs.new, runs.live, runs.done, self._claims.folder):
             private_folder(folder)
+        spread_below(runs.new)
         self.tombstones.prepare()
         refuse_network(self._root)
         made.touch(mode=0o600)
