@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import count
+from operator import attrgetter
 
 from gateway.clock import now_ms
 from gateway.config import Runner
@@ -26,6 +27,7 @@ from protocol.tasks import TaskId
 __all__ = ["Occupancy"]
 
 _MB = 1 << 20
+_OWNER = attrgetter("owner")
 
 
 class Occupancy:
@@ -96,11 +98,13 @@ class Occupancy:
         if self._picture == (self._live_runs.changes, self._given):
             return
         self._occupied = self._looked()
-        self._slots = Counter[str]()
+        self._slots = Counter(map(_OWNER, self._occupied))
+        stays = True
         for held in self._occupied:
-            self._slots[held.owner] += held.slots
-        # Whether one that may be preempted is ending is seen on the run alone.
-        stays = all(held.leaves and not held.preemptible for held in self._occupied)
+            if len(held.leaves) != 1 or held.preemptible:
+                self._slots[held.owner] += held.slots - 1
+                # Whether one that may be preempted is ending is seen on the run alone.
+                stays = stays and bool(held.leaves) and not held.preemptible
         self._picture = (self._live_runs.changes, self._given) if stays else None
 
     def _looked(self) -> list[Occupied]:
