@@ -96,7 +96,7 @@ def test_the_import_contracts_hold() -> None:
         ("protocol/tasks.py", "import asyncio"),
         ("engines/contract.py", "import protocol.tasks"),
         ("gateway/clock.py", "import gateway.dispatch"),
-        ("gateway/dispatch.py", "import redis"),
+        ("gateway/dispatch.py", "import hiredis"),
         ("protocol/dialects/openpai/names.py", "import protocol.dialects.openpai_old"),
         ("protocol/dialects/openpai_old/refusal.py", "import protocol.dialects.oar"),
     ],

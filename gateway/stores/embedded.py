@@ -17,22 +17,21 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from redis import asyncio as aioredis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+import hiredis
 
 from gateway.children import dies_with_parent, ended
 from gateway.data_paths import LONGEST_SOCKET
 from gateway.stores import keys
 from gateway.stores.atomic_file import private_folder, replace, try_lock
-from gateway.stores.redis_access import GATEWAY, OPERATOR, Passwords, private_url
+from gateway.stores.pipelined_connection import PipelinedConnection
+from gateway.stores.redis_access import OPERATOR, Passwords, private_url
 from gateway.stores.redis_programs import ServerProgram, dotted, find_server, parse_stamp
 from protocol.errors import GatewayError, Kind
 
 __all__ = ["EmbeddedRedis"]
 
 _POLL_SECONDS = 0.01
+_ANSWER_SECONDS = 1.0
 _LAST_WORDS = 1 << 14
 _DAMAGE = re.compile(
     rb"(Bad file format|Unrecoverable error|Unexpected end of file) reading the append"
@@ -240,24 +239,18 @@ class EmbeddedRedis:
 
         False if the server ended instead.
         """
-        client = aioredis.Redis(
-            unix_socket_path=str(hidden),
-            username=GATEWAY,
-            password=self._passwords[GATEWAY],
-            socket_timeout=1.0,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
+        url = private_url(self._folder, hidden)
+        connection = PipelinedConnection(url, timeout=_ANSWER_SECONDS, calls=1)
         try:
             while True:
                 if self._process is None or self._process.poll() is not None:
                     return False
-                with contextlib.suppress(RedisError, OSError):
-                    await client.delete(keys.READY.key())
+                with contextlib.suppress(hiredis.HiredisError, OSError):
+                    await connection.ask("DEL", keys.READY.key())
                     return True
                 await asyncio.sleep(_POLL_SECONDS)
         finally:
-            await client.aclose()
+            await connection.close()
 
 
 def _quoted(path: Path) -> str:

@@ -10,46 +10,32 @@ it over a connection of its own.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import hiredis
-from redis.asyncio.connection import parse_url
+
+from gateway.stores.redis_address import RedisAddress, read_address
 
 __all__ = ["Channel", "PipelinedConnection", "Value"]
 
 Value = str | bytes | int | float
 First = Callable[[Callable[..., Awaitable[object]]], Awaitable[None]]
-_NEVER = ssl.CERT_NONE
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """Where a server is and what it is told first."""
-
-    path: str
-    host: str
-    port: int
-    secure: ssl.SSLContext | None
-    greeting: tuple[tuple[Value, ...], ...]
 
 
 class PipelinedConnection:
     """The way of one process to its Redis; opened by the first call, and anew after a break.
 
     Args:
-        url: ``unix:///path``, ``redis://`` or ``rediss://``, with the options that redis-py knows
-            for user, password, database and certificates.
+        url: ``unix:///path``, ``redis://`` or ``rediss://``, as ``read_address`` has it.
         timeout: seconds that a call may take, with all that it waits for.
         calls: how many calls may be under way; more wait for their turn.
         first: what is asked over a new connection before any call; it may refuse the connection.
     """
 
     def __init__(self, url: str, *, timeout: float, calls: int, first: First | None = None) -> None:
-        self._address = _address(url)
+        self._address = read_address(url)
         self._first = first
         self._timeout = timeout
         self._turns = asyncio.Semaphore(calls)
@@ -134,7 +120,7 @@ class Channel:
 
 
 async def _opened(
-    address: _Address,
+    address: RedisAddress,
     timeout: float,  # noqa: ASYNC109 - of its calls
     on_text: Callable[[bytes], None] | None = None,
 ) -> _Line:
@@ -250,36 +236,3 @@ class _Line(asyncio.Protocol):
                 answer.set_exception(TimeoutError())
             if self._received_at < deadline - self._timeout:
                 self.end()
-
-
-def _address(url: str) -> _Address:
-    found = parse_url(url)
-    greeting: list[tuple[Value, ...]] = []
-    if password := found.get("password"):
-        user = found.get("username")
-        greeting.append(("AUTH", user, password) if user else ("AUTH", password))
-    if database := int(found.get("db") or 0):
-        greeting.append(("SELECT", database))
-    return _Address(
-        str(found.get("path") or ""),
-        str(found.get("host") or "localhost"),
-        int(found.get("port") or 6379),
-        _secure(found) if url.startswith("rediss:") else None,
-        tuple(greeting),
-    )
-
-
-def _secure(found: Mapping[str, object]) -> ssl.SSLContext:
-    """The context for TLS, with the names that redis-py has for its parts."""
-
-    def word(name: str) -> str | None:
-        value = found.get(f"ssl_{name}")
-        return None if value is None else str(value)
-
-    context = ssl.create_default_context(cafile=word("ca_certs"), capath=word("ca_path"))
-    if word("cert_reqs") == "none":
-        context.check_hostname = False
-        context.verify_mode = _NEVER
-    if certificate := word("certfile"):
-        context.load_cert_chain(certificate, word("keyfile"))
-    return context

@@ -15,6 +15,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from gateway.stores.atomic_file import replace
 
@@ -64,7 +65,7 @@ class Passwords:
 
 def private_url(folder: Path, socket: Path, user: str = GATEWAY) -> str:
     """Where a private server is reached and by whom: a secret, for this process alone."""
-    return f"unix://{user}:{_read(folder / _FILES[user])}@{socket}"
+    return f"unix://{user}:{_read(folder / _FILES[user])}@{quote(os.fsencode(socket))}"
 
 
 def _read(path: Path) -> str:
