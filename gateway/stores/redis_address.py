@@ -1,7 +1,7 @@
 """Where a server is, by its address: what ``redis.url`` may say, and what is told to it first.
 
-The addresses are those that redis-py reads, with the same names for their options. They are read
-here, because to import it takes a tenth of what the start of a process does.
+redis-py reads the addresses that users write. Its import takes a tenth of what the start of a
+process does, so the address of the private server, a socket and no options, is read without it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 __all__ = ["RedisAddress", "read_address"]
 
-_PORT = 6379
 _NEVER = ssl.CERT_NONE
 
 
@@ -35,53 +34,52 @@ class RedisAddress:
 def read_address(url: str) -> RedisAddress:
     """The address that is written ``unix:///path``, ``redis://`` or ``rediss://``.
 
-    Options after a question mark: ``username``, ``password``, ``db``, for the first form, and for
-    the last one ``ssl_ca_certs``, ``ssl_ca_path``, ``ssl_cert_reqs``, ``ssl_certfile`` and
+    Options after a question mark are those of redis-py: ``username``, ``password``, ``db``, and for
+    the last form ``ssl_ca_certs``, ``ssl_ca_path``, ``ssl_cert_reqs``, ``ssl_certfile`` and
     ``ssl_keyfile``; others say nothing.
 
     Raises:
         ValueError: it is none of these, or its port or database is no number.
     """
-    parts = urlsplit(url)
-    options = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    if parts.scheme == "unix":
-        path, host, port = unquote(parts.path, errors="surrogateescape"), "", 0
-    elif parts.scheme in {"redis", "rediss"}:
-        path, host, port = "", unquote(parts.hostname or "localhost"), parts.port or _PORT
-    else:
-        raise ValueError("an address of Redis begins with redis://, rediss:// or unix://")
-    secure = _secure(options) if parts.scheme == "rediss" else None
-    return RedisAddress(path, host, port, secure, _greeting(parts, options))
+    if url.startswith("unix:") and "?" not in url:
+        parts = urlsplit(url)
+        path = unquote(parts.path, errors="surrogateescape")
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        return RedisAddress(path, "", 0, None, _greeting(user, password, 0))
+    from redis.asyncio.connection import parse_url  # noqa: PLC0415 - only for what users write
+
+    found: Mapping[str, object] = parse_url(url)
+    user, password = str(found.get("username") or ""), str(found.get("password") or "")
+    return RedisAddress(
+        str(found.get("path") or ""),
+        str(found.get("host") or "localhost"),
+        int(str(found.get("port") or 6379)),
+        _secure(found) if url.startswith("rediss:") else None,
+        _greeting(user, password, int(str(found.get("db") or 0))),
+    )
 
 
-def _greeting(parts: SplitResult, options: Mapping[str, str]) -> tuple[tuple[str | int, ...], ...]:
+def _greeting(user: str, password: str, database: int) -> tuple[tuple[str | int, ...], ...]:
     """Who asks, and which database is meant."""
-    user = unquote(parts.username or "") or options.get("username", "")
-    password = unquote(parts.password or "") or options.get("password", "")
     greeting: list[tuple[str | int, ...]] = []
     if password:
         greeting.append(("AUTH", user, password) if user else ("AUTH", password))
-    if database := _database(parts, options):
+    if database:
         greeting.append(("SELECT", database))
     return tuple(greeting)
 
 
-def _database(parts: SplitResult, options: Mapping[str, str]) -> int:
-    """The number after ``db=``, else the one that is the path of a host."""
-    if "db" in options:
-        return int(options["db"])
-    number = unquote(parts.path).replace("/", "")
-    return int(number) if parts.scheme != "unix" and number.isdecimal() else 0
+def _secure(found: Mapping[str, object]) -> ssl.SSLContext:
+    """The context for TLS, with the names that redis-py has for its parts."""
 
+    def word(name: str) -> str | None:
+        value = found.get(f"ssl_{name}")
+        return None if value is None else str(value)
 
-def _secure(options: Mapping[str, str]) -> ssl.SSLContext:
-    """The context for TLS."""
-    context = ssl.create_default_context(
-        cafile=options.get("ssl_ca_certs"), capath=options.get("ssl_ca_path")
-    )
-    if options.get("ssl_cert_reqs") == "none":
+    context = ssl.create_default_context(cafile=word("ca_certs"), capath=word("ca_path"))
+    if word("cert_reqs") == "none":
         context.check_hostname = False
         context.verify_mode = _NEVER
-    if certificate := options.get("ssl_certfile"):
-        context.load_cert_chain(certificate, options.get("ssl_keyfile"))
+    if certificate := word("certfile"):
+        context.load_cert_chain(certificate, word("keyfile"))
     return context

@@ -63,10 +63,12 @@ def test_any_name_of_a_socket() -> None:
     assert read_address(f"unix://ann:word@{quote(os.fsencode(path))}").path == path
 
 
-def test_no_process_of_a_gateway_imports_redis_py() -> None:
+def test_a_gateway_with_a_redis_of_its_own_does_without_redis_py() -> None:
     """It is large, and brings half of OpenTelemetry where that is installed."""
     code = (
         "import sys, gateway.app, gateway.runner.main, gateway.supervisor.main;"
+        "from gateway.stores.redis_address import read_address;"
+        "read_address('unix://ann:word@/run/s');"
         "print({'redis', 'opentelemetry', 'psutil'} & set(sys.modules))"
     )
     root = Path(__file__).resolve().parents[3]
