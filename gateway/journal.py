@@ -17,9 +17,11 @@ from collections.abc import Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, TextIO
 
-import structlog
-
+from gateway.absent import absent
 from gateway.config import Log
+
+with absent("rich"):  # with which it draws on terminals: a tenth of what a start takes
+    import structlog
 
 __all__ = ["Journal", "bound", "bound_values", "journal", "line_safe", "set_up"]
 

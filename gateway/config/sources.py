@@ -6,6 +6,7 @@ the key and its source: a misspelt setting never means a default.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import math
 import os
@@ -14,6 +15,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -124,6 +126,12 @@ def wants_sandbox(config: Config) -> bool:
 _NO_USER = 0xFFFF_FFFE
 
 
+@functools.cache
+def _types(section: str) -> Mapping[str, Any]:
+    """The keys of a section, each with the type of its value."""
+    return {field.name: field.type for field in msgspec.structs.fields(_SECTIONS[section])}
+
+
 class _Collected:
     """Settings on their way: raw values by section and key, each with the source it came from."""
 
@@ -159,7 +167,7 @@ class _Collected:
     def put(self, section: str, key: str, value: object, source: str) -> None:
         if section not in _SECTIONS:
             raise ConfigError(f"unknown section [{section}] in {source}")
-        types = {field.name: field.type for field in msgspec.structs.fields(_SECTIONS[section])}
+        types = _types(section)
         if key not in types:
             raise ConfigError(f"unknown key {section}.{key} in {source}")
         self._values[section][key] = _convert(f"{section}.{key}", value, types[key], source)
@@ -221,7 +229,7 @@ class _Collected:
     def _put_variable(self, name: str, text: str, source: str) -> None:
         section, _, key = name.partition("_")
         if section in self._values:
-            types = {f.name: f.type for f in msgspec.structs.fields(_SECTIONS[section])}
+            types = _types(section)
             self.put(section, key, _parse(text, types.get(key)), source)
             return
         known = sorted(self._named.get(section, ()), key=len, reverse=True)

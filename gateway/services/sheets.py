@@ -12,10 +12,7 @@ import math
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO, TypeGuard
-
-import xlsxwriter  # type: ignore[import-untyped]  # the package brings no types
-from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]  # the same
+from typing import Any, BinaryIO, TypeGuard
 
 from protocol.commands.results import ExportResults
 from protocol.csv_text import harmless
@@ -65,6 +62,9 @@ class Workbook:
     """A workbook under way; ``null`` stands for NULL."""
 
     def __init__(self, null: str) -> None:
+        # Large, and seldom asked for. The package brings no types.
+        import xlsxwriter  # type: ignore[import-untyped]  # noqa: PLC0415
+
         self._null = null
         self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._book = xlsxwriter.Workbook(
@@ -77,7 +77,7 @@ class Workbook:
                 "nan_inf_to_errors": True,
             },
         )
-        self._sheet: Worksheet | None = None
+        self._sheet: Any = None
         self._names: set[str] = set()
         self._numbers: frozenset[int] = frozenset()
         self._place = 0

@@ -75,7 +75,7 @@ def serve(
         path = file or (paths.config if paths.config.exists() else None)
         config = load(path, overrides=overrides)
         load_engines(config)
-        load_dialects(config)
+        _check_dialects(config)
         named_services(config)
         is_sandboxed(config)
         check_shim(config)
@@ -88,6 +88,16 @@ def serve(
         raise NotServed(_REFUSED, str(error)) from error
     except GatewayError as error:
         raise NotServed(_TAKEN, error.message) from error
+
+
+def _check_dialects(config: Config) -> None:
+    """Raises ConfigError for dialects that cannot be loaded.
+
+    Those that are set as they are shipped are left to the gateway processes: to load them takes
+    a third of the work of this one.
+    """
+    if config.dialects != load(None, {}).dialects:
+        load_dialects(config)
 
 
 def _note_settings(config: Config, path: Path | None) -> None:

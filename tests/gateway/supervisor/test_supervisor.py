@@ -231,10 +231,20 @@ def test_a_port_in_use_is_refused(tmp_path: Path, gateway: Gateway) -> None:
         (("--host", "no.such.host.invalid"), {}, "server.host"),
         ((), {"NARTHEX_SERVER_PORT": "many"}, "NARTHEX_SERVER_PORT"),
         ((), {"NARTHEX_DIALECTS_LINKIS_MOUNT": "x"}, "MOUNT"),
+        ((), {"NARTHEX_DIALECTS_LINKIS_NOSUCH": "x"}, "dialects.linkis"),
         (("--config", "/no/such/file.toml"), {}, "/no/such/file.toml"),
         ((), {"NARTHEX_REDIS_SERVER": "/bin/true"}, "redis.server"),
     ],
-    ids=["foreign address", "any address", "no host", "variable", "mount", "file", "redis"],
+    ids=[
+        "foreign address",
+        "any address",
+        "no host",
+        "variable",
+        "mount",
+        "dialect",
+        "file",
+        "redis",
+    ],
 )
 def test_a_bad_start_is_one_line(
     tmp_path: Path, options: tuple[str, ...], environment: dict[str, str], named: str
