@@ -34,7 +34,8 @@ def sweep_orphan(run: RunDir, timeout_seconds: float = 5.0) -> Exit | None:
     """
     if run.placed() and run.state() is not RunState.ORPHANED:
         return None  # its shim is on another machine, under another boot
-    lock = run.take()
+    deadline = time.monotonic() + timeout_seconds
+    lock = _take(run, deadline)
     if lock is None:
         return None
     try:
@@ -42,10 +43,20 @@ def sweep_orphan(run: RunDir, timeout_seconds: float = 5.0) -> Exit | None:
         shim = run.shim()
         if written is not None or shim is None:
             return written
-        run.write_exit(_bury(run, shim, time.monotonic() + timeout_seconds))
+        run.write_exit(_bury(run, shim, deadline))
         return run.exit()
     finally:
         os.close(lock)
+
+
+def _take(run: RunDir, deadline: float) -> int | None:
+    """The lock; one that is held by a look at the state is waited for, None if it is held."""
+    while (lock := run.take()) is None:
+        # A look ends with its process's copy of the lock: a child may have got one before it ran.
+        if run.locked() or time.monotonic() >= deadline:
+            return None
+        time.sleep(_PAUSE_SECONDS)
+    return lock
 
 
 def _bury(run: RunDir, shim: ShimFact, deadline: float) -> Exit:

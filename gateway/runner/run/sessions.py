@@ -275,6 +275,8 @@ class Sessions:
         """Removes a session that has ended; what its shim could not kill is killed before."""
         try:
             await asyncio.to_thread(sweep_orphan, stored.run)
+            if stored.run.begun() and stored.run.exit() is None:
+                return  # somebody was on it, so nothing is proved: the next look sweeps it
         except FileNotFoundError:
             return  # somebody else came to the same conclusion
         ending = stored.run.exit()

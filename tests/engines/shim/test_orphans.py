@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -79,6 +80,35 @@ async def test_a_living_run_is_not_swept(runs: Runs) -> None:
     ending = await runs.end(run)
     await wait_until(lambda: not run.locked(), "the shim is gone")
     assert sweep_orphan(run) == ending
+
+
+class Watched(RunDir):
+    """A run at whose state somebody looks just when its lock is wanted for the first time."""
+
+    look: int | None = None
+    refused = 0
+
+    def take(self) -> int | None:
+        """Takes the lock; the look is over once it was refused."""
+        lock = super().take()
+        if lock is None and self.look is not None:
+            self.refused += 1
+            os.close(self.look)
+            self.look = None
+        return lock
+
+
+async def test_a_look_at_an_orphan_does_not_save_it(runs: Runs) -> None:
+    """A look holds the lock for a moment, and longer if a process is made meanwhile."""
+    run = Watched(runs.new().path)
+    run.write("shim", encode(ShimFact(1, 1, boot_id())), durable=True)
+    run.look = os.open(run.file("lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC)
+    fcntl.flock(run.look, fcntl.LOCK_SH)
+    assert run.state() is RunState.ORPHANED
+    ending = sweep_orphan(run)
+    assert run.refused == 1
+    assert ending is not None
+    assert ending.kind is ExitKind.LOST
 
 
 async def test_an_accepted_run_is_not_swept(runs: Runs) -> None:
