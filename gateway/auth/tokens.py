@@ -10,15 +10,13 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from gateway.absent import absent
+import jwt
+
 from gateway.auth.short_tokens import AUDIENCE, ISSUER
 from gateway.auth.signing_key import KEY_BYTES, SigningKeyError, load_key, make_key
 from gateway.ids import new_token_id
 from protocol.accounts import Principal, Role, Scope, Ticket, TokenFacts, TokenKind
 from protocol.errors import GatewayError, Kind
-
-with absent("cryptography"):  # for algorithms that are refused here
-    import jwt
 
 __all__ = ["Claims", "SigningKeyError", "Tokens", "load_key", "make_key"]
 
