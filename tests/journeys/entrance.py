@@ -102,9 +102,12 @@ async def received(socket: ClientConnection) -> dict[str, Any]:
 
 
 async def executing(socket: ClientConnection, code: str, tag: str = "tab") -> str:
-    """The execID of a script that was submitted on a socket."""
+    """The execID of a script that was submitted on a socket.
+
+    What else the same user had submitted may be told on a new socket, but not for this tag.
+    """
     await socket.send(frame("execute", shell(code), websocketTag=tag))
     while True:
         message = await received(socket)
-        if message["method"].endswith("/execute"):
+        if message["method"].endswith("/execute") and message.get("websocketTag") == tag:
             return str(message["data"]["execID"])
