@@ -1,15 +1,18 @@
 """Makes everything of a run stand still, and go on again.
 
 By the run's control group where it has one: the kernel then freezes all at once, forks included.
-Else by SIGSTOP to every process below the shim, again and again until a look finds none that moves;
-a process that forks itself away faster than that for seconds cannot be made to stand still, and
-that is said. What stood still before by itself is left so. Must never wait: it is called step by
-step. The shim imports this file: standard library only.
+Else by SIGSTOP to every process below the shim, again and again until looks find none that moves,
+and nobody who came or went: who hops from process to process may be missed by a look, but leaves
+dead ones behind. A process that forks itself away faster than that for seconds cannot be made to
+stand still, and that is said. What stood still before by itself is left so. Must never wait: it is
+called step by step. The shim imports this file: standard library only.
 """
 
 from __future__ import annotations
 
+import resource
 import signal
+from collections.abc import Iterable
 
 from engines import cgroups, processes
 
@@ -18,7 +21,7 @@ __all__ = ["Freezer"]
 _STILL = frozenset(b"TtZXx")
 _UNINTERRUPTED = b"D"
 _CALM = 2
-"""So many looks in a row must find nothing that moves."""
+"""So many looks in a row must find nothing that moves, and nobody new or gone."""
 
 
 class Freezer:
@@ -36,6 +39,8 @@ class Freezer:
         self._before: frozenset[str] = frozenset()
         self._stopped: set[str] = set()
         self._calm = 0
+        self._seen: frozenset[str] = frozenset()
+        self._collected = 0
 
     def begin(self) -> None:
         """Asks everything to stand still."""
@@ -46,6 +51,7 @@ class Freezer:
             self._before = frozenset(map(processes.identity, still))
             self._stopped = set()
             self._calm = 0
+            self._is_changed(known)
 
     def step(self) -> bool:
         """Whether all stands still by now."""
@@ -53,7 +59,7 @@ class Freezer:
             return cgroups.frozen(self._group)
         known = processes.descendants(self._root)
         family = {self._root, *known}
-        moving = False
+        moving = self._is_changed(known)
         for pid in known:
             name = processes.identity(pid)
             if not _moves(pid, asked=name in self._stopped):
@@ -63,6 +69,14 @@ class Freezer:
             processes.signal_relative(pid, family, signal.SIGSTOP)
         self._calm = 0 if moving else self._calm + 1
         return self._calm >= _CALM
+
+    def _is_changed(self, known: Iterable[int]) -> bool:
+        """Whether somebody came or went since the last look, also who was collected meanwhile."""
+        before = self._seen, self._collected
+        self._seen = frozenset(map(processes.identity, known))
+        # Each who was collected had pages, and only the collected are counted.
+        self._collected = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+        return before != (self._seen, self._collected)
 
     def thaw(self) -> None:
         """Lets everything go on but what stood still before."""

@@ -22,6 +22,7 @@ from engines.rundir.directory import Exit, ExitKind, RunDir, RunState
 from engines.shim.sandbox import Sandbox
 from engines.suite import left, read_lines
 from tests.support.native import native_program
+from tests.support.sanitized import WANTED, sanitized_shim
 from tests.support.waiting import wait_until
 
 PROGRAMS = ["stubborn.sh", "daemon.py", "stopped.py", "storm.py", "hopper.py"]
@@ -124,6 +125,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         native = pytest.param("native", marks=() if often else (pytest.mark.storm,))
         boxed = [pytest.param(one, marks=pytest.mark.storm) for one in (SANDBOX, NATIVE_SANDBOX)]
         metafunc.parametrize("shim", ["python", native, *boxed], indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sanitized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Has the native shims of these tests be built with sanitizers, if that is wanted."""
+    wanted = os.environ.get(WANTED)
+    with (
+        sanitized_shim(tmp_path_factory.mktemp("sanitized")) if wanted else contextlib.nullcontext()
+    ):
+        yield
 
 
 @pytest.fixture

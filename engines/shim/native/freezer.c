@@ -4,13 +4,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 #include "processes.h"
 
 #define STILL "TtZXx"
-#define CALM 2 /* so many looks in a row must find nothing that moves */
+#define CALM 2 /* so many looks in a row must find nothing that moves, and nobody new or gone */
 
 static struct who who_is(pid_t pid) {
     return (struct who){pid, start_time(pid)};
@@ -48,6 +49,38 @@ static bool moves(pid_t pid, bool asked) {
     return found;
 }
 
+static int by_name(const void *one, const void *other) {
+    const struct who *first = one;
+    const struct who *second = other;
+    if (first->pid != second->pid) {
+        return first->pid < second->pid ? -1 : 1;
+    }
+    return first->start < second->start ? -1 : first->start > second->start;
+}
+
+/* Whether somebody came or went since the last look. A look may miss who hops from process to
+ * process, but not all that it leaves behind: those are dead and still there, or were collected,
+ * and then the pages of the collected were counted. */
+static bool is_changed(struct freezer *one, const struct pids *known) {
+    struct rusage collected = {0};
+    struct whos found = {0};
+    getrusage(RUSAGE_CHILDREN, &collected);
+    for (size_t i = 0; i < known->count; i++) {
+        whos_add(&found, who_is(known->at[i]));
+    }
+    if (found.count) {
+        qsort(found.at, found.count, sizeof *found.at, by_name);
+    }
+    bool changed = found.count != one->seen.count || collected.ru_minflt != one->collected;
+    for (size_t i = 0; i < found.count && !changed; i++) {
+        changed = by_name(&found.at[i], &one->seen.at[i]) != 0;
+    }
+    whos_free(&one->seen);
+    one->seen = found;
+    one->collected = collected.ru_minflt;
+    return changed;
+}
+
 void freezer_begin(struct freezer *one) {
     one->grouped = *one->group && cgroup_freeze(one->group);
     if (one->grouped) {
@@ -63,6 +96,7 @@ void freezer_begin(struct freezer *one) {
             whos_add(&one->before, who_is(known.at[i]));
         }
     }
+    is_changed(one, &known);
     pids_free(&known);
 }
 
@@ -72,8 +106,8 @@ bool freezer_step(struct freezer *one) {
     }
     struct pids known = {0};
     struct family family;
-    bool moving = false;
     descendants(getpid(), &known);
+    bool moving = is_changed(one, &known);
     family_make(&family, getpid(), &known);
     for (size_t i = 0; i < known.count; i++) {
         struct who name = who_is(known.at[i]);

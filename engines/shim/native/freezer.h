@@ -20,6 +20,8 @@ struct freezer {
     bool grouped;
     struct whos before; /* what stood still by itself */
     struct whos stopped;
+    struct whos seen; /* at the last look, in order */
+    long collected;   /* pages that all had who was collected by then */
     int calm;
 };
 
